@@ -28,17 +28,20 @@ from shared.contracts.referrals import PersonChange, ReferralRecalled
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.rapid_care import a_clinician, a_repeated_call, a_routed_referral, at
+from tests.builders.rapid_care import a_clinician, a_repeated_call, a_routed_referral
 
 POLICY = Policy()
 _NEEDS = RecordAssessment((Need.INFECTION,), (Need.NONE,))
-_PACKAGE = AgreePackage((PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=at("20:00")),))
 
 Act = Callable[[Response, datetime], Decision[Response]]
 
 
 def _visit(mode: ContactMode, ago: timedelta = timedelta()) -> Act:
     return lambda response, now: contact.record_first_contact(response, RecordFirstContact(now - ago, mode), POLICY, now)
+
+
+def _package(starts_at: datetime) -> AgreePackage:
+    return AgreePackage((PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=starts_at),))
 
 
 #: For each command class one call of its rule, which succeeds wherever the response permits the command.
@@ -50,7 +53,7 @@ COMMANDS: dict[type, Act] = {
     Depart: dispatch.depart,
     RecordFirstContact: _visit(ContactMode.FACE_TO_FACE),
     RecordAssessment: lambda response, now: care.assess(response, _NEEDS, POLICY, now),
-    AgreePackage: lambda response, now: care.agree_package(response, _PACKAGE, POLICY, now),
+    AgreePackage: lambda response, now: care.agree_package(response, _package(now), POLICY, now),
     StepDownResponse: lambda response, now: care.step_down(response, StepDownResponse(StepDown.GP), POLICY, now),
     CloseResponse: lambda response, now: care.close(response, CloseResponse(ResponseOutcome.DECLINED_BY_PERSON), POLICY, now),
     AnswerCall: lambda response, now: second_call.answer_call(response, POLICY, now),

@@ -140,7 +140,7 @@ async def test_referral_crossing_death_ends_and_is_restored(team: RapidCareClien
     assert (response["status"], response["cancel_reason"], response["referral_id"]) == ("cancelled", "died", str(referral_id))
     await _deliver(team, person_id, _restored(at("14:05")), 2)
     assert (await team.read(response["id"]))["status"] == "requested"
-    await team.context.deliver(a_routed_referral(at("14:01")), key=person_id, subject=new_id())
+    await team.context.deliver(a_routed_referral(at("13:59")), key=person_id, subject=new_id())
     assert len((await team.get("responses"))["items"]) == 2
     assert len(await team.context.published(ResponseRequested)) == 2
 
