@@ -97,7 +97,7 @@ class CancelReason(StrEnum):
     NO_LONGER_NEEDED = "no-longer-needed"
 
 
-#: Whether a coordinator decided it: the cancellation then returns the referral or the plan's action to its owner. Any other follows the source.
+#: Whether a coordinator decided it, which returns the referral or the plan's action to its owner. Any other reason follows the source.
 _IS_COORDINATORS = total(
     CancelReason,
     {
@@ -120,7 +120,7 @@ COORDINATOR_REASONS = frozenset(reason for reason, is_coordinators in _IS_COORDI
 
 
 class TaskCreated(Event):
-    """A task exists for a person. `source_id` is the plan, referral, response, lead, case or finding of its origin.
+    """A task exists for a person. `source_id` is the plan, referral, response, lead, case, finding, home check or person of its origin.
 
     `service_code` is the service or destination to arrange. A task without `locality` waits for a coordinator.
     """

@@ -1,6 +1,7 @@
 """A person's record, and the end of all their tasks and home checks by death or move, reversed when that was a mistake."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from services.navigation.domain import home_check as home_checks
@@ -61,6 +62,7 @@ async def _end_care(person_id: PersonId, reason: CancelReason, tx: Tx) -> None:
 async def _support_bereaved(envelope: Envelope, tx: Tx) -> None:
     """One task for the carer or family, unless the record names no contact."""
     origin = origin_of(envelope, TaskSource.PERSON)
+    origin = replace(origin, source_id=origin.person_id)
     if names_contact(await record_of(tx, origin.person_id)):
         locality = await locality_of(tx, origin.person_id)
         await create_if_absent(of_bereavement(origin, locality, tx.now, tx.policy), tx=tx)

@@ -52,7 +52,7 @@ async def test_refused_command_adds_no_feed_entry(client: NavigationClient) -> N
     await client.plan(an_action())
     [task] = await client.tasks()
 
-    await client.try_command(task["id"], "start")
+    await client.try_command(task["id"], "unblock")
     await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id="unknown", reason="workload")
 
     assert len(await client.feed()) == 1
