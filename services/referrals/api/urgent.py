@@ -29,7 +29,7 @@ def readable(body: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     for name in ("nhs_number", "condition"):
         if not _is_valid(model, name, kept.get(name)):
             kept[name] = None
-    if kept["nhs_number"] is None and body.get("nhs_number"):
+    if kept.get("nhs_number") is None and body.get("nhs_number"):
         kept["nhs_number"] = _as_typed(body["nhs_number"])
     if isinstance(kept.get("story"), Mapping):
         kept["story"] = _story(kept["story"])

@@ -444,7 +444,7 @@ async def test_practice_determines_locality(client: ReferralsClient) -> None:
         {"story": {"narrative": "  "}},
         {"story": {"narrative": "\x00"}},
         {"story": {"narrative": "He fell.", "contacts": [{"name": "\x00", "relationship": "daughter"}]}},
-        {"nhs_number": "9" * 21},
+        {"nhs_number": "9" * 101},
         {"person": "unknown field"},
     ],
     ids="-".join,
@@ -457,22 +457,18 @@ async def test_malformed_request_is_refused(client: ReferralsClient, changes: di
 
 
 @pytest.mark.parametrize(
-    ("story", "sentence"),
+    ("story", "field"),
     [
-        ({"narrative": "  "}, "The narrative of a story cannot be blank."),
-        ({"narrative": "\x00"}, "A string must not contain the character NUL, but narrative does."),
-        ({"narrative": "He fell.", "history": ["COPD", "a\x00"]}, "A string must not contain the character NUL, but history does."),
-        (
-            {"narrative": "He fell.", "contacts": [{"name": "\x00", "relationship": "daughter"}]},
-            "A string must not contain the character NUL, but contacts does.",
-        ),
+        ({"narrative": "  "}, "narrative"),
+        ({"narrative": "\x00"}, "narrative"),
+        ({"narrative": "He fell.", "contacts": [{"name": "\x00", "relationship": "daughter"}]}, "contacts.0.name"),
     ],
-    ids=["blank", "narrative", "history", "contacts"],
+    ids=["blank", "NUL", "contacts"],
 )
-async def test_refused_story_names_its_field(client: ReferralsClient, story: dict[str, Any], sentence: str) -> None:
+async def test_refused_story_names_its_field(client: ReferralsClient, story: dict[str, Any], field: str) -> None:
     response = await client.try_refer(story=story)
 
-    assert response.json()["errors"] == [{"field": "body.story", "problem": sentence}]
+    assert [error["field"] for error in response.json()["errors"]] == [f"body.story.{field}"]
 
 
 async def test_idempotency_key_is_required_and_not_reusable(client: ReferralsClient) -> None:

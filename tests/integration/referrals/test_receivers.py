@@ -178,11 +178,12 @@ async def test_warnings_of_rapid_care_enter_work_list(client: ReferralsClient) -
     """Finding A18: at-risk and breach reached no work list."""
     routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
     referral_id, response_id, due_at = UUID(routed["id"]), new_id(), MONDAY + timedelta(hours=2)
-    await client.deliver(routed, _accepted(routed, 1))
-    assert (await client.get("/work")).json()["items"] == []
 
     async def deliver(event: Event, sequence: int) -> None:
         await client.context.deliver(event, key=UUID(routed["person_id"]), subject=response_id, sequence=sequence)
+
+    await deliver(_accepted(routed, 1), 2)
+    assert (await client.get("/work")).json()["items"] == []
 
     await deliver(ResponseBreached(referral_id=referral_id, due_at=due_at), 5)
     await deliver(ResponseAtRisk(referral_id=referral_id, minutes_elapsed=60, due_at=due_at), 4)
@@ -250,7 +251,7 @@ async def test_life_threatening_return_names_whom_to_call(client: ReferralsClien
     assert (returned["emergency_alternative"], returned["alternative_service"]["telephone"]) == ("ambulance", "999")
     seen = (await client.get(f"/{routed['id']}", client.gp())).json()
     assert seen["alternative_service"]["code"] == "ambulance"
-    assert "Ambulance: ring 999" in [line["text"] for line in seen["feedback"] if line["code"] == "returned"][0]
+    assert "Ambulance: ring 999" in next(line["text"] for line in seen["feedback"] if line["code"] == "returned")
     assert [event.clock_starts_at for event in await client.context.published(ReferralUrgencyRaised)] == [MONDAY]
 
 
@@ -521,7 +522,7 @@ async def test_late_reply_is_recorded_without_effect(client: ReferralsClient) ->
 
 async def test_reply_to_unknown_referral_is_ignored(client: ReferralsClient) -> None:
     await client.context.deliver(ResponseEscalated(referral_id=new_id()), key=new_id(), subject=new_id())
-    await client.context.deliver(CaseClosed(referral_id=None, reason=CaseCloseReason.DIED), key=new_id(), subject=new_id())
+    await client.context.deliver(CaseClosed(referral_id=None, reason=CaseCloseReason.NEEDS_MET), key=new_id(), subject=new_id())
 
     assert await client.context.log() == []
     assert await client.context.database.pool.fetchval("SELECT count(*) FROM parked") == 0

@@ -56,6 +56,13 @@ def test_unreadable_number_and_birthday_are_kept_as_typed() -> None:
     assert (command.demographics.born_on, command.demographics.born_as_typed) == (None, "31/02/1932")
 
 
+@pytest.mark.parametrize("field", _FIELDS)
+def test_absent_field_beside_an_unreadable_one_is_no_refusal(field: str) -> None:
+    body = a_body() | {"urgency": "urgent", "demographics": a_demographics_body(born_on="unknown")}
+
+    NewReferral.model_validate({name: value for name, value in body.items() if name != field})
+
+
 def test_absent_narrative_is_marked() -> None:
     command = _urgent(story={"what_matters": "His dog"})
 
