@@ -19,6 +19,7 @@ from shared.contracts.codes import Locality, Urgency
 from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, run_context
+from tests.builders.population import HEADER
 
 #: A Monday morning, before the cut-off of that week's meeting.
 MONDAY = datetime(2015, 3, 2, 10, 5, tzinfo=LONDON)
@@ -214,6 +215,15 @@ async def notifications(context: RunningContext, professional_id: str) -> list[d
     actor = None if professional_id == "mdt-chair" else professional_id
     found = await read(context, f"/mdt/leads/notifications?professional_id={professional_id}", actor=actor)
     return list(found["items"])
+
+
+async def a_finding(context: RunningContext) -> UUID:
+    """A person of case finding at level 3."""
+    content = f"{HEADER}\n9990548609,W07,27.10,,{date(2015, 1, 31)}\n"
+    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+    response = await context.http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
+    assert response.status_code == 201, response.text
+    return context.database.secrets.pseudonym("9990548609")
 
 
 async def acknowledge(context: RunningContext, notification: dict[str, Any], *, actor: str | None = None) -> None:

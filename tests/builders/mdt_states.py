@@ -104,6 +104,11 @@ def a_version(number: int = 1, **changes: Any) -> PlanVersion:
     return PlanVersion(**(fields | changes))
 
 
+def a_new_plan() -> CarePlan:
+    """A plan without a version."""
+    return care_plan.first_plan(plan_id=new_id(), person_id=PersonId(new_id()), correlation_id=new_id(), locality=Locality.WEST)
+
+
 def a_plan(status: care_plan.Status = care_plan.Status.AGREED, **changes: Any) -> CarePlan:
     """A care plan in a status, by default in force."""
     version = a_version()

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.mdt.commands import ActionAgreed, AgreePlan, DeclinePlan, FulfilAction, JointPlan, RequestReview
 from services.mdt.domain import desks
-from services.mdt.domain.person_change import Ended
+from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.plan_schedule import (
     ReturnedAction,
     is_leads_own,
@@ -111,7 +111,7 @@ class CarePlan:
     fulfilled: tuple[UUID, ...] = ()
     returned: tuple[ReturnedAction, ...] = ()
     review_on: date | None = None
-    ended: Ended | None = None
+    ended: EndOfCare | None = None
     version: int = 0
 
 

@@ -23,7 +23,7 @@ from services.mdt.commands import (
 from services.mdt.domain import desks
 from services.mdt.domain.care_plan import CarePlanDeadline
 from services.mdt.domain.meeting import AgendaSlot, Meeting, MeetingDeadline, Slot, require_quorate
-from services.mdt.domain.person_change import Ended
+from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, ScreeningOutcome
@@ -103,7 +103,7 @@ class Case:
     discussed_in: UUID | None = None
     rolled_from: UUID | None = None
     care_plan_id: UUID | None = None
-    ended: Ended | None = None
+    ended: EndOfCare | None = None
     version: int = 0
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.mdt.commands import AcceptLead, DeclineLead, HandOverLead, LeadCandidate
 from services.mdt.domain import desks, person_change
 from services.mdt.domain.care_plan import CarePlanDeadline
-from services.mdt.domain.person_change import Ended
+from services.mdt.domain.person_change import EndOfCare
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
@@ -76,7 +76,7 @@ class Lead:
     answer_by: datetime | None = None
     activated_at: datetime | None = None
     care_plan_id: UUID | None = None
-    by_change: Ended | None = None
+    by_change: EndOfCare | None = None
     version: int = 0
 
 

@@ -25,8 +25,8 @@ CHANGE_OF: Mapping[CaseCloseReason, PersonChange | None] = total(
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of a case, plan, lead or finding by a death or a move: `status` is the one before, which a mistake restores."""
+class EndOfCare:
+    """A case, plan, lead or finding ended by a death or a move: `status` is the one before, which a mistake restores."""
 
     by: PersonChange
     status: str
@@ -41,10 +41,10 @@ class Mistake:
     since: datetime
 
 
-def ended(status: str, reason: CaseCloseReason, at: datetime) -> Ended | None:
+def ended(status: str, reason: CaseCloseReason, at: datetime) -> EndOfCare | None:
     """None for a reason that is no change of the person's life."""
     change = CHANGE_OF[reason]
-    return None if change is None else Ended(change, status, at)
+    return None if change is None else EndOfCare(change, status, at)
 
 
 def mistake(change: PersonChange, recorded_at: datetime, *, recorded_within: timedelta) -> Mistake:
@@ -52,6 +52,6 @@ def mistake(change: PersonChange, recorded_at: datetime, *, recorded_within: tim
     return Mistake(change, recorded_at - recorded_within)
 
 
-def is_restored(end: Ended | None, mistaken: Mistake) -> bool:
+def is_restored(end: EndOfCare | None, mistaken: Mistake) -> bool:
     """Whether the mistaken change, and no other, ended the care."""
     return end is not None and end.by is mistaken.change and end.at >= mistaken.since

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.mdt.commands import ScreenFinding
 from services.mdt.domain.desks import CASE_FINDING
-from services.mdt.domain.person_change import REASON_OF, Ended
+from services.mdt.domain.person_change import REASON_OF, EndOfCare
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Event
@@ -81,7 +81,7 @@ class Risk:
     climber_until: date | None = None
     destination: FindingDestination | None = None
     reason: str | None = None
-    ended: Ended | None = None
+    ended: EndOfCare | None = None
     version: int = 0
 
 
@@ -149,7 +149,7 @@ RISK: Transitions = state_table(
 )
 
 
-#: The owner of each state. Another service has a screened person, and one below the levels waits for nobody.
+#: The owner of each state. Another service has a screened person, and one below the levels waits for no one.
 RISK_OWNERS: Owners = total(
     Status,
     {
@@ -244,7 +244,7 @@ def end_watch(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
 def end(risk: Risk, change: PersonChange, now: datetime) -> Decision[Risk]:
     """The person died or moved away (G39). Raises IllegalTransition."""
     require_transition(risk.status, Occurrence.CARE_ENDED, RISK)
-    ended = replace(risk, status=Status.ENDED, ended=Ended(change, risk.status, now))
+    ended = replace(risk, status=Status.ENDED, ended=EndOfCare(change, risk.status, now))
     return Decision(ended, [RiskEnded(reason=REASON_OF[change])], cancels=_REVIEWS)
 
 

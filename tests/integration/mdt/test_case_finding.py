@@ -205,7 +205,8 @@ async def test_screening_to_other_destination_opens_no_case(context: RunningCont
     assert (screened["status"], screened["destination"], screened["reason"]) == (status, destination, "known-to-team")
     assert await context.published(CaseReferred) == []
     assert await read(context, f"/mdt/case-finding/{person}") == screened
-    assert await read(context, f"/mdt/case-finding/{person}/actions") == []
+    actions = [action["name"] for action in await read(context, f"/mdt/case-finding/{person}/actions")]
+    assert actions == (["ScreenFinding"] if destination == "watching-brief" else [])
 
 
 async def test_screening_needs_current_version_and_found_person(context: RunningContext) -> None:

@@ -12,8 +12,7 @@ from shared.contracts.navigation import CancelReason, EscalationReason, TaskCanc
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
-from tests.builders.mdt import Patient, a_discussion, acknowledge, an_action, notifications, read, send_command
-from tests.integration.mdt.test_person_changes import a_finding
+from tests.builders.mdt import Patient, a_discussion, a_finding, acknowledge, an_action, notifications, read, send_command
 
 NURSE, CHAIR = "clch-community-nurse-1", "mdt-chair"
 
@@ -91,7 +90,7 @@ async def test_revision_gives_returned_action_a_new_task(context: RunningContext
     assert [step["is_leads_own"] for step in await next_steps(context)] == [False]
 
 
-async def test_due_day_of_earlier_version_is_noticed_again_for_later_version(context: RunningContext) -> None:
+async def test_due_day_of_earlier_version_is_noticed_again(context: RunningContext) -> None:
     """The deadline of that day has fired for the first version; the person agrees to the second one after the day."""
     patient = await Patient.listed(context)
     await patient.meet()
@@ -244,9 +243,7 @@ async def test_due_review_that_no_meeting_discusses_is_repeated(context: Running
         (ResponseOutcome.DIED_ELSEWHERE, False),
     ],
 )
-async def test_only_a_crisis_counts_on_the_agenda_and_makes_a_review_due(
-    context: RunningContext, outcome: ResponseOutcome, *, is_crisis: bool
-) -> None:
+async def test_only_a_crisis_counts_and_makes_review_due(context: RunningContext, outcome: ResponseOutcome, *, is_crisis: bool) -> None:
     patient = await Patient.discussed(context)
     closed = ResponseClosed(referral_id=new_id(), outcome=outcome, is_admission_avoided=False, benefit_pounds=0)
 

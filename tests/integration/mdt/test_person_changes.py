@@ -1,7 +1,6 @@
 """Death, move and change of practice on the real database: what they end, what a mistake restores, and who has access (G39, IG8)."""
 
-from datetime import date, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 
@@ -33,8 +32,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
-from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, notifications, read, send_command
-from tests.builders.population import HEADER
+from tests.builders.mdt import MONDAY, Patient, a_finding, a_lead, a_person_record, notifications, read, send_command
 
 NURSE = "clch-community-nurse-1"
 
@@ -149,7 +147,7 @@ async def test_death_and_end_of_referral_may_cross(context: RunningContext, endi
     assert len(await context.published(CaseReopened)) == 1
 
 
-async def test_end_of_referral_that_arrives_after_the_reversal_is_undone_with_the_referral(context: RunningContext) -> None:
+async def test_late_end_of_referral_is_undone_with_its_reopening(context: RunningContext) -> None:
     patient = await Patient.referred(context)
     event = recorded(context)
     await deliver(patient, event)
@@ -164,7 +162,7 @@ async def test_end_of_referral_that_arrives_after_the_reversal_is_undone_with_th
     assert "screening" in await pending(context)
 
 
-async def test_newer_case_takes_over_plan_that_a_mistake_had_closed(context: RunningContext) -> None:
+async def test_newer_case_takes_over_restored_plan(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
     event = recorded(context)
     await deliver(patient, event)
@@ -194,15 +192,6 @@ async def test_death_of_person_of_case_finding_is_reversible(context: RunningCon
     assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
 
 
-async def a_finding(context: RunningContext) -> UUID:
-    """A person of case finding at level 3."""
-    content = f"{HEADER}\n9990548609,W07,27.10,,{date(2015, 1, 31)}\n"
-    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
-    response = await context.http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
-    assert response.status_code == 201, response.text
-    return context.database.secrets.pseudonym("9990548609")
-
-
 async def register(patient: Patient, practice_code: str, sequence: int, locality: Locality = Locality.WEST) -> None:
     """The person's record with the practice at which they are registered."""
     record = a_person_record(practice_code=practice_code, locality=locality)
@@ -222,7 +211,7 @@ async def test_fallback_lead_follows_registration(context: RunningContext) -> No
     assert [event.professional_id for event in await context.published(LeadActivated)] == ["gp-W07", "gp-B01"]
 
 
-async def test_lead_by_name_stays_and_later_falls_back_to_practice_of_today(context: RunningContext) -> None:
+async def test_lead_by_name_falls_back_to_practice_of_today(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
     await register(patient, "B01", 1, Locality.LOCALITY_B)
     (lead,) = await patient.leads()

@@ -129,7 +129,7 @@ async def test_cancelled_deadline_can_be_set_again(harness: DeliveryHarness) -> 
     assert await harness.count("rapid_care.deadline", "state = 'pending'") == 2
 
 
-async def test_fired_deadline_can_be_set_again_and_keeps_its_record(harness: DeliveryHarness) -> None:
+async def test_fired_deadline_can_be_set_again(harness: DeliveryHarness) -> None:
     """A later version of a plan may have the same day, whose deadline fired before."""
     parcel = await harness.send()
     await harness.owner.execute("UPDATE rapid_care.deadline SET state = 'fired', resolved_at = due_at WHERE subject = $1", parcel.id)

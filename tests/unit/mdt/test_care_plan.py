@@ -12,7 +12,7 @@ from services.mdt.domain import care_plan as domain
 from services.mdt.domain import plan_end
 from services.mdt.domain.care_plan import ActionOwnedByNavigator, ActionUnknown, CarePlanDeadline, Occurrence, Status
 from services.mdt.domain.plan_schedule import review_day
-from shared.contracts.codes import Locality, ReviewTrigger, RiskLevel, Role
+from shared.contracts.codes import ReviewTrigger, RiskLevel, Role
 from shared.contracts.mdt import (
     CarePlanActionFulfilled,
     CarePlanAgreed,
@@ -25,15 +25,11 @@ from shared.contracts.mdt import (
     CarePlanRevised,
     CaseCloseReason,
 )
-from shared.kernel.ids import PersonId, new_id
+from shared.kernel.ids import new_id
 from shared.kernel.state_table import Trigger
-from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_plan, a_version, an_agreed_action
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_new_plan, a_plan, a_version, an_agreed_action
 
 TODAY = date(2015, 3, 4)
-
-
-def a_new_plan() -> domain.CarePlan:
-    return domain.first_plan(plan_id=new_id(), person_id=PersonId(new_id()), correlation_id=new_id(), locality=Locality.WEST)
 
 
 def test_agreed_first_plan_is_offered_agreed_and_recorded() -> None:

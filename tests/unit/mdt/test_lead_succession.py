@@ -136,7 +136,7 @@ def test_handover_to_self_is_refused() -> None:
         lead_succession.hand_over(PERSON, gp, Leads(gp), None, now())
 
 
-def test_gp_of_former_practice_hands_over_to_gp_of_new_one() -> None:
+def test_gp_lead_hands_over_to_gp_of_new_practice() -> None:
     former = a_lead_of(professional_id="gp-B01", organisation="B01", practice_code="B01", role=Role.GP)
 
     decisions = lead_succession.follow_registration(PERSON, Leads(former), now())

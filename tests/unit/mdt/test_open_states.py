@@ -26,9 +26,8 @@ from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
 from shared.kernel.ownership import Owners
 from shared.kernel.state_table import Transitions, Trigger, allowed_commands
-from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_joint_plan, a_slot
+from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_joint_plan, a_new_plan, a_slot
 from tests.builders.risk import a_score, assessed, scored_before
-from tests.unit.mdt.test_care_plan import a_new_plan
 
 REASONS = st.sampled_from(CaseCloseReason)
 CHANGES = st.sampled_from(PersonChange)

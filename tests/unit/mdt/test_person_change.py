@@ -6,7 +6,7 @@ import pytest
 
 from services.mdt.commands import CloseCase, ScreenFinding
 from services.mdt.domain import care_plan, case, case_end, plan_end, risk
-from services.mdt.domain.person_change import Ended, is_restored, mistake
+from services.mdt.domain.person_change import EndOfCare, is_restored, mistake
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import (
     CarePlanReopened,
@@ -51,14 +51,14 @@ def test_restored_case_is_screened_or_listed_from_now() -> None:
     assert [type(event) for event in again.events] == [CaseReopened, CaseListed]
 
 
-def test_referral_that_ended_with_a_death_leaves_its_case_to_be_restored() -> None:
+def test_case_of_referral_that_ended_with_death_is_restorable() -> None:
     waiting = a_case(referral_ids=(new_id(),))
 
     decision = case_end.withdraw(waiting, waiting.referral_ids[0], STARTS_AT, DEATH)
 
     assert decision is not None
     assert decision.events == [CaseClosed(referral_id=waiting.referral_ids[0], reason=CaseCloseReason.DIED)]
-    assert decision.state.ended == Ended(DEATH, case.Status.LISTED, STARTS_AT)
+    assert decision.state.ended == EndOfCare(DEATH, case.Status.LISTED, STARTS_AT)
 
 
 def test_closure_for_another_reason_is_not_restored() -> None:
@@ -80,7 +80,7 @@ def test_closure_for_another_reason_is_not_restored() -> None:
 def test_only_the_mistaken_change_is_undone(by: PersonChange, hours: int, restored: bool) -> None:  # noqa: FBT001
     mistaken = mistake(DEATH, STARTS_AT, recorded_within=POLICY.change_recorded_within)
 
-    assert is_restored(Ended(by, "listed", STARTS_AT + timedelta(hours=hours)), mistaken) is restored
+    assert is_restored(EndOfCare(by, "listed", STARTS_AT + timedelta(hours=hours)), mistaken) is restored
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_mistaken_change_restores_plan_with_its_deadlines(status: care_plan.Stat
     assert all(deadline.due_at >= LATER for deadline in restored.deadlines)
 
 
-def test_review_that_passed_while_the_plan_was_closed_is_due_at_once() -> None:
+def test_review_that_passed_since_is_due_at_once() -> None:
     before = a_plan(review_on=a_version().review_on)
     ended = plan_end.close(before, CaseCloseReason.MOVED_AWAY, STARTS_AT).state
     much_later = STARTS_AT + timedelta(weeks=40)
@@ -126,7 +126,7 @@ def test_newer_case_takes_over_restored_plan(status: case.Status) -> None:
     assert case_end.withdraw(decision.state, new_id(), LATER) is None
 
 
-def test_death_takes_person_off_case_finding_and_mistake_finds_them_again() -> None:
+def test_mistaken_death_finds_person_of_case_finding_again() -> None:
     ended = risk.end(a_risk(), DEATH, STARTS_AT)
     restored = risk.restore(ended.state, LATER, POLICY)
 

@@ -104,7 +104,7 @@ def test_late_reminder_skips_the_times_that_have_passed() -> None:
     assert domain.overdue(plan, again.due_at, POLICY) == [action]
 
 
-def test_version_agreed_after_its_due_day_is_noticed_at_once() -> None:
+def test_version_agreed_after_due_day_is_noticed_at_once() -> None:
     action = an_action(date(2015, 3, 2), Role.SOCIAL_WORKER)
     plan = a_plan(domain.Status.OFFERED, offered=a_version(2, actions=(action,)))
 

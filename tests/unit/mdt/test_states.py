@@ -9,7 +9,7 @@ import pytest
 
 from services.mdt import commands
 from services.mdt.domain import care_plan, case, case_end, lead, meeting, plan_end, risk
-from services.mdt.domain.person_change import Ended
+from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
@@ -75,8 +75,8 @@ def _unscreened_finding(state: risk.Risk) -> None:
     risk.require_unscreened(state)
 
 
-def _ended_as(status: str) -> Ended:
-    return Ended(PersonChange.DEATH, status, STARTS_AT)
+def _ended_as(status: str) -> EndOfCare:
+    return EndOfCare(PersonChange.DEATH, status, STARTS_AT)
 
 
 def _overdue(state: care_plan.CarePlan) -> None:
