@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from services.rapid_care.domain.access import require_involved
+from services.rapid_care.domain.access import COORDINATE, RESPOND, require_involved
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import require_scopes
@@ -22,8 +22,8 @@ def _of_rapid_care(*scopes: str) -> Any:
 
 
 #: Accepts, declines, assigns; edits the roster.
-Coordinator = Annotated[Actor, _of_rapid_care("rapid-care:coordinate")]
+Coordinator = Annotated[Actor, _of_rapid_care(COORDINATE)]
 #: Visits the person.
-Clinician = Annotated[Actor, _of_rapid_care("rapid-care:respond")]
+Clinician = Annotated[Actor, _of_rapid_care(RESPOND)]
 #: A coordinator or a clinician.
-Staff = Annotated[Actor, _of_rapid_care("rapid-care:coordinate", "rapid-care:respond")]
+Staff = Annotated[Actor, _of_rapid_care(COORDINATE, RESPOND)]

@@ -5,6 +5,9 @@ from typing import assert_never
 from shared.contracts.referrals import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved
 
+#: Scopes of the routes.
+COORDINATE, RESPOND = "rapid-care:coordinate", "rapid-care:respond"
+
 
 def require_involved(organisation: str, ours: str) -> None:
     """Raises OrganisationNotInvolved."""

@@ -21,11 +21,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from services.rapid_care.domain.access import COORDINATE, RESPOND
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import IN_CARE, RESPONSE, UNFINISHED, WAITING, Response, ResponseDeadline, Status
 from shared.contracts.rapid_care import ContactMode, OverdueStep, ResponseOverdue
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import IllegalTransition
+from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.state_table import require_transition
 from shared.kernel.totality import total
 
@@ -49,6 +51,31 @@ DEADLINE_OF: Mapping[OverdueStep, ResponseDeadline] = total(
     },
 )
 STEP_OF: Mapping[str, OverdueStep] = {deadline.value: step for step, deadline in DEADLINE_OF.items()}
+
+
+_COORDINATOR = Desk("coordinator of Rapid Care", "list_responses", COORDINATE)
+_CLINICIAN = Desk("clinician of the response", "list_responses", RESPOND)
+_UNTIL_CONTACT = (ResponseDeadline.AT_RISK, ResponseDeadline.BREACH, ResponseDeadline.CONTACT)
+
+#: The owner of each state. A response in care that has lost its clinician is the coordinator's, with the deadline `assignment`.
+RESPONSE_OWNERS: Owners = total(
+    Status,
+    {
+        Status.HELD: owned(_COORDINATOR, ResponseDeadline.OPENING),
+        Status.REQUESTED: owned(_COORDINATOR, *_UNTIL_CONTACT),
+        Status.ACCEPTED: owned(_COORDINATOR, ResponseDeadline.ASSIGNMENT),
+        Status.ASSIGNED: owned(_CLINICIAN, *_UNTIL_CONTACT),
+        Status.EN_ROUTE: owned(_CLINICIAN, *_UNTIL_CONTACT),
+        Status.CONTACTED: owned(_CLINICIAN, ResponseDeadline.CARE, ResponseDeadline.NEXT_ATTEMPT),
+        Status.ASSESSED: owned(_CLINICIAN, ResponseDeadline.CARE),
+        Status.PACKAGE_AGREED: owned(_CLINICIAN, ResponseDeadline.CARE),
+        Status.STEPPED_DOWN: owned(_CLINICIAN, ResponseDeadline.CARE),
+        Status.ESCALATED: None,
+        Status.DECLINED: None,
+        Status.CANCELLED: None,
+        Status.CLOSED: None,
+    },
+)
 
 
 def is_unassigned(response: Response) -> bool:
