@@ -32,7 +32,7 @@ UNKNOWN_ID = "0193a1f0-0000-7000-8000-000000000001"
 
 
 @dataclass(frozen=True)
-class Seeded:
+class SeededContext:
     """A context with at least two things in each list. `ids` are path and query parameters by name."""
 
     context: RunningContext
@@ -49,41 +49,41 @@ class Seeded:
 
 
 @asynccontextmanager
-async def seeded_referrals(owner_url: str, keys: Keys) -> AsyncIterator[Seeded]:
+async def seeded_referrals(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with referrals(owner_url, keys, MONDAY) as client:
         sent, _ = await client.refer(caller=client.gp("CLCH")), await client.refer(reason="falls")
         person_id = await client.context.database.pool.fetchval("SELECT person_id FROM referral LIMIT 1")
-        yield Seeded(client.context, {"referral_id": sent["id"], "person_id": str(person_id)})
+        yield SeededContext(client.context, {"referral_id": sent["id"], "person_id": str(person_id)})
 
 
 @asynccontextmanager
-async def seeded_rapid_care(owner_url: str, keys: Keys) -> AsyncIterator[Seeded]:
+async def seeded_rapid_care(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
         response_id, _ = await team.receive_referral(), await team.receive_referral()
-        yield Seeded(team.context, {"response_id": str(response_id), "clinician_id": NURSE})
+        yield SeededContext(team.context, {"response_id": str(response_id), "clinician_id": NURSE})
 
 
 @asynccontextmanager
-async def seeded_mdt(owner_url: str, keys: Keys) -> AsyncIterator[Seeded]:
+async def seeded_mdt(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with mdt(owner_url, keys, MONDAY_OF_THE_MEETING) as context:
         patient, waiting = await Patient.discussed(context), await Patient.referred(context)
         lead, plan, case, diary = (await patient.leads())[0], await patient.plan(), await waiting.case(), await meetings(context)
         ids = {"case_id": case["id"], "person_id": str(patient.person_id), "lead_id": lead["id"], "care_plan_id": plan["id"]}
         ids |= {"meeting_id": diary[0]["id"], "notification_id": "1"}
-        yield Seeded(context, ids | {"practice": "W07", "professional_id": "clch-community-nurse-1"})
+        yield SeededContext(context, ids | {"practice": "W07", "professional_id": "clch-community-nurse-1"})
 
 
 @asynccontextmanager
-async def seeded_navigation(owner_url: str, keys: Keys) -> AsyncIterator[Seeded]:
+async def seeded_navigation(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with navigation(owner_url, keys) as client:
         await client.register(NAVIGATOR)
         person_id, _ = await client.plan()
         await client.publish(mr_dales_record(), person=person_id, subject=person_id)
         task, *_ = await client.tasks()
-        yield Seeded(client.context, {"task_id": task["id"], "person_id": str(person_id), "navigator_id": NAVIGATOR})
+        yield SeededContext(client.context, {"task_id": task["id"], "person_id": str(person_id), "navigator_id": NAVIGATOR})
 
 
-Open = Callable[[str, Keys], AbstractAsyncContextManager[Seeded]]
+Open = Callable[[str, Keys], AbstractAsyncContextManager[SeededContext]]
 OPEN: dict[str, Open] = {
     "referrals": seeded_referrals,
     "rapid_care": seeded_rapid_care,
@@ -135,7 +135,7 @@ def _sample(operation: Operation) -> Iterator[HostileRequest]:
         yield from list(values)[number % _STRIDE :: _STRIDE]
 
 
-async def _faults(seeded: Seeded, operation: Operation) -> list[str]:
+async def _faults(seeded: SeededContext, operation: Operation) -> list[str]:
     """The contents and the version are read again after each request that changed something."""
     faults, before, headers = [], await _stored(seeded.context), await _headers(seeded, operation)
     for request in _sample(operation):
@@ -148,7 +148,7 @@ async def _faults(seeded: Seeded, operation: Operation) -> list[str]:
     return faults
 
 
-async def _headers(seeded: Seeded, operation: Operation) -> dict[str, str]:
+async def _headers(seeded: SeededContext, operation: Operation) -> dict[str, str]:
     """The headers of a caller, with the present version of the resource when the operation needs it."""
     caller = seeded.context.token(*SCOPES)
     if not operation.needs("if-match"):
@@ -166,7 +166,7 @@ async def _stored(context: RunningContext) -> list[Any]:
     return list(await pool.fetchrow(f"SELECT {counts}"))
 
 
-async def _pages(seeded: Seeded, operation: Operation) -> list[httpx.Response]:
+async def _pages(seeded: SeededContext, operation: Operation) -> list[httpx.Response]:
     """Up to four pages of one item; `next` is appended to the address as it is."""
     required = "".join(f"&{name}={seeded.ids.get(name, value)}" for name, value in operation.query().items())
     address = f"{operation.path.format(**seeded.ids_of(operation))}?limit=1{required}"

@@ -116,7 +116,7 @@ def test_repeated_contact_adds_new_details() -> None:
     assert (louise.telephone, louise.lives_in) == ("020 7946 0997", "East Finchley")
 
 
-TEXTS = st.text(alphabet="abcdefgh ", min_size=1, max_size=6)
+TEXTS = st.text(alphabet="abcdefgh ", min_size=1, max_size=6).map(str.strip).filter(bool)
 CONTACTS = st.builds(
     FamilyContact,
     name=st.sampled_from(["Louise", "the warden", "a neighbour"]),
