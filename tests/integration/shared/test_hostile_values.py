@@ -163,7 +163,7 @@ async def _stored(context: RunningContext) -> list[Any]:
     pool = context.database.pool
     names = sorted(name for (name,) in await pool.fetch(TABLES) if name != "audit")
     counts = ", ".join(f'(SELECT count(*) FROM "{name}")' for name in names)  # noqa: S608  names of the catalogue
-    return list(await pool.fetchrow(f"SELECT {counts}"))
+    return list(await pool.fetch(f"SELECT {counts}"))
 
 
 async def _pages(seeded: SeededContext, operation: Operation) -> list[httpx.Response]:
