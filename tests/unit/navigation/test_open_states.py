@@ -16,6 +16,7 @@ from services.navigation.domain.home_check import HOME_CHECK, HOME_CHECK_OWNERS,
 from services.navigation.domain.navigator import NAVIGATOR, NAVIGATOR_OWNERS, Presence
 from services.navigation.domain.permission import navigator_commands, task_commands
 from services.navigation.domain.task import HELD, TASK, TASK_OWNERS, Status, TaskDeadline
+from services.navigation.domain.work import Work
 from shared.contracts.codes import Locality, Role, TaskKind
 from shared.contracts.navigation import ReassignReason, TaskSource
 from shared.kernel.actor import Actor
@@ -104,7 +105,7 @@ class TaskMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__()
-        work = tasks.Work(
+        work = Work(
             task_id=new_id(),
             person_id=PersonId(new_id()),
             correlation_id=new_id(),
