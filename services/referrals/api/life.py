@@ -12,7 +12,7 @@ from services.referrals.domain.life import LifeStatus, RestorationTooLate, avail
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
-from shared.contracts.input_types import Day, LongText
+from shared.contracts.input_types import Day, LongText, OrAbsent
 from shared.contracts.referrals import PersonChange
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.errors import IllegalTransition, VersionConflict
@@ -28,11 +28,11 @@ _ANY = (PersonNotFound, IllegalTransition, VersionConflict)
 
 
 class Death(CommandModel[commands.RecordDeath]):
-    died_on: Day | None = None
+    died_on: OrAbsent[Day] = None
 
 
 class Move(CommandModel[commands.RecordMove]):
-    moved_on: Day | None = None
+    moved_on: OrAbsent[Day] = None
 
 
 class Reversal(CommandModel[commands.RestorePerson]):
