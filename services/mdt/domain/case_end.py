@@ -64,13 +64,13 @@ def withdraw(case: Case, referral_id: UUID, now: datetime, change: PersonChange 
 
 def was_listed(case: Case) -> bool:
     """Whether a mistaken death or move took the case off an agenda, so that it needs another slot."""
-    return case.ended is not None and case.ended.status == Status.LISTED
+    return _before(case).status is Status.LISTED
 
 
 def restore(case: Case, slot: AgendaSlot | None, *, screen_by: datetime) -> Decision[Case]:
     """The death or move was a mistake: the case is as before, a listed one in `slot`. Raises IllegalTransition."""
     require_transition(case.status, Occurrence.CARE_RESTORED, CASE)
-    restored = replace(case, status=Status.CLOSED if case.ended is None else Status(case.ended.status), ended=None)
+    restored = _before(case)
     if slot is not None:
         listed = with_slot(restored, slot)
         return Decision(listed, [CaseReopened(), *listed_events(listed, case.referral_ids)])
@@ -83,6 +83,11 @@ def take_plan(case: Case, care_plan_id: UUID, slot: AgendaSlot) -> Decision[Case
     require_transition(case.status, Occurrence.PLAN_RESTORED, CASE)
     listed = replace(case if case.status is Status.LISTED else with_slot(case, slot), care_plan_id=care_plan_id)
     return Decision(listed, listed_events(listed, case.referral_ids), cancels=[CaseDeadline.SCREENING])
+
+
+def _before(case: Case) -> Case:
+    """The case as it was before a death or a move ended it."""
+    return case if case.ended is None else replace(case, status=Status(case.ended.status), ended=None)
 
 
 def _close(case: Case, reason: CaseCloseReason, now: datetime) -> Decision[Case]:

@@ -210,10 +210,11 @@ def end_care(lead: Lead, reason: CaseCloseReason, now: datetime) -> Decision[Lea
 def restore(lead: Lead, now: datetime, answer_by: datetime) -> Decision[Lead]:
     """The death or move was a mistake: the lead is active again, or proposed with a new time to answer. Raises IllegalTransition."""
     require_transition(lead.status, Occurrence.CARE_RESTORED, LEAD)
-    if lead.by_change is not None and lead.by_change.status == Status.ACTIVE:
-        active = replace(lead, status=Status.ACTIVE, activated_at=now, by_change=None)
+    before = replace(lead, status=Status(lead.by_change.status) if lead.by_change else Status.PROPOSED, by_change=None)
+    if before.status is Status.ACTIVE:
+        active = replace(before, activated_at=now)
         return Decision(active, [_activated(active, now, is_from_meeting=False)])
-    return propose(replace(lead, status=Status.PROPOSED, answer_by=answer_by, by_change=None))
+    return propose(replace(before, answer_by=answer_by))
 
 
 def require_own(lead: Lead, actor_id: str) -> None:

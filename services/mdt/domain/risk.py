@@ -132,6 +132,8 @@ class LocalityMissing(RuleBroken):
 
 LISTED = (Status.FOUND, Status.SCREENED, Status.WATCHED)
 _PRESENT = (*LISTED, Status.BELOW)
+#: Whether later scores of the person change nothing.
+_IS_FINAL = total(PersonChange, {PersonChange.DEATH: True, PersonChange.MOVE: False})
 _REVIEWS = (RiskDeadline.WATCH, RiskDeadline.SCREENING)
 
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
@@ -257,7 +259,7 @@ def restore(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
 
 
 def _has_died(known: Risk | None) -> bool:
-    return known is not None and known.ended is not None and known.ended.by is PersonChange.DEATH
+    return known is not None and known.ended is not None and _IS_FINAL[known.ended.by]
 
 
 def _previous_level(person: ScoredPerson) -> RiskLevel | None:

@@ -21,7 +21,7 @@ from services.mdt.store.meeting import lock_diary
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskLevelCrossed
-from shared.contracts.navigation import COORDINATOR_REASONS, CancelReason, TaskCancelled, TaskFulfilled, TaskSource
+from shared.contracts.navigation import COORDINATOR_REASONS, CancelReason, TaskCancelled, TaskFulfilled
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseEscalated, ResponseOutcome
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Trigger
@@ -87,7 +87,7 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
 
 async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx) -> None:
     """Returns the action of a cancelled task to the lead (AC12). Ignores an action that the plan in force no longer has."""
-    if event.source is not TaskSource.CARE_PLAN or event.action_id is None or event.reason in _FOLLOWS_SOURCE:
+    if event.action_id is None or event.reason in _FOLLOWS_SOURCE:
         return
     plan = await open_plan(tx, PersonId(UUID(envelope.key)))
     decision = domain.return_action(plan, event.action_id, tx.now, tx.policy) if plan else None

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.mdt.commands import CloseCase
 from services.mdt.domain import case_end, person_change, plan_end
 from services.mdt.domain import risk as findings
-from services.mdt.domain.case import Case, Status
+from services.mdt.domain.case import CASE, Case, Occurrence
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.person_change import REASON_OF, Mistake
 from services.mdt.domain.risk import RISK
@@ -122,6 +122,6 @@ async def _restore_plan(tx: Tx, case: Case, mistaken: Mistake) -> bool:
     if not ended or await open_plan(tx, case.person_id):
         return False
     plan = await care_plans.save(tx, plan_end.restore(ended[0], tx.now, tx.policy))
-    if case.care_plan_id != plan.id and case.status in {Status.REFERRED, Status.LISTED}:
+    if case.care_plan_id != plan.id and case.status in CASE[Occurrence.PLAN_RESTORED].sources:
         await save_case(tx, case, case_end.take_plan(case, plan.id, await find_slot(tx, is_urgent=case.is_urgent)))
     return True

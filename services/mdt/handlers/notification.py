@@ -13,7 +13,7 @@ from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue
+from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -77,5 +77,5 @@ async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, oc
 
 
 def _kind(event: Event) -> Kind:
-    is_concern = isinstance(event, TaskFulfilled) and (event.is_concern or event.outcome is TaskOutcome.CHECKED_CONCERN)
+    is_concern = isinstance(event, TaskFulfilled) and event.is_concern
     return Kind.CONCERN if is_concern else NOTIFICATIONS[type(event)]
