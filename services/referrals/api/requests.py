@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from services.referrals import commands
-from services.referrals.api import urgent
+from services.referrals.api import urgent_body
 from services.referrals.api.story_bounds import require_bounded
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.input_types import (
@@ -64,7 +64,7 @@ class NewReferral(RequestModel):
         try:
             received = validate(body)
         except ValidationError:
-            if not urgent.is_urgent(body):
+            if not urgent_body.is_urgent(body):
                 raise
             return cls._of_readable(body, validate)
         if received.urgency is not Urgency.URGENT:
@@ -74,8 +74,8 @@ class NewReferral(RequestModel):
     @classmethod
     def _of_readable(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         sent = body.get("demographics")
-        demographics = urgent.demographics(sent, Demographics)
-        readable = urgent.readable(body, cls)
+        demographics = urgent_body.demographics(sent, Demographics)
+        readable = urgent_body.readable(body, cls)
         is_set_aside = demographics is not None or not isinstance(sent, dict)
         received = validate(readable | {"demographics": None} if is_set_aside else readable)
         received._readable = demographics  # noqa: SLF001  a private attribute of its own class

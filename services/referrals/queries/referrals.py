@@ -81,7 +81,10 @@ _RECEIVER_AT_RISK = sa.and_(
 
 
 class WorkSection(StrEnum):
-    """Sections of the Community Point of Access's work list; one referral may be in several."""
+    """Sections of the Community Point of Access's work list; one referral may be in several.
+
+    `awaiting-others` has what a receiver has not answered and what was signposted; it is shown on request only.
+    """
 
     TRIAGE = "triage"
     OVERDUE = "overdue"
@@ -90,6 +93,7 @@ class WorkSection(StrEnum):
     DISCREPANCIES = "discrepancies"
     CROSSED_ACCEPTANCES = "crossed-acceptances"
     CONTRADICTIONS = "contradictions"
+    AWAITING_OTHERS = "awaiting-others"
 
 
 _SECTIONS: Mapping[WorkSection, sa.ColumnElement[bool]] = total(
@@ -102,9 +106,13 @@ _SECTIONS: Mapping[WorkSection, sa.ColumnElement[bool]] = total(
         WorkSection.DISCREPANCIES: sa.func.jsonb_array_length(REFERRAL.c.discrepancies) > sa.literal_column("0"),
         WorkSection.CROSSED_ACCEPTANCES: REFERRAL.c.also_with.is_not(None),
         WorkSection.CONTRADICTIONS: REFERRAL.c.person_is_recorded_as.is_not(None),
+        WorkSection.AWAITING_OTHERS: sa.or_(
+            REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'"),
+            REFERRAL.c.status.in_([sa.literal_column(f"'{status}'") for status in (Status.ROUTED, Status.SIGNPOSTED)]),
+        ),
     },
 )
-_WORK = _by_urgency(sa.or_(*_SECTIONS.values()))
+_WORK = _by_urgency(sa.or_(*(condition for section, condition in _SECTIONS.items() if section is not WorkSection.AWAITING_OTHERS)))
 _WORK_OF: Mapping[WorkSection, Statement] = {section: _by_urgency(condition) for section, condition in _SECTIONS.items()}
 _INCOMING = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),

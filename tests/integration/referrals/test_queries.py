@@ -121,6 +121,7 @@ async def test_work_list_orders_by_urgency_then_deadline(client: ReferralsClient
 
     assert waiting == [urgent["id"], routine["id"], later["id"], returned["id"]]
     assert with_receiver["id"] not in waiting
+    assert await _all_pages(client, "/work", client.triager, limit=2, section="awaiting-others") == [with_receiver["id"]]
 
 
 AN_ID = derived_id("any")  # the same in every process of a test run

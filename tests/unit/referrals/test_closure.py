@@ -52,7 +52,7 @@ def test_merged_referral_is_withdrawn_alone() -> None:
 @pytest.mark.parametrize(
     ("reason", "is_joined_open"), [(CancelReason.WITHDRAWN, False), (CancelReason.DIED, True), (CancelReason.MOVED_AWAY, True)]
 )
-def test_merged_referral_of_ended_one_or_for_death_is_not_withdrawn(*, reason: CancelReason, is_joined_open: bool) -> None:
+def test_merged_referral_of_ended_one_is_not_withdrawn(*, reason: CancelReason, is_joined_open: bool) -> None:
     with pytest.raises(IllegalTransition):
         closure.cancel(a_referral(Status.MERGED), CancelReferral(reason), has_merged=False, now=NOW, is_joined_open=is_joined_open)
 

@@ -307,7 +307,7 @@ def test_redirection_to_rapid_care_is_urgent() -> None:
 
 
 @pytest.mark.parametrize("reason", [ReturnReason.CONCERN, ReturnReason.CALL_UNANSWERED, ReturnReason.RECEIVER_WITHDREW])
-def test_receiver_that_has_ended_its_care_cannot_accept_after_all(reason: ReturnReason) -> None:
+def test_receiver_that_ended_its_care_cannot_accept(reason: ReturnReason) -> None:
     returned = routing.return_referral(a_referral(Status.ACCEPTED), ReturnReferral(reason), LATER, POLICY).state
 
     assert (returned.route, returned.service_code) == (None, None)
