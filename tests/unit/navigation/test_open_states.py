@@ -31,7 +31,7 @@ from tests.builders.navigation_acts import Act, home_check_acts, navigator_acts,
 COORDINATOR = Actor("navigation-coordinator", "CLCH", "coordinator", frozenset({COORDINATE}))
 #: Ends that no mistake reverses; a run tries them late.
 FINAL = (FulfilTask, CancelTask, tasks.Occurrence.SOURCE_ENDED)
-MANY_STEPS = 20
+MANY_STEPS = 8
 STEPS = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 hours = st.integers(0, 24 * 10).map(lambda number: timedelta(hours=number))
