@@ -31,8 +31,12 @@ from tests.builders.referrals import MONDAY, ReferralsClient
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 MISTAKE = {"reason": "The death is that of a neighbour."}
 #: How a service of the product is asked: route, service, and the fields of the referral.
-RAPID_CARE, MDT, NAVIGATION = ("rapid-care", "rapid-care", URGENT), ("mdt", "mdt", {}), ("navigation", "care-navigation", {})
-Reported = tuple[tuple[str, str, dict[str, Any]], str, Callable[[UUID], Event]]
+Asked = tuple[str, str, dict[str, Any]]
+RAPID_CARE: Asked = ("rapid-care", "rapid-care", URGENT)
+MDT: Asked = ("mdt", "mdt", {})
+NAVIGATION: Asked = ("navigation", "care-navigation", {})
+#: The request of a service, the context that reports, and its event about a referral.
+Reported = tuple[Asked, str, Callable[[UUID], Event]]
 
 
 def a_closed_response(outcome: ResponseOutcome = ResponseOutcome.DIED_IN_PREFERRED_PLACE) -> Callable[[UUID], Event]:
