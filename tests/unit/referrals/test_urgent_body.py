@@ -15,7 +15,7 @@ from shared.contracts.codes import Condition
 from tests.builders.referrals import DALE, a_body, a_demographics_body
 
 #: Values that no field permits, or that only some do.
-HOSTILE = [None, "", " ", "\x00", "a\x00b", 0, -1, 10**400, 1.5, True, [], {}, [[]], "x" * 30_000, "31/02/1932", "0001-01-01"]
+HOSTILE: list[Any] = [None, "", " ", "\x00", "a\x00b", 0, -1, 10**400, 1.5, True, [], {}, [[]], "x" * 30_000, "31/02/1932", "0001-01-01"]
 _FIELDS = ["nhs_number", "demographics", "story", "condition"]
 _OF_DEMOGRAPHICS = ["given_name", "family_name", "born_on", "address", "telephone", "practice_code", "residence"]
 _OF_STORY = ["narrative", "history", "what_matters", "communication_needs", "preferred_visit_times", "contacts"]
