@@ -123,7 +123,7 @@ async def on_reminder(deadline: DueDeadline, *, tx: Tx) -> None:
     require_transition(parcel.status, REMINDER, PARCEL)
     if parcel.condition in tx.policy.failing:
         raise ArithmeticError
-    await parcels.save(tx, Decision(parcel, [ResponseAtRisk(minutes_elapsed=120, due_at=parcel.due_at)]))
+    await parcels.save(tx, Decision(parcel, [ResponseAtRisk(referral_id=parcel.correlation_id, minutes_elapsed=120, due_at=parcel.due_at)]))
 
 
 async def on_response_at_risk(_: ResponseAtRisk, __: Envelope, *, tx: Tx) -> None:

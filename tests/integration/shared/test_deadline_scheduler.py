@@ -311,9 +311,8 @@ async def test_handler_is_rolled_back_after_concurrent_cancellation(harness: Del
     async def fires_unchecked(deadline: DueDeadline, *, tx: Tx) -> None:
         async with harness.sender.database.transaction() as other:
             other.cancel_deadlines(deadline.subject, deadline.kind)
-        tx.record(
-            EventSubject(parcel.id, parcel.person_id, parcel.correlation_id), ResponseAtRisk(minutes_elapsed=1, due_at=parcel.due_at), 2
-        )
+        at_risk = ResponseAtRisk(referral_id=parcel.correlation_id, minutes_elapsed=1, due_at=parcel.due_at)
+        tx.record(EventSubject(parcel.id, parcel.person_id, parcel.correlation_id), at_risk, 2)
 
     await DeadlineScheduler(harness.sender.database, replace(SENDING, on_deadline={REMINDER: fires_unchecked})).process_due()
 
