@@ -140,8 +140,19 @@ LEAD_OWNERS: Owners = total(
         Status.ENDED: None,
     },
 )
-OPEN = (Status.PROPOSED, Status.ACTIVE)
-REFUSED = (Status.DECLINED, Status.EXPIRED)
+OPEN = tuple(status for status, ownership in LEAD_OWNERS.items() if ownership)
+_IS_REFUSED = total(
+    Status,
+    {
+        Status.PROPOSED: False,
+        Status.ACTIVE: False,
+        Status.DECLINED: True,
+        Status.EXPIRED: True,
+        Status.HANDED_OVER: False,
+        Status.ENDED: False,
+    },
+)
+REFUSED = tuple(status for status, is_refused in _IS_REFUSED.items() if is_refused)
 
 
 def gp(practice_code: str) -> LeadCandidate:

@@ -26,6 +26,7 @@ from shared.kernel.totality import total
 
 #: States of a task that its navigator has acknowledged.
 _ACKNOWLEDGED = (Status.ACKNOWLEDGED, Status.BEGUN, Status.BLOCKED, Status.FULFILLED)
+_STARTED = (Status.BEGUN, Status.FULFILLED)
 
 
 #: Whether a command has been carried out, from the task, the command and whether its sender saw an older version.
@@ -34,7 +35,7 @@ _IS_DONE: Mapping[Trigger, Callable[[Task, Any, bool], bool]] = total(
     {
         AssignTask: lambda task, command, _: task.status in HELD and task.navigator_id == command.navigator_id,
         AcknowledgeTask: lambda task, _, __: task.status in _ACKNOWLEDGED,
-        StartTask: lambda task, _, __: task.status in {Status.BEGUN, Status.FULFILLED},
+        StartTask: lambda task, _, __: task.status in _STARTED,
         FulfilTask: lambda task, command, _: task.status is Status.FULFILLED and task.outcome is command.outcome,
         BlockTask: lambda task, command, _: task.status is Status.BLOCKED and task.block_reason is command.reason,
         EscalateTask: lambda task, command, is_stale: is_stale and task.status in OPEN and task.escalation is command.reason,

@@ -54,7 +54,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
 
 async def _end_care(person_id: PersonId, reason: CancelReason, tx: Tx) -> None:
     for check in await home_check.checks_of(tx, person_id):
-        if check.status is home_checks.Status.EXPECTED:
+        if home_checks.HOME_CHECK_OWNERS[check.status]:
             await home_check.save(tx, home_checks.end(check, reason, tx.now))
     await cancel_all([task for task in await open_tasks_about(tx, person_id) if not _is_support(task)], reason, tx=tx)
 

@@ -42,7 +42,7 @@ _REVERSE = Statement(
 _LIFT = Statement(
     sa.update(PERSON_CHANGE)
     .where(
-        PERSON_CHANGE.c.person_id == sa.bindparam("person"),
+        PERSON_CHANGE.c.person_id == sa.bindparam("person_id"),
         PERSON_CHANGE.c.lifted_at.is_(None),
         PERSON_CHANGE.c.recorded_at < sa.bindparam("at", type_=INSTANT),
     )
@@ -69,7 +69,7 @@ async def reverse(tx: Tx, person_id: PersonId, change: RecordedChange, restored_
 
 async def lift(tx: Tx, person_id: PersonId, at: datetime) -> None:
     """A referral that was routed at this time follows the change: the person has care again."""
-    await tx.defer_write(_LIFT, person=person_id, at=at)
+    await tx.defer_write(_LIFT, person_id=person_id, at=at)
 
 
 async def _load(tx: Tx, person_ids: Sequence[UUID]) -> dict[UUID, list[RecordedChange]]:

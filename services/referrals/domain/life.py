@@ -91,7 +91,7 @@ LIFE: Transitions = state_table(
     }
 )
 #: A recorded life waits for nothing: its referrals and the other services' work have owners and deadlines.
-LIFE_OWNERS: Owners = total(LifeStatus, dict.fromkeys(LifeStatus))
+LIFE_OWNERS: Owners = total(LifeStatus, {LifeStatus.LIVING: None, LifeStatus.DECEASED: None, LifeStatus.MOVED: None})
 _STATUS: Mapping[PersonChange, LifeStatus] = total(
     PersonChange, {PersonChange.DEATH: LifeStatus.DECEASED, PersonChange.MOVE: LifeStatus.MOVED}
 )
