@@ -7,7 +7,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 from services.referrals import commands
 from services.referrals.api import urgent_body
 from services.referrals.api.story_bounds import require_bounded
-from shared.contracts.codes import Condition, Urgency
+from shared.contracts.codes import IS_URGENT, Condition, Urgency
 from shared.contracts.input_types import (
     Address,
     Day,
@@ -67,7 +67,7 @@ class NewReferral(RequestModel):
             if not urgent_body.is_urgent(body):
                 raise
             return cls._of_readable(body, validate)
-        if received.urgency is not Urgency.URGENT:
+        if not IS_URGENT[received.urgency]:
             require_bounded(received.story)
         return received
 

@@ -12,15 +12,17 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.referrals import commands
 from services.referrals.domain.person import NOT_GIVEN
-from shared.contracts.codes import Urgency
+from shared.contracts.codes import IS_URGENT
 from shared.contracts.referrals import Story
 
+#: The codes of an urgent referral.
+_URGENT = [urgency.value for urgency, is_urgent in IS_URGENT.items() if is_urgent]
 #: Characters of an unreadable number or date of birth that are stored for a check by staff.
 _TYPED = 100
 
 
 def is_urgent(body: Any) -> bool:
-    return isinstance(body, Mapping) and body.get("urgency") == Urgency.URGENT
+    return isinstance(body, Mapping) and body.get("urgency") in _URGENT
 
 
 def readable(body: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ person, so that the GP learns how a crisis ended (S24, rapid_care-8).
 """
 
 from services.referrals import commands
-from services.referrals.domain.referral import AT_RECEIVER, Referral, Status, effective_status
+from services.referrals.domain.referral import AT_RECEIVER, IS_RECALLED, Referral, available_transitions, effective_status
 from shared.contracts.referrals import Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
@@ -88,8 +88,8 @@ def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool
     """
     if referral.route is None or not _ANSWERS_BY_EVENTS[referral.route] or effective_status(referral) not in AT_RECEIVER:
         return False
-    is_unanswered = effective_status(referral) is Status.ROUTED
-    is_overdue = referral.overdue_since is not None and referral.route is not Route.RAPID_CARE
+    is_unanswered = commands.AcceptReferral in available_transitions(referral)
+    is_overdue = referral.overdue_since is not None and not IS_RECALLED[referral.route]
     may_take_back = command is commands.ReturnReferral and (is_unanswered or is_overdue) and is_triager(actor)
     return not may_take_back
 

@@ -40,12 +40,20 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.CONDITION_MISSING: lambda received, _: received.condition is None,
     },
 )
-#: The faults that a correction of the person's record mends.
-_OF_RECORD: Mapping[Discrepancy, Callable[[Person], bool]] = {
-    Discrepancy.BIRTHDAY_INVALID: lambda person: person.born_on is not None,
-    Discrepancy.DEMOGRAPHICS_MISSING: lambda person: not people.lacks_demographics(person),
-    Discrepancy.STORY_MISSING: lambda person: not people.lacks_story(person),
-}
+#: Whether a correction of the person's record has mended the fault. The others need a decision.
+_IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
+    Discrepancy,
+    {
+        Discrepancy.NUMBER_MISSING: lambda _: False,
+        Discrepancy.NUMBER_INVALID: lambda _: False,
+        Discrepancy.IDENTITY_DIFFERS: lambda _: False,
+        Discrepancy.BIRTHDAY_INVALID: lambda person: person.born_on is not None,
+        Discrepancy.DEMOGRAPHICS_MISSING: lambda person: not people.lacks_demographics(person),
+        Discrepancy.STORY_MISSING: lambda person: not people.lacks_story(person),
+        Discrepancy.HISTORY_SHORTENED: lambda _: False,
+        Discrepancy.CONDITION_MISSING: lambda _: False,
+    },
+)
 
 
 def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
@@ -83,7 +91,7 @@ def with_condition(referral: Referral, condition: Condition, now: datetime) -> D
 
 def settle(referral: Referral, person: Person, now: datetime) -> Decision[Referral] | None:
     """Ends the discrepancies that the person's record no longer has; None when each of them stands."""
-    mended = {each for each in referral.discrepancies if each in _OF_RECORD and _OF_RECORD[each](person)}
+    mended = {each for each in referral.discrepancies if _IS_MENDED[each](person)}
     return _without(referral, mended, [], now) if mended else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 from uuid import UUID
 
 from services.referrals.commands import (
@@ -249,6 +250,8 @@ REFERRAL: Transitions = state_table(
     ReferralDeadline,
 )
 
+#: Whether the Community Point of Access recalls an accepted referral: only Rapid Care ends its response then, until it reaches the person.
+IS_RECALLED: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.MDT: False, Route.NAVIGATION: False, Route.SERVICE: False})
 #: None for an ended referral. A referral with an open question has the deadline of the state in which it was asked.
 _CURRENT_DEADLINE: Mapping[Status, ReferralDeadline | None] = total(
     Status,
@@ -294,17 +297,17 @@ def available_transitions(referral: Referral) -> Transitions:
 
 def _without_object(referral: Referral) -> frozenset[Trigger]:
     """The triggers that the status permits, although this referral has nothing that they could change."""
-    absent: Mapping[Trigger, bool] = {
-        RaiseUrgency: IS_URGENT[referral.urgency],
-        RecallReferral: referral.route is not Route.RAPID_CARE,
-        Occurrence.ACCEPTED_AFTER_ALL: referral.route is None,
-        Occurrence.PERSON_RESTORED: referral.ended_from is None,
-        AnswerCall: referral.answer_by is None,
-        ReferralDeadline.CALL: referral.answer_by is None,
-        ResolveDiscrepancy: not referral.discrepancies,
-        ReferralDeadline.DISCREPANCY: not referral.discrepancies,
-    }
-    return frozenset(trigger for trigger, is_absent in absent.items() if is_absent)
+    absent: list[tuple[Trigger, bool]] = [
+        (RaiseUrgency, IS_URGENT[referral.urgency]),
+        (RecallReferral, referral.route is None or not IS_RECALLED[referral.route]),
+        (Occurrence.ACCEPTED_AFTER_ALL, referral.route is None),
+        (Occurrence.PERSON_RESTORED, referral.ended_from is None),
+        (AnswerCall, referral.answer_by is None),
+        (ReferralDeadline.CALL, referral.answer_by is None),
+        (ResolveDiscrepancy, not referral.discrepancies),
+        (ReferralDeadline.DISCREPANCY, not referral.discrepancies),
+    ]
+    return frozenset(trigger for trigger, is_absent in absent if is_absent)
 
 
 def owner(referral: Referral) -> str | None:
@@ -321,10 +324,20 @@ def current_deadline(referral: Referral) -> ReferralDeadline | None:
 
 def pending_deadlines(referral: Referral) -> Mapping[ReferralDeadline, datetime]:
     """All deadlines of the referral: the current one, that of a repeated call, and that of discrepancies."""
-    kind = current_deadline(referral)
-    by_kind = {kind: referral.due_at} if kind else {}
-    by_kind |= {ReferralDeadline.CALL: referral.answer_by, ReferralDeadline.DISCREPANCY: referral.discrepancies_due_at}
-    return {each: due_at for each, due_at in by_kind.items() if due_at is not None}
+    due_at = {kind: _due_at(referral, kind) for kind in ReferralDeadline}
+    return {kind: instant for kind, instant in due_at.items() if instant is not None}
+
+
+def _due_at(referral: Referral, kind: ReferralDeadline) -> datetime | None:
+    match kind:
+        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.OUTCOME:
+            return referral.due_at if kind is current_deadline(referral) else None
+        case ReferralDeadline.CALL:
+            return referral.answer_by
+        case ReferralDeadline.DISCREPANCY:
+            return referral.discrepancies_due_at
+        case _:
+            assert_never(kind)
 
 
 def is_with_receiver(referral: Referral) -> bool:

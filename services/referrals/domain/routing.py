@@ -21,7 +21,7 @@ from services.referrals.domain.directory import (
 )
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Occurrence, Referral, Status, permit
+from services.referrals.domain.referral import IS_RECALLED, Occurrence, Referral, Status, permit
 from services.referrals.domain.urgency import made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.referrals import (
@@ -99,12 +99,36 @@ _IS_RED_FLAG = total(
     },
 )
 #: Whether a referral that is returned for this reason is urgent from now on.
-_MAKES_URGENT = total(ReturnReason, {**_IS_RED_FLAG, ReturnReason.CALL_UNANSWERED: True})
+_MAKES_URGENT = total(
+    ReturnReason,
+    {
+        ReturnReason.CAPACITY: False,
+        ReturnReason.INELIGIBLE: False,
+        ReturnReason.CLOSED_HOURS: False,
+        ReturnReason.LIFE_THREATENING: True,
+        ReturnReason.STANDARD_MEASURES_SUFFICE: False,
+        ReturnReason.INSUFFICIENT_INFORMATION: False,
+        ReturnReason.CONCERN: False,
+        ReturnReason.CALL_UNANSWERED: True,
+        ReturnReason.RECEIVER_WITHDREW: False,
+        ReturnReason.OTHER: False,
+    },
+)
 #: Whether a referral that is returned for this reason has no receiver whose acceptance could still arrive.
 _IS_FINAL = total(
     ReturnReason,
-    dict.fromkeys(ReturnReason, False)
-    | dict.fromkeys((ReturnReason.CONCERN, ReturnReason.CALL_UNANSWERED, ReturnReason.RECEIVER_WITHDREW), True),
+    {
+        ReturnReason.CAPACITY: False,
+        ReturnReason.INELIGIBLE: False,
+        ReturnReason.CLOSED_HOURS: False,
+        ReturnReason.LIFE_THREATENING: False,
+        ReturnReason.STANDARD_MEASURES_SUFFICE: False,
+        ReturnReason.INSUFFICIENT_INFORMATION: False,
+        ReturnReason.CONCERN: True,
+        ReturnReason.CALL_UNANSWERED: True,
+        ReturnReason.RECEIVER_WITHDREW: True,
+        ReturnReason.OTHER: False,
+    },
 )
 #: The routes that each urgency permits (docs/states/referrals.md). Advice needs no service, but a meeting or a navigator may follow.
 _PERMITTED_ROUTES: Mapping[Urgency, frozenset[Route]] = total(
@@ -241,7 +265,7 @@ def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Pol
 
 def require_recallable(referral: Referral, *, is_contacted: bool) -> None:
     """Raises RecallNotPossible, AlreadyContacted."""
-    if referral.route is not Route.RAPID_CARE:
+    if referral.route is None or not IS_RECALLED[referral.route]:
         raise RecallNotPossible("The referral is not with Rapid Care.")
     if is_contacted:
         raise AlreadyContacted("Rapid Care has reached the person.")

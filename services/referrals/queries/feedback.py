@@ -48,12 +48,12 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-#: The sentence for a return whose reason concerns the referrer, by the reason.
-_RETURNED: Mapping[str, str] = {
-    "life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
-    "concern": "{service} has seen the person and is concerned. We decide today who goes next.",
-    "call-unanswered": "{service} had ended its care while an urgent call about the person was unanswered. We are acting on the call.",
-    "receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
+#: The sentence for a verb and a reason that concerns the referrer.
+_OF_REASON: Mapping[str, str] = {
+    "returned life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
+    "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
+    "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
+    "returned receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
 }
 
 
@@ -92,5 +92,5 @@ def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str
         return None
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
-    sentence = (_RETURNED.get(data.get("reason", "")) if verb == "returned" else None) or _SENTENCES[verb]
+    sentence = _OF_REASON.get(f"{verb} {data.get('reason')}") or _SENTENCES[verb]
     return Line(at, verb, sentence.format(service=service, reference=data.get("reference", ""), emergency=emergency, **values))

@@ -108,7 +108,8 @@ _SECTIONS: Mapping[WorkSection, sa.ColumnElement[bool]] = total(
         WorkSection.CONTRADICTIONS: REFERRAL.c.person_is_recorded_as.is_not(None),
         WorkSection.AWAITING_OTHERS: sa.or_(
             REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'"),
-            REFERRAL.c.status.in_([sa.literal_column(f"'{status}'") for status in (Status.ROUTED, Status.SIGNPOSTED)]),
+            REFERRAL.c.status == sa.literal_column(f"'{Status.ROUTED}'"),
+            REFERRAL.c.status == sa.literal_column(f"'{Status.SIGNPOSTED}'"),
         ),
     },
 )
