@@ -53,7 +53,7 @@ def test_pending_deadline_of_an_open_state_acts_in_it(open_state: OpenState) -> 
 
 
 @pytest.mark.parametrize("open_state", _OPEN, ids=str)
-def test_owner_of_an_open_state_has_a_work_list_and_a_way_on(open_state: OpenState) -> None:
+def test_owner_of_open_state_has_list_and_way_on(open_state: OpenState) -> None:
     desk, who = open_state.ownership.desk, scopes(open_state.context)
 
     assert desk.scope in who[desk.work_list]

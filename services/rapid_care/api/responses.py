@@ -81,7 +81,7 @@ class PersonView(ResponseModel):
     nhs_number: str | None
     given_name: str
     family_name: str
-    born_on: date
+    born_on: date | None
     address: str
     telephone: str | None
     practice_code: str
