@@ -26,6 +26,8 @@ from tests.xdist_weights import LongestFirstScheduling, longest_first
 _TEMPLATE, _COMMON = f"care_template_{os.getpid()}", f"care_common_{os.getpid()}"
 _VERSIONS = pytest.StashKey[str]()
 _SERVERS = "servers"
+#: The name of a property whose value the terminal summary prints.
+SUMMARY = "summary"
 _JAVA_OPTIONS = (
     "-XX:Tier3InvocationThreshold=2000",
     "-XX:Tier3MinInvocationThreshold=1000",
@@ -101,7 +103,11 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints the number of tests and the versions of their servers."""
+    """Prints the summaries of long tests, the number of tests and the versions of their servers."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == SUMMARY:
+                terminalreporter.write_line(value)
     ran = sum(len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
     servers = config.stash.get(_VERSIONS, "no server")
     terminalreporter.write_line(f"{ran} {'test' if ran == 1 else 'tests'} on {servers}")

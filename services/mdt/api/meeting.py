@@ -79,10 +79,11 @@ class DiscussedView(ResponseModel):
 
 @router.get("/meetings", responses=problems(NotMdtMember))
 async def list_meetings(caller: Member, unit: Unit, cursor: Cursor = None, limit: Limit = 20) -> Page[MeetingView]:
-    """The diary from yesterday on, the soonest meeting first."""
+    """The diary from yesterday on, or from the first meeting whose attendance is not recorded; the soonest meeting first."""
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        meetings = await queries.diary(tx, after=last or (tx.now - _ONE_DAY, UUID(int=0)), limit=limit + 1)
+        after = last or (await queries.diary_start(tx, tx.now - _ONE_DAY), UUID(int=0))
+        meetings = await queries.diary(tx, after=after, limit=limit + 1)
     items = [MeetingView.model_validate(meeting) for meeting in meetings[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].starts_at, items[-1].id) if len(meetings) > limit else None)
 

@@ -213,6 +213,13 @@ def end(meeting: Meeting) -> str:
     return "not-reached" if meeting.status is Status.HELD else "meeting-not-recorded"
 
 
+def until_recorded(meeting: Meeting, now: datetime, policy: Policy) -> Deadline | None:
+    """The next look at a meeting whose attendance is not recorded, until a coordinator records or cancels it; None for a held one."""
+    if meeting.status is Status.HELD:
+        return None
+    return Deadline(MeetingDeadline.ROLL_OVER, working_days_later(now, policy.roll_over_working_days, policy.zone))
+
+
 def is_upcoming(meeting: Meeting, after: datetime) -> bool:
     return meeting.status in _OPEN and meeting.starts_at > after
 

@@ -9,6 +9,7 @@ from services.mdt.store.meeting import lock_diary, meetings
 from services.mdt.store.tables import Tx
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.transaction import EventSubject
 
 
 async def hold_meeting(target: Target, command: HoldMeeting, *, tx: Tx) -> Meeting:
@@ -36,8 +37,10 @@ async def on_cut_off(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def on_roll_over(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Moves cases that were not discussed to the next meeting, even when no attendance was recorded."""
+    """Moves cases that were not discussed to the next meeting. A meeting without recorded attendance stays in the diary with a deadline."""
     await lock_diary(tx)
     meeting = await meetings.load(tx, deadline.subject)
     await roll_over(tx, meeting, domain.end(meeting))
+    if again := domain.until_recorded(meeting, tx.now, tx.policy):
+        tx.set_deadline(EventSubject(meeting.id, meeting.id, meeting.correlation_id), again)
     await ensure_meetings(tx=tx)

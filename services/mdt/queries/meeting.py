@@ -11,6 +11,7 @@ from services.mdt.domain.agenda import AgendaItem, in_order
 from services.mdt.domain.care_plan import PlanVersion
 from services.mdt.domain.case import Status
 from services.mdt.domain.meeting import Meeting, MeetingNotFound
+from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.store.agenda import items_of
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION
 from services.mdt.store.case import CASE, cases
@@ -28,6 +29,7 @@ _DIARY = Statement(
     .order_by(MEETING.c.starts_at, MEETING.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
+_UNRECORDED = Statement(sa.select(sa.func.min(MEETING.c.starts_at)).where(MEETING.c.status == MeetingStatus.CUT_OFF.value))
 _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value))
 _DISCUSSED = Statement(
     sa.select(CARE_PLAN_VERSION, CARE_PLAN.c.person_id)
@@ -55,6 +57,11 @@ async def meeting(reader: ReadSession, meeting_id: UUID) -> Meeting:
     if found is None:
         raise MeetingNotFound(f"No meeting has the id {meeting_id}.")
     return found
+
+
+async def diary_start(reader: ReadSession, since: datetime) -> datetime:
+    """The start of the diary: `since`, or the earlier start of a meeting whose attendance is not recorded."""
+    return min(since, await reader.fetch_value(_UNRECORDED) or since)
 
 
 async def diary(reader: ReadSession, *, after: tuple[datetime, UUID], limit: int) -> list[Meeting]:

@@ -230,6 +230,16 @@ async def test_case_stays_listed_while_no_meeting_is_recorded(context: RunningCo
     assert datetime.fromisoformat(case["meeting_starts_at"]) > context.clock.at
 
 
+async def test_unrecorded_meeting_stays_in_the_diary_with_a_deadline(context: RunningContext) -> None:
+    unrecorded = (await meetings(context))[0]
+
+    await context.let_pass(timedelta(weeks=3))
+
+    assert (await meetings(context))[0]["id"] == unrecorded["id"]
+    pending = "SELECT count(*) FROM deadline WHERE subject = $1 AND kind = 'roll-over' AND state = 'pending'"
+    assert await context.database.pool.fetchval(pending, UUID(unrecorded["id"])) == 1
+
+
 async def test_agenda_puts_person_in_crisis_first(context: RunningContext) -> None:
     calm, in_crisis = await Patient.listed(context), await Patient.listed(context)
     await context.deliver(ResponseEscalated(referral_id=new_id()), key=in_crisis.person_id, subject=new_id())

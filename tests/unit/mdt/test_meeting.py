@@ -13,6 +13,7 @@ from services.mdt.domain.policy import Policy
 from shared.clock import LONDON
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingHeld, MeetingScheduled
+from shared.kernel.decision import Deadline
 from shared.kernel.ids import new_id
 from shared.kernel.working_days import is_working_day
 from tests.builders.mdt_states import CUT_OFF_AT, POLICY, STARTS_AT, a_meeting
@@ -146,6 +147,18 @@ def test_quorate_meeting_is_held() -> None:
 
     assert decision.events == [MeetingHeld(attended=command.attended)]
     assert MeetingDeadline.ROLL_OVER not in decision.cancels  # undiscussed cases still roll over
+
+
+def test_unrecorded_meeting_has_another_deadline_after_its_roll_over() -> None:
+    meeting = a_meeting(status=Status.CUT_OFF)
+
+    again = domain.until_recorded(meeting, datetime(2015, 3, 6, 13, tzinfo=UTC), POLICY)
+
+    assert again == Deadline(MeetingDeadline.ROLL_OVER, datetime(2015, 3, 10, 13, tzinfo=UTC))
+
+
+def test_held_meeting_has_no_other_deadline_after_its_roll_over() -> None:
+    assert domain.until_recorded(a_meeting(status=Status.HELD), STARTS_AT, POLICY) is None
 
 
 def test_late_attendee_is_added() -> None:

@@ -1,0 +1,143 @@
+"""Random acts on the four contexts: what referrers, services, schedulers and deliveries may do to a few persons, in any order.
+
+Each act takes a `Random`, so that a seed repeats it.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any, TypeAlias
+
+from infra.contexts import CONTEXTS
+from shared.clock import LONDON
+from shared.contracts.rapid_care import Skill
+from tests.builders.open_items import Caller, Item, random_item
+from tests.builders.person_model import PersonModel
+from tests.builders.population import HEADER
+from tests.builders.random_bodies import CLINICIANS, NAVIGATORS, BodyMaker
+from tests.builders.random_referral import NUMBERS, a_random_referral
+
+Act: TypeAlias = Callable[[PersonModel, Random], Awaitable[None]]
+
+_REFERRERS = [("gp-W07", "W07"), ("gp-B03", "B03"), ("crew-1", "LAS"), ("nurse-CLCH", "CLCH")]
+_RAPID_CARE = Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate",))
+_NAVIGATION = Caller("navigation-coordinator", "CLCH", ("navigation:coordinate",))
+_IMPORTER = Caller("analyst-1", "BCCG", ("mdt:import-risk",))
+_ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1 ORDER BY 1"
+_DEAD = "SELECT person_id FROM referrals.life WHERE status = 'deceased'"
+#: A discharge that is recorded after a move shows that the person is here.
+_DISCHARGED = """
+SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
+ORDER BY person_id"""
+_NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"
+_CLINICIAN = "SELECT version FROM rapid_care.clinician WHERE id = $1"
+#: Commands that move an item on are often chosen and those that end it or ask back seldom, so that lives are long.
+_WEIGHTS = {
+    **dict.fromkeys(("TriageReferral", "DiscussCase", "HoldMeeting", "RecordFirstContact", "AgreePlan", "AcceptLead"), 3),
+    **dict.fromkeys(("RouteReferral", "ScreenCase", "AcceptResponse", "AssignClinician", "Depart", "RecordAssessment", "AgreePackage"), 5),
+    **dict.fromkeys(("RequestInformation", "AnswerInformation", "SetCondition", "RaiseUrgency", "DeferCase", "RegisterNavigator"), 0.3),
+    **dict.fromkeys(("CancelReferral", "CancelMeeting", "CloseCase", "CancelTask", "DeclineResponse", "RecordDeath", "RecordMove"), 0.15),
+}
+#: Minutes by which the clock moves, with their weights.
+_MOVES = [((1, 20), 8), ((20, 180), 6), ((180, 1_500), 4), ((1_500, 10_000), 2), ((20_000, 200_000), 0.2)]
+
+
+async def refer(model: PersonModel, random: Random) -> None:
+    """A referrer sends a referral of one of a few persons."""
+    caller = Caller(*random.choice(_REFERRERS), ("referrals:refer",))
+    await model.command("referrals", "ReceiveReferral", "/referrals", caller, a_random_referral(random))
+
+
+async def act_on_an_item(model: PersonModel, random: Random) -> None:
+    """A suitable caller sends one of the commands that an item offers."""
+    if item := await random_item(model.connection, random):
+        context, caller = item.aggregate.context, random.choice(item.callers())
+        with model.transitions.paused():
+            offers = await model.send(context, "GET", f"{item.address}/actions", caller)
+        if offers.is_success and (actions := offers.json()):
+            action = random.choices(actions, [_WEIGHTS.get(action["name"], 1) for action in actions])[0]
+            body = await _body(model, random, item, action["name"])
+            await model.offered_command(context, action["name"], action["href"], caller, body, version=item.row["version"])
+
+
+async def change_staff(model: PersonModel, random: Random) -> None:
+    """A clinician or a navigator joins, or a clinician comes on or off duty. Navigators declare absences as items."""
+    if random.random() < 0.6:
+        clinician = random.choice(CLINICIANS)
+        version = await model.connection.fetchval(_CLINICIAN, clinician) or 0
+        entry = {"skills": random.sample(list(Skill), 3), "is_on_duty": random.random() < 0.8}
+        await model.command(
+            "rapid_care", "RosterClinician", f"/rapid-care/clinicians/{clinician}", _RAPID_CARE, entry, version=version or None
+        )
+    else:
+        navigator, role = random.choice(NAVIGATORS), random.choice(["care-navigator", "case-manager"])
+        body = {"locality": random.choice(["west", "west", "locality-b"]), "role": role}
+        await model.command("navigation", "RegisterNavigator", f"/navigation/navigators/{navigator}", _NAVIGATION, body)
+
+
+async def find_person(model: PersonModel, random: Random) -> None:
+    """A hospital discharges a person, or case finding scores one."""
+    day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(1, 60))).date()
+    dead = [str(row["person_id"]) for row in await model.connection.fetch(_DEAD)]
+    scored = [number for number in NUMBERS if str(model.contexts.contexts["mdt"].database.secrets.pseudonym(number)) not in dead]
+    if scored and random.random() < 0.5:
+        line = f"{random.choice(scored)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
+        await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{line}\n")
+    elif persons := await model.connection.fetch(_DISCHARGED):
+        path = f"/navigation/people/{random.choice(persons)['person_id']}/home-checks"
+        await model.command("navigation", "expect_home_check", path, _NAVIGATION, {"discharged_on": day.isoformat()})
+
+
+async def deliver(model: PersonModel, random: Random) -> None:
+    """Some records of one channel arrive, after the repetition of some that arrived before."""
+    if channels := await model.contexts.waiting():
+        channel, count, repeats = random.choice(channels), random.randint(1, 5), random.choice((0, 0, 0, 1, 2, 3))
+        model.trace.append(
+            f"{channel.consumer} gets {count} of {channel.waiting} records of {channel.records[0].topic} after {repeats} again"
+        )
+        await model.contexts.deliver(channel, count, repeats=repeats)
+
+
+async def deliver_all(model: PersonModel, random: Random) -> None:  # noqa: ARG001  every act has the same form
+    """Everything arrives."""
+    model.trace.append("everything arrives")
+    await model.contexts.settle()
+
+
+async def fire(model: PersonModel, random: Random) -> None:
+    """The scheduler of one context fires what is due."""
+    context = random.choice(CONTEXTS)
+    model.trace.append(f"{context} fires")
+    await model.contexts.fire([context])
+
+
+async def pass_time(model: PersonModel, random: Random) -> None:
+    """The clocks move by minutes to days, seldom by months, or to the middle of the next meeting; nothing fires at once."""
+    now = model.contexts.now
+    if random.random() < 0.2 and (meeting := await model.connection.fetchval(_NEXT_MEETING, now)):
+        model.contexts.set_clock(meeting + timedelta(minutes=30))
+    else:
+        ((least, most),) = random.choices([minutes for minutes, _ in _MOVES], [weight for _, weight in _MOVES])
+        model.contexts.set_clock(now + timedelta(minutes=random.randint(least, most)))
+    model.trace.append(f"it is {model.contexts.now}")
+
+
+async def _body(model: PersonModel, random: Random, item: Item, name: str) -> Any:
+    operation = await model.operation(item.aggregate.context, name)
+    return operation.body and BodyMaker(random, model.contexts.now, await _pools(model, item)).body(name, operation.body)
+
+
+async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:
+    """Values that fit this item."""
+    match item.aggregate.name:
+        case "referral" if item.state == "merged":
+            return {"reason": ["withdrawn"]}  # any other reason is one of the referral that it joined
+        case "referral":
+            fitting = "rapid-care" if item.row["urgency"] == "urgent" else "mdt" if item.row["is_complex"] else "service"
+            return {"route": [fitting, fitting, "navigation"]}
+        case "care_plan" | "case":
+            versions = await model.connection.fetch(_ACTION_IDS, item.row.get("care_plan_id") or item.row["id"])
+            return {"action_id": re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))}
+        case _:
+            return {}

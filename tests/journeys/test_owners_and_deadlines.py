@@ -1,0 +1,179 @@
+"""No person falls between two desks: a hypothesis state machine over the four services together.
+
+Each step is one random act: a referral, an offered command, a change of staff, a death, a move or a restoration, a delivery of some
+records late or again, due deadlines of one service, or time. After each step every open aggregate has a pending deadline, no record is
+parked and no handler failed. At the end everything arrives: the services agree about persons who died or moved, and a second delivery
+of the whole log changes nothing.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar, TypeVar
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from infra.dev_stack.dev_secrets import Keys
+from tests.builders import person_acts
+from tests.builders.agreement import digests, disagreements
+from tests.builders.database import CommonDatabase, Databases, open_common_database
+from tests.builders.four_contexts import four_contexts
+from tests.builders.mdt import MONDAY
+from tests.builders.ownership_check import faults
+from tests.builders.person_acts import Act
+from tests.builders.person_model import Kept, PersonModel, Statistics
+from tests.builders.transition_record import TransitionRecord, recorded_transitions
+
+pytestmark = pytest.mark.timeout(0 if "OWNERS_STEPS" in os.environ else 900)
+
+T = TypeVar("T")
+
+#: `OWNERS_STEPS=1000000` for the long run.
+_STEPS = int(os.environ.get("OWNERS_STEPS", "6000"))
+_STEPS_OF_AN_EXAMPLE = 100
+_SEEDS = st.integers(0, 2**24)
+
+
+@dataclass
+class Run:
+    """The database and the records of all examples."""
+
+    runner: asyncio.Runner
+    database: CommonDatabase
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    keys: Keys
+    transitions: TransitionRecord
+    statistics: Statistics
+    kept: Kept
+
+
+class OwnersAndDeadlines(RuleBasedStateMachine):
+    """Aliases of a rule raise its probability."""
+
+    run: ClassVar[Run]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = AsyncExitStack()
+        self._model = self._await(self._open())
+        self.run.statistics.examples += 1
+
+    @rule(seed=_SEEDS)
+    def refer(self, seed: int) -> None:
+        self._step(person_acts.refer, seed)
+
+    @rule(seed=_SEEDS)
+    def command(self, seed: int) -> None:
+        self._step(person_acts.act_on_an_item, seed)
+
+    @rule(seed=_SEEDS)
+    def change_staff(self, seed: int) -> None:
+        self._step(person_acts.change_staff, seed)
+
+    @rule(seed=_SEEDS)
+    def find_person(self, seed: int) -> None:
+        self._step(person_acts.find_person, seed)
+
+    @rule(seed=_SEEDS)
+    def deliver(self, seed: int) -> None:
+        self._step(person_acts.deliver, seed)
+
+    @rule(seed=_SEEDS)
+    def deliver_all(self, seed: int) -> None:
+        self._step(person_acts.deliver_all, seed)
+
+    @rule(seed=_SEEDS)
+    def fire(self, seed: int) -> None:
+        self._step(person_acts.fire, seed)
+
+    @rule(seed=_SEEDS)
+    def pass_time(self, seed: int) -> None:
+        self._step(person_acts.pass_time, seed)
+
+    command_1 = command_2 = command_3 = command_4 = command_5 = command
+    deliver_1 = deliver_2 = deliver
+    fire_1 = fire
+
+    @invariant()
+    def every_open_item_has_a_deadline(self) -> None:
+        assert self._await(faults(self._model.connection)) == []
+
+    def teardown(self) -> None:
+        try:
+            self._await(self._settle())
+        finally:
+            self._await(self._stack.aclose())
+
+    def _step(self, act: Act, seed: int) -> None:
+        statistics = self.run.statistics
+        statistics.steps += 1
+        statistics.acts[act.__name__] += 1
+        self._model.tick()
+        try:
+            self._await(act(self._model, Random(seed)))  # noqa: S311  a seed must repeat its step
+        except Exception:
+            note("\n".join(self._model.trace))
+            raise
+
+    async def _open(self) -> PersonModel:
+        await self.run.database.reset()
+        contexts = await self._stack.enter_async_context(four_contexts(self.run.database.url, self.run.keys, MONDAY))
+        return PersonModel(contexts, self.run.connection, self.run.transitions, self.run.statistics, self.run.kept)
+
+    async def _settle(self) -> None:
+        contexts, connection = self._model.contexts, self._model.connection
+        await contexts.settle()
+        assert await faults(connection) == []
+        assert await disagreements(connection) == []
+        before = await digests(connection)
+        await contexts.replay()
+        assert await digests(connection) == before
+
+    def _await(self, step: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await step
+
+        return self.run.runner.run(awaited())
+
+
+@contextmanager
+def _open_run(databases: Databases, keys: Keys) -> Iterator[Run]:
+    """A database for this test alone, on an event loop for it alone."""
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        opened = AsyncExitStack()
+        stack.callback(lambda: runner.run(opened.aclose()))
+
+        async def open_database() -> tuple[CommonDatabase, "asyncpg.Connection[asyncpg.Record]"]:
+            url = await opened.enter_async_context(databases.copy(f"owners_{os.getpid()}"))
+            database = await opened.enter_async_context(open_common_database(url))
+            connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+            opened.push_async_callback(connection.close)
+            return database, connection
+
+        database, connection = runner.run(open_database())
+        yield Run(runner, database, connection, keys, stack.enter_context(recorded_transitions()), Statistics(), Kept())
+
+
+def test_no_person_falls_between_two_desks(databases: Databases, keys: Keys, record_property: Callable[[str, object], None]) -> None:
+    with _open_run(databases, keys) as run:
+        OwnersAndDeadlines.run = run
+        run_state_machine_as_test(
+            OwnersAndDeadlines,
+            settings=settings(
+                max_examples=-(-_STEPS // _STEPS_OF_AN_EXAMPLE),
+                stateful_step_count=_STEPS_OF_AN_EXAMPLE,
+                deadline=None,
+                database=None,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        record_property("summary", f"{run.statistics.summary()}; {run.transitions}")
