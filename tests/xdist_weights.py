@@ -15,6 +15,7 @@ STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests
 #: Files of ten seconds or more, longest first.
 LONGEST = (
     *STORY,
+    "tests/journeys/test_owners_and_deadlines.py",
     "tests/integration/shared/test_broker_faults.py",
     "tests/chaos/test_defects.py",
     "tests/integration/cli/test_errors.py",
