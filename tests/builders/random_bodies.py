@@ -64,9 +64,8 @@ class BodyMaker:
             return self.random.choice(pool)
         if "const" in schema or "enum" in schema:
             return self.random.choice(schema.get("enum") or [schema["const"]])
-        simple = {"boolean": lambda: self.random.random() < 0.5, "integer": lambda: 1, "number": lambda: 1}
-        if schema.get("type") in simple:
-            return simple[schema["type"]]()
+        if schema.get("type") in {"boolean", "integer", "number"}:
+            return self.random.random() < 0.5 if schema["type"] == "boolean" else 1
         parts = {"object": self._object, "array": self._list}
         return parts.get(schema.get("type", ""), self._text)(schema, name)
 
