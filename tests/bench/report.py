@@ -20,6 +20,7 @@ Measured = Mapping[str, Any]
 _HEAD = ("Scenario", "Figure", "Median", "Range", "Yardstick", "Ratio", "Target ratio", "Result", "Absolute limit")
 _COMPARISON_HEAD = ("Scenario", "Figure", "Earlier", "This", "Ratio", "Target ratio", "Result")
 _NOT_MEASURED = "not measured"
+_NONE, _NOT_JUDGED = "None.", "No limit was judged: `--full` measures the sizes that the limits name."
 
 
 def table(result: Result) -> Table:
@@ -36,7 +37,16 @@ def comparison_table(against: Result) -> Table:
 
 def document(result: Result) -> str:
     lines = [BEFORE.strip(), "", *_circumstances(result), "", "## Figures", "", *_page_table(_HEAD, _rows(result), left=(0, 1, 6, 7, 8))]
-    lines += ["", *_comparison(result.get("against")), "## Missed targets", "", *(_missed(result) or ["None."]), "", "## Method", ""]
+    lines += [
+        "",
+        *_comparison(result.get("against")),
+        "## Missed targets",
+        "",
+        *(_missed(result) or [_NONE if _is_judged(result) else _NOT_JUDGED]),
+        "",
+        "## Method",
+        "",
+    ]
     for scenario, measured in _measured(result):
         lines += [f"**{_title(scenario, measured)}.** {scenario.how}", "", _other_values(scenario, measured["runs"]), ""]
     return "\n".join([*lines, AFTER.strip(), ""])
@@ -111,6 +121,10 @@ def _missed(result: Result) -> list[str]:
         if missed:
             lines.append(f"- **{scenario.title}** ({'; '.join(missed)}). {CAUSES.get(scenario.name, '')}".rstrip())
     return [*lines, *_missed_in_comparison(result.get("against"))]
+
+
+def _is_judged(result: Result) -> bool:
+    return any(_is_whole(measured) for _, measured in _measured(result))
 
 
 def _missed_in_comparison(against: Result | None) -> list[str]:

@@ -37,6 +37,7 @@ from tests.chaos.results import InjectedFault
 from tests.chaos.run_checks import missing_commands, missing_meetings, run_verify
 from tests.chaos.schedule import BY_NAME, DISK_FULL, NEXT_MEETING, POISON, Fault, single_faults, storm
 from tests.chaos.stack import StackUnderTest, stack_under_test
+from tests.chaos.truncation import TruncationWatch, lost_events
 
 _PAUSE_SECONDS, _WARM_UP_SECONDS = 1.0, 5.0
 _DRAIN_TIMEOUT_SECONDS, _DRAIN_POLL_SECONDS = 900, 2.0
@@ -72,6 +73,8 @@ class RunState:
     backlog: dict[str, float] = field(default_factory=dict)
     replayed: Counter[str] = field(default_factory=Counter)
     poison_losses: Counter[str] = field(default_factory=Counter)
+    truncation: TruncationWatch = field(default_factory=TruncationWatch)
+    events_lost_by_the_broker: int = 0
     _exclusive: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def was_injected(self, kind: str, target: str) -> bool:
@@ -122,6 +125,9 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
         drained = await _drain(stack.provisioned, state)
         verdict = await run_verify(stack.provisioned, log_path, set(state.injector.poison_keys), out)
         await _run_own_checks(stack, client.results, state)
+        if verdict.broken and await _restore_lost_events(stack, state):
+            drained += await _drain(stack.provisioned, state)
+            verdict = await run_verify(stack.provisioned, log_path, set(state.injector.poison_keys), out)
     return _summary(plan, client.results, state, loaded, drained, verdict)
 
 
@@ -132,13 +138,14 @@ async def _run_under_load(plan: Plan, clients: Clients, state: RunState) -> floa
     begun = monotonic()
     load = asyncio.create_task(clients.run(plan.per_second))
     poison = asyncio.create_task(_send_poison_regularly(state))
+    truncation = asyncio.create_task(state.truncation.run(state.injector.stack.provisioned))
     await asyncio.sleep(_WARM_UP_SECONDS)
     await _inject_all(plan, state, clients)
     await asyncio.sleep(_PAUSE_SECONDS)
     clients.stop()
     await load
     loaded = monotonic() - begun
-    await cancel_and_wait(poison, monitor)
+    await cancel_and_wait(poison, monitor, truncation)
     state.injected = [fault if fault.is_alone else replace(fault, recovery=state.monitor.recovery(fault.ended)) for fault in state.injected]
     return loaded
 
@@ -233,6 +240,21 @@ async def _replay(provisioned: ProvisionedStack, state: RunState) -> None:
             state.out.print(f"Replayed in {context}: {each.reason}: {done}", highlight=False)
 
 
+async def _restore_lost_events(stack: StackUnderTest, state: RunState) -> bool:
+    """Recreates the topics when the broker lost events, as the runbook asks the operator to do; returns whether it did.
+
+    A loss counts as the broker's only where a partition was seen to lose records after the broker's disk was full.
+    """
+    lost = await lost_events(stack.provisioned)
+    is_explained = state.was_injected(DISK_FULL, "kafka") and set(lost) <= state.truncation.partitions
+    if not lost or not is_explained:
+        return False
+    state.events_lost_by_the_broker = lost.total()
+    state.out.print(f"The broker truncated {len(lost)} partitions on a full disk and lost {lost.total()} events. The topics are recreated.")
+    await stack.recreate_topics()
+    return True
+
+
 async def _run_own_checks(stack: StackUnderTest, load: LoadResults, state: RunState) -> None:
     """Adds to the surprises every failure that `care verify` does not check."""
     provisioned, url = stack.provisioned, stack.provisioned.addresses.database_url
@@ -268,6 +290,7 @@ def _summary(plan: Plan, load: LoadResults, state: RunState, loaded: float, drai
         "held_back": load.held_back,
         "poison_records": len(state.injector.poison_keys),
         "poison_lost_by_the_broker": dict(state.poison_losses),
+        "events_lost_by_the_broker": state.events_lost_by_the_broker,
         "faults": results.fault_counts(state.injected),
         "responses": dict(load.statuses),
         "surprises": dict(load.surprises),

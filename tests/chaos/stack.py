@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from infra.contexts import CONTEXTS
 from infra.demo.story_dates import day
 from infra.deploy.topic_recovery import ensure_topics
+from infra.deploy.topic_recreate import recreate_topics
 from infra.dev_stack.local import fork_server
 from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.kafka_settings import ExtraListener
@@ -30,6 +31,7 @@ from infra.dev_stack.local.watchdog import restart_when_ended
 from infra.dev_stack.product import ProvisionedStack, provision
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
+from infra.errors import StackError
 from shared.messaging.shutdown import cancel_and_wait
 from tests.chaos.control import VARIABLE, WORKERS, Control
 from tests.chaos.disk import Disk, mounted_disk
@@ -83,6 +85,18 @@ class StackUnderTest:
         finally:
             self._watchdogs["kafka"] = asyncio.create_task(restart_when_ended(self.kafka, WarningLines(), self._ensure_topics))
 
+    async def recreate_topics(self) -> None:
+        """Follows the runbook: stops the product, deletes and creates the topics, and starts the product, which republishes."""
+        await self.supervisor.stop()
+        await _recreate(self.kafka.bootstrap, self.provisioned.addresses.database_url)
+        await self.supervisor.start()
+        await self.wait_until_served()
+
+    async def wait_until_served(self) -> None:
+        """Returns when every process is ready."""
+        workers = {context: f"http://{HOST}:{self.ports[context]}" for context in CONTEXTS}
+        await until_ready(self.url, workers, self.supervisor, within=_READY_TIMEOUT_SECONDS)
+
     async def _ensure_topics(self) -> None:
         """Creates absent topics, as `care up` does when its broker has restarted."""
         await ensure_topics(self.kafka.bootstrap, self.provisioned.addresses.database_url, self.provisioned.layout)
@@ -117,8 +131,7 @@ async def stack_under_test(name: str) -> AsyncIterator[StackUnderTest]:
         stack.supervisor = Supervisor(_programs(stack, proxied), logs, fork_server.start, longest_pause=0.25)
         exits.callback(_copy_logs, logs, name)
         await exits.enter_async_context(stack.supervisor)
-        workers = {context: f"http://{HOST}:{ports[context]}" for context in CONTEXTS}
-        await until_ready(stack.url, workers, stack.supervisor, within=_READY_TIMEOUT_SECONDS)
+        await stack.wait_until_served()
         exits.enter_context(
             publish_endpoints(name, Endpoints(stack.url, provisioned.addresses.database_url, provisioned.addresses.kafka_bootstrap))
         )
@@ -183,6 +196,18 @@ def _copy_logs(logs: Path, name: str) -> None:
     copies = Path(tempfile.gettempdir()) / f"{name}-logs"
     shutil.rmtree(copies, ignore_errors=True)
     shutil.copytree(logs, copies)
+
+
+async def _recreate(bootstrap: str, database_url: str) -> None:
+    """Repeats the command until the groups of the stopped workers have no member: their sessions expire later."""
+    async with asyncio.timeout(_READY_TIMEOUT_SECONDS):
+        while True:
+            try:
+                await recreate_topics(bootstrap, database_url)
+            except StackError:
+                await asyncio.sleep(2)
+            else:
+                return
 
 
 async def _is_ready(port: int) -> bool:

@@ -15,3 +15,7 @@ def test_comparison_names_the_poll_of_the_earlier_commit() -> None:
 
 def test_page_without_comparison_names_no_poll() -> None:
     assert "poll of overdue deadlines" not in document(_RESULT)
+
+
+def test_page_without_whole_run_judges_no_limit() -> None:
+    assert "## Missed targets\n\nNo limit was judged" in document(_RESULT)
