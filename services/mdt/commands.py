@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
-from shared.contracts.mdt import CaseCloseReason, CrisisSection, Destination, FindingDestination
+from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
 from shared.kernel.ids import PersonId
 
 

@@ -9,6 +9,7 @@ from services.mdt.domain.risk import RiskDeadline as RiskDue
 from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -18,10 +19,6 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.contracts.referrals import (
-    PersonDeceased,
-    PersonMoved,
-    PersonRecordRecorded,
-    PersonRestored,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,

@@ -5,11 +5,8 @@ from services.navigation.domain import navigator as navigators
 from services.navigation.domain import task as tasks
 from services.navigation.handlers import events, navigator, person, plan, task
 from services.navigation.handlers import home_check as checks
+from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised
 from shared.contracts.mdt import (
-    CarePlanAgreed,
-    CarePlanClosed,
-    CarePlanReopened,
-    CarePlanRevised,
     CaseRedirected,
     CaseSteppedDown,
     LeadActivated,
@@ -18,12 +15,9 @@ from shared.contracts.mdt import (
     RiskLevelCrossed,
     RiskScreened,
 )
+from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import (
-    PersonDeceased,
-    PersonMoved,
-    PersonRecordRecorded,
-    PersonRestored,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,

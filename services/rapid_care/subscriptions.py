@@ -4,18 +4,10 @@ from collections.abc import Mapping
 
 from services.rapid_care.domain.response import ResponseDeadline
 from services.rapid_care.handlers import deadlines, person, projections, referral
-from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import (
-    PersonDeceased,
-    PersonMoved,
-    PersonRecordRecorded,
-    PersonRestored,
-    ReferralCallRepeated,
-    ReferralCancelled,
-    ReferralRecalled,
-    ReferralReturned,
-    ReferralRouted,
-)
+from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
+from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
+from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import DeadlineHandler, Subscriptions
 

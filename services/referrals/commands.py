@@ -4,17 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import (
-    CancelReason,
-    Discrepancy,
-    Outcome,
-    Reason,
-    ReturnReason,
-    Route,
-    SharingPreference,
-    Source,
-    Story,
-)
+from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 
 
 @dataclass(frozen=True, slots=True)

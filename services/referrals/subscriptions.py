@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from services.referrals.domain.referral import ReferralDeadline
 from services.referrals.handlers import deadlines, projections, reactions, responses
-from shared.contracts import mdt, navigation, rapid_care
+from shared.contracts import care_plans, mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.registry import topics
 from shared.messaging.subscriptions import EventHandler, Subscriptions
@@ -24,10 +24,10 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
     mdt.CaseRedirected: reactions.on_case_redirected,
     mdt.CaseDiscussed: reactions.on_case_discussed,
     mdt.CaseClosed: reactions.on_case_closed,
-    mdt.CarePlanAgreed: reactions.on_care_plan_agreed,
-    mdt.CarePlanRevised: reactions.on_care_plan_agreed,
-    mdt.CarePlanDeclined: reactions.on_care_plan_declined,
-    mdt.CarePlanClosed: reactions.on_care_plan_closed,
+    care_plans.CarePlanAgreed: reactions.on_care_plan_agreed,
+    care_plans.CarePlanRevised: reactions.on_care_plan_agreed,
+    care_plans.CarePlanDeclined: reactions.on_care_plan_declined,
+    care_plans.CarePlanClosed: reactions.on_care_plan_closed,
     mdt.LeadActivated: projections.project_lead,
     mdt.LeadHandedOver: projections.drop_lead,
     mdt.LeadEnded: projections.drop_lead,

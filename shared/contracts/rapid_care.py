@@ -260,7 +260,7 @@ class ResponseOverdue(Event):
 
 
 class ResponseCallRepeated(Event):
-    """A second urgent call about the person reached Rapid Care, which answers it by `answer_by`. `condition` is the one that the call names."""
+    """A second urgent call about the person reached Rapid Care, which answers it by `answer_by`. The call names `condition`."""
 
     TYPE = "rapid-care.response.call-repeated.v1"
     TOPIC = "rapid-care.response"

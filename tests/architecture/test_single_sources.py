@@ -19,7 +19,7 @@ from services.navigation.domain.task import PERSON_CONCERNS
 from services.referrals.subscriptions import TIMELINE_TOPICS
 from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.referrals import Story
+from shared.contracts.persons import Story
 from shared.contracts.registry import topics
 from shared.deployment.settings import Deployment
 from shared.messaging.outbound.relay import RelaySettings

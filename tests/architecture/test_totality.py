@@ -109,7 +109,7 @@ MEANINGS: dict[str, set[str]] = {
         "services.navigation.handlers.events",
         "services.referrals.domain.closure",
     },
-    "shared.contracts.referrals.PersonChange": {
+    "shared.contracts.persons.PersonChange": {
         "services.mdt.domain.person_change",
         "services.mdt.domain.risk",
         "services.navigation.domain.closure",
@@ -125,7 +125,7 @@ MEANINGS: dict[str, set[str]] = {
         "services.referrals.domain.referral",
         "services.referrals.domain.routing",
     },
-    "shared.contracts.referrals.SharingPreference": {
+    "shared.contracts.persons.SharingPreference": {
         "services.mdt.domain.access",
         "services.navigation.domain.access",
         "services.rapid_care.domain.access",

@@ -10,8 +10,8 @@ from services.mdt.domain.case import Case
 from services.mdt.domain.lead import Lead
 from services.mdt.domain.meeting import AgendaSlot, Meeting, Slot
 from services.mdt.domain.policy import Policy
+from shared.contracts.care_plans import CrisisSection, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
-from shared.contracts.mdt import CrisisSection, PlanAction
 from shared.kernel.ids import PersonId, new_id
 
 POLICY = Policy()

@@ -16,12 +16,14 @@ from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Status, Task
+from shared.contracts.care_plans import CarePlanAgreed, CarePlanRevised, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, Role, StepDown, TaskKind, Urgency
 from shared.contracts.event import Event
-from shared.contracts.mdt import CarePlanAgreed, CarePlanRevised, LeadActivated, PlanAction
+from shared.contracts.mdt import LeadActivated
 from shared.contracts.navigation import TaskSource
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Reason, ReferralRouted, Route, Source, Story
+from shared.contracts.referrals import Reason, ReferralRouted, Route, Source
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext, arrived, run_context

@@ -16,19 +16,12 @@ from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.queries.responses import observe_clocks
+from shared.contracts.care_plans import CarePlanRecorded, CrisisSection
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, Urgency
-from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import Skill
-from shared.contracts.referrals import (
-    FamilyContact,
-    PersonRecordRecorded,
-    Reason,
-    ReferralCallRepeated,
-    ReferralRouted,
-    Route,
-    Source,
-    Story,
-)
+from shared.contracts.referrals import Reason, ReferralCallRepeated, ReferralRouted, Route, Source
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext, run_context
 from tests.builders.london import london

@@ -23,8 +23,9 @@ from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, ResponseDeadline
 from shared.contracts.codes import StepDown
+from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
-from shared.contracts.referrals import PersonChange, ReferralRecalled
+from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id

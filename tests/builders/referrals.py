@@ -39,7 +39,8 @@ from shared.clock import LONDON
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
-from shared.contracts.referrals import CancelReason, FamilyContact, Outcome, Reason, ReturnReason, Route, Source, Story
+from shared.contracts.persons import FamilyContact, Story
+from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger

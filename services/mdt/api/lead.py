@@ -22,7 +22,7 @@ from services.mdt.queries import lead as queries
 from services.mdt.queries import notification as notifications
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
-from shared.contracts.mdt import PlanAction
+from shared.contracts.care_plans import PlanAction
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
 from shared.kernel.target import Target

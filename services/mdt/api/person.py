@@ -10,7 +10,7 @@ from services.mdt.domain.access import NotMdtMember, require_shared
 from services.mdt.queries import person as queries
 from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import Field
 
 from services.mdt import commands
+from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
 from shared.contracts.input_types import Code, Day, Flag, Line, LongText, OdsCode, OrAbsent, ServiceCode, Telephone, Texts
-from shared.contracts.mdt import CrisisSection
 from shared.web.requests import CommandModel
 
 #: Entries of a list of a plan.

@@ -6,8 +6,8 @@ from uuid import UUID
 from services.mdt.domain import care_plan, case, lead
 from services.mdt.domain.case import Case
 from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule, Standing, allocation
+from shared.contracts.care_plans import CrisisSection, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
-from shared.contracts.mdt import CrisisSection, PlanAction
 from shared.web.responses import ResponseModel, VersionedResponse
 
 

@@ -1,7 +1,7 @@
 """Access to the meeting (IG8): its member organisations, and the person's own practice."""
 
 from services.mdt.domain.policy import Policy
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, StoryWithheld
 from shared.kernel.totality import total

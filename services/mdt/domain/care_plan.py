@@ -23,9 +23,7 @@ from services.mdt.domain.plan_schedule import (
     still_returned,
 )
 from services.mdt.domain.policy import Policy
-from shared.contracts.codes import Locality, ReviewTrigger
-from shared.contracts.event import Event
-from shared.contracts.mdt import (
+from shared.contracts.care_plans import (
     CarePlanActionFulfilled,
     CarePlanActionReturned,
     CarePlanAgreed,
@@ -39,6 +37,8 @@ from shared.contracts.mdt import (
     CarePlanRevised,
     PlanAction,
 )
+from shared.contracts.codes import Locality, ReviewTrigger
+from shared.contracts.event import Event
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId

@@ -10,7 +10,7 @@ from services.mdt.domain.case import CASE, Case, CaseDeadline, Occurrence, Statu
 from services.mdt.domain.meeting import AgendaSlot
 from services.mdt.domain.person_change import REASON_OF
 from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseReopened
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.state_table import require_transition

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.totality import total
 
 #: The reason of closure for each change, and the change for each reason; None: care ended for another reason.

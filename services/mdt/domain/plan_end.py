@@ -18,7 +18,8 @@ from services.mdt.domain.care_plan import (
 )
 from services.mdt.domain.plan_schedule import review_listed_at
 from services.mdt.domain.policy import Policy
-from shared.contracts.mdt import CarePlanClosed, CarePlanReopened, CaseCloseReason
+from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
+from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.state_table import require_transition
 

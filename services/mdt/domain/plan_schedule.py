@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.mdt.domain import meeting
 from services.mdt.domain.policy import Policy
+from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import NAVIGATOR_ROLES, RiskLevel, Role
-from shared.contracts.mdt import PlanAction
 from shared.kernel.working_days import working_days_later
 
 

@@ -26,7 +26,7 @@ from shared.contracts.mdt import (
     RiskScreened,
     RiskWatchEnded,
 )
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId

@@ -21,10 +21,10 @@ from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import IS_URGENT, ScreeningOutcome
 from shared.contracts.envelope import Envelope
+from shared.contracts.persons import PersonChange
 from shared.contracts.referrals import (
     CancelReason,
     Outcome,
-    PersonChange,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,

@@ -25,7 +25,8 @@ from services.mdt.store.risk import find_risk, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored, ReferralReopened
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.referrals import ReferralReopened
 from shared.kernel.ids import PersonId
 from shared.kernel.working_days import working_days_later
 

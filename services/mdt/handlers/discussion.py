@@ -17,7 +17,7 @@ from services.mdt.store.meeting import meetings
 from services.mdt.store.person import practice_of
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
-from shared.contracts.mdt import PlanAction
+from shared.contracts.care_plans import PlanAction
 from shared.kernel.ids import new_id
 from shared.kernel.target import Target
 

@@ -8,7 +8,7 @@ from services.mdt.store.lead import LEADING_PRACTICES
 from services.mdt.store.person import project_person
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 
 

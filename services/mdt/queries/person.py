@@ -8,7 +8,7 @@ from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.store.case import CASE
 from services.mdt.store.person import PERSON, practice_of
 from services.mdt.store.tables import Tx
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import ReadSession, Statement

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 from shared.persistence.projection import upsert_if_newer
 from shared.persistence.statements import Sql

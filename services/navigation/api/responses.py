@@ -15,7 +15,8 @@ from services.navigation.queries.person import PersonWithLead
 from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
-from shared.contracts.referrals import FamilyContact, Reason, Story
+from shared.contracts.persons import FamilyContact, Story
+from shared.contracts.referrals import Reason
 from shared.web.pagination import encode_sequence
 from shared.web.responses import ResponseModel, VersionedResponse
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from shared.contracts.codes import Role
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.kernel.totality import total

@@ -19,7 +19,7 @@ from services.navigation.domain.task import (
     with_start,
 )
 from shared.contracts.navigation import COORDINATOR_REASONS, CancelReason, TaskCancelled, TaskFulfilled, TaskOutcome, TaskRestored
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition, InvalidField
 from shared.kernel.state_table import require_transition

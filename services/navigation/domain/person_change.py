@@ -13,7 +13,7 @@ from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work
 from shared.contracts.navigation import CancelReason, TaskSource
-from shared.contracts.referrals import PersonChange, PersonRecordRecorded
+from shared.contracts.persons import PersonChange, PersonRecordRecorded
 from shared.kernel.errors import RuleBroken
 
 

@@ -10,8 +10,9 @@ from typing import assert_never
 from uuid import UUID
 
 from services.navigation.domain.policy import Policy
+from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import NAVIGATOR_ROLES, Locality, RiskLevel, Role, TaskKind, Urgency
-from shared.contracts.mdt import Destination, PlanAction
+from shared.contracts.mdt import Destination
 from shared.contracts.navigation import TaskSource
 from shared.contracts.referrals import Reason, ReferralRouted
 from shared.kernel.ids import PersonId, derived_id

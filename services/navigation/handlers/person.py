@@ -17,7 +17,7 @@ from services.navigation.store.task import ended_tasks_about, open_tasks_about
 from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Envelope
 from shared.contracts.navigation import CancelReason, TaskSource
-from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
 from shared.kernel.ids import PersonId
 
 _CHANGES: Mapping[type[PersonDeceased | PersonMoved], PersonChange] = {PersonDeceased: PersonChange.DEATH, PersonMoved: PersonChange.MOVE}

@@ -13,8 +13,9 @@ from services.navigation.store.person_change import STANDING
 from services.navigation.store.projections import project_plan, set_plan_in_force
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
+from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised, CaseCloseReason
+from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
 from shared.kernel.ids import derived_id
 from shared.kernel.totality import total

@@ -9,7 +9,7 @@ from services.navigation.domain.access import Lead
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import lead_of, record_of
 from services.navigation.store.task import TASK
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import ReadSession, Statement

@@ -17,7 +17,7 @@ from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import CARE_PLAN, LEAD, PERSON
 from services.navigation.store.task import ATTENTION, TASK, TOPIC, UNASSIGNED, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.navigation.domain.person_change import RecordedChange
 from services.navigation.store.tables import METADATA, Tx
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.schema import INSTANT

@@ -11,7 +11,7 @@ from services.navigation.store.tables import METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel
 from shared.contracts.mdt import LeadActivated
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT

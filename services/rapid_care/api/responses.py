@@ -9,10 +9,11 @@ from services.rapid_care.domain.opening import guidance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.queries.briefing import Briefing
+from shared.contracts.care_plans import CarePlanRecorded, CrisisSection
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
-from shared.contracts.mdt import CarePlanRecorded, CrisisSection, LeadActivated
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, Story
 from shared.web.responses import ResponseModel, VersionedResponse
 
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved
 
 #: Scopes of the routes.

@@ -10,7 +10,7 @@ from services.rapid_care.store.responses import ended_by_change, responses, unfi
 from services.rapid_care.store.roster import is_on_duty
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
 
 
 async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:

@@ -2,9 +2,10 @@
 
 from services.rapid_care.store import projections
 from services.rapid_care.store.tables import Tx
+from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanClosed, CarePlanRecorded, LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
+from shared.contracts.persons import PersonRecordRecorded
 
 
 async def project_person(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:

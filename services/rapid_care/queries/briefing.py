@@ -6,8 +6,9 @@ from uuid import UUID
 from services.rapid_care.domain.access import may_see_story
 from services.rapid_care.store import projections
 from services.rapid_care.store.responses import is_in_crisis
-from shared.contracts.mdt import CarePlanRecorded, LeadActivated
-from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.contracts.care_plans import CarePlanRecorded
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.persistence.statements import ReadSession
 

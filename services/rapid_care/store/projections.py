@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from services.rapid_care.domain.dispatch import CrisisPlan
 from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.store.tables import CARE_PLAN, LEAD, PERSON, PERSON_CHANGE, Tx
+from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.envelope import Envelope
-from shared.contracts.mdt import CarePlanRecorded, LeadActivated
-from shared.contracts.referrals import PersonChange, PersonRecordRecorded
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.persons import PersonChange, PersonRecordRecorded
 from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT

@@ -13,7 +13,7 @@ from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
 from shared.contracts.input_types import Day, LongText, OrAbsent
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target

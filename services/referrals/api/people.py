@@ -22,7 +22,7 @@ from services.referrals.handlers.people import revise_record
 from services.referrals.queries import life as lives
 from services.referrals.queries import people, referrals, timeline
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import SharingPreference, Story
+from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
 from shared.kernel.target import Target

@@ -19,7 +19,7 @@ from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.queries.circumstances import circumstances
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import SharingPreference, Story
+from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.web import pagination
 from shared.web.dependencies import Unit

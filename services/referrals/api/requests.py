@@ -21,7 +21,8 @@ from shared.contracts.input_types import (
     Telephone,
     TypedNhsNumber,
 )
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, SharingPreference, Source, Story
+from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.batch_items import BatchItem
 from shared.web.requests import CommandModel, RequestModel
 

@@ -23,8 +23,9 @@ from services.referrals.queries.feedback import Line
 from services.referrals.queries.people import Contact
 from services.referrals.queries.referrals import ReceiverProgress
 from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
+from shared.contracts.persons import Story
 from shared.contracts.rapid_care import OverdueStep
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source, Story
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.problems import Problem
 from shared.web.responses import ResponseModel, VersionedResponse
 

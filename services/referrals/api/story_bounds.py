@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from shared.contracts.input_types import MAX_LONG_TEXT
-from shared.contracts.referrals import Story
+from shared.contracts.persons import Story
 
 _Text = tuple[tuple[str | int, ...], str | None]
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.referrals import commands
 from services.referrals.domain.person import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
-from shared.contracts.referrals import Story
+from shared.contracts.persons import Story
 
 #: The codes of an urgent referral.
 _URGENT = [urgency.value for urgency, is_urgent in IS_URGENT.items() if is_urgent]

@@ -14,7 +14,7 @@ from uuid import UUID
 from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
 from services.referrals.domain.policy import Policy
 from shared.contracts.event import Event
-from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken

@@ -13,7 +13,7 @@ from services.referrals.commands import Demographics, ReceiveReferral, ReviseRec
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.story import fit, published
 from shared.contracts.codes import IS_URGENT, Locality
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-from shared.contracts.referrals import FamilyContact, Story
+from shared.contracts.persons import FamilyContact, Story
 
 T = TypeVar("T")
 

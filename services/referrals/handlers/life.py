@@ -26,7 +26,7 @@ from services.referrals.store.life import (
 from services.referrals.store.people import lock_people, persons
 from services.referrals.store.referrals import person_of, referrals
 from services.referrals.store.tables import Tx
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId

@@ -16,21 +16,12 @@ from services.referrals.domain.referral import Occurrence, Referral, Status, ava
 from services.referrals.handlers import life
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
+from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanDeclined, CarePlanRevised
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.contracts.mdt import (
-    CarePlanAgreed,
-    CarePlanClosed,
-    CarePlanDeclined,
-    CarePlanRevised,
-    CaseClosed,
-    CaseCloseReason,
-    CaseDiscussed,
-    CaseListed,
-    CaseRedirected,
-    Destination,
-)
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseDiscussed, CaseListed, CaseRedirected, Destination
 from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskFulfilled, TaskOutcome, TaskSource
+from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import (
     DeclineReason,
     ResponseAccepted,
@@ -41,7 +32,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
     ResponseOutcome,
 )
-from shared.contracts.referrals import Outcome, PersonChange, ReturnReason, Route
+from shared.contracts.referrals import Outcome, ReturnReason, Route
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 

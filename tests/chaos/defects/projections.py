@@ -8,7 +8,7 @@ from infra.operations.verify.verdict import Verdict
 from services.navigation import subscriptions as navigation_subscriptions
 from services.rapid_care import subscriptions as rapid_care_subscriptions
 from shared.contracts.envelope import Envelope
-from shared.contracts.referrals import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded
 from shared.messaging.subscriptions import OnEvent
 from shared.persistence.transaction import Transaction
 from tests.builders.navigation import NAVIGATOR, navigation

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanClosed, CarePlanReviewDue
 from shared.contracts.codes import Locality, StepDown, Urgency
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
-    CarePlanClosed,
-    CarePlanReviewDue,
     CaseClosed,
     CaseDeferred,
     CaseDiscussed,
@@ -21,11 +20,10 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     LeadEnded,
 )
+from shared.contracts.persons import PersonDeceased, PersonMoved
 from shared.contracts.referrals import (
     CancelReason,
     Outcome,
-    PersonDeceased,
-    PersonMoved,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanActionReturned, CarePlanReviewDue
 from shared.contracts.codes import TaskKind
-from shared.contracts.mdt import CarePlanActionReturned, CarePlanReviewDue
 from shared.contracts.navigation import CancelReason, EscalationReason, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.kernel.ids import new_id

@@ -6,7 +6,7 @@ import pytest
 
 from services.mdt.api import router
 from services.mdt.domain import care_plan, case, lead, meeting
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions
 from shared.web.responses import Action

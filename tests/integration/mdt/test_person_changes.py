@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanReopened
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
-    CarePlanReopened,
     CaseClosed,
     CaseCloseReason,
     CaseListed,
@@ -19,17 +19,8 @@ from shared.contracts.mdt import (
     RiskEnded,
     RiskRestored,
 )
-from shared.contracts.referrals import (
-    CancelReason,
-    Outcome,
-    PersonChange,
-    PersonDeceased,
-    PersonMoved,
-    PersonRestored,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralReopened,
-)
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import MONDAY, Patient, a_finding, a_lead, a_person_record, notifications, read, send_command

@@ -6,8 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.codes import ReviewTrigger, RiskLevel, TaskKind
-from shared.contracts.mdt import (
+from shared.contracts.care_plans import (
     CarePlanActionFulfilled,
     CarePlanAgreed,
     CarePlanDeclined,
@@ -16,9 +15,9 @@ from shared.contracts.mdt import (
     CarePlanRecorded,
     CarePlanReviewDue,
     CarePlanRevised,
-    CaseListed,
-    RiskLevelCrossed,
 )
+from shared.contracts.codes import ReviewTrigger, RiskLevel, TaskKind
+from shared.contracts.mdt import CaseListed, RiskLevelCrossed
 from shared.contracts.navigation import TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseAssigned, ResponseClosed, ResponseOutcome, Skill
 from shared.kernel.ids import new_id

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
-from shared.contracts.codes import ReviewTrigger
-from shared.contracts.mdt import (
+from shared.contracts.care_plans import (
     CarePlanAgreed,
     CarePlanEnacted,
     CarePlanOffered,
     CarePlanRecorded,
     CarePlanReviewDue,
     CarePlanRevised,
+)
+from shared.contracts.codes import ReviewTrigger
+from shared.contracts.mdt import (
     CaseDiscussed,
     CaseListed,
     CaseReferred,

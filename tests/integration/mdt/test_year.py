@@ -17,8 +17,9 @@ from services.mdt.store.care_plan import care_plans, open_plan
 from services.mdt.store.case import listed_cases
 from services.mdt.store.meeting import meetings
 from services.mdt.store.tables import Tx
+from shared.contracts.care_plans import CarePlanAgreed
 from shared.contracts.codes import Locality, ScreeningOutcome
-from shared.contracts.mdt import CarePlanAgreed, CaseDiscussed, LeadActivated, MeetingHeld
+from shared.contracts.mdt import CaseDiscussed, LeadActivated, MeetingHeld
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from tests.builders.context_app import RunningContext

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (
     LEAD,

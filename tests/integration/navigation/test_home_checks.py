@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from shared.contracts.referrals import PersonDeceased
+from shared.contracts.persons import PersonDeceased
 from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, WEDNESDAY, NavigationClient, at, mr_dales_record
 

@@ -6,18 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
 from shared.contracts.event import Event
-from shared.contracts.mdt import CarePlanClosed, CarePlanReopened
 from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
-from shared.contracts.referrals import (
-    PersonChange,
-    PersonDeceased,
-    PersonMoved,
-    PersonRestored,
-    ReferralCancelled,
-    ReferralReopened,
-    SharingPreference,
-)
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, SharingPreference
+from shared.contracts.referrals import ReferralCancelled, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
 from tests.builders.navigation import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.codes import Role, TaskKind
-from shared.contracts.mdt import CarePlanClosed
 from shared.contracts.navigation import (
     TaskAssigned,
     TaskBegun,

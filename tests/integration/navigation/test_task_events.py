@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.codes import Locality, RiskLevel, StepDown, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
-    CarePlanClosed,
     CaseRedirected,
     CaseSteppedDown,
     Destination,

@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 
 from services.rapid_care.domain.response import Status
+from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.codes import PlaceOfCare, Role
 from shared.contracts.event import Event
-from shared.contracts.mdt import CarePlanClosed, LeadEnded, LeadHandedOver
+from shared.contracts.mdt import LeadEnded, LeadHandedOver
+from shared.contracts.persons import SharingPreference, Story
 from shared.contracts.rapid_care import ResponseAssigned
-from shared.contracts.referrals import SharingPreference, Story
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_care_plan, a_lead, at, mr_dale
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.referrals import (
-    PersonRecordRecorded,
     ReferralCancelled,
     ReferralInformationAnswered,
     ReferralRecalled,

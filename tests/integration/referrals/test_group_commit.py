@@ -10,7 +10,8 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from shared.contracts.referrals import PersonRecordRecorded, ReferralMerged, ReferralReceived
+from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.referrals import ReferralMerged, ReferralReceived
 from tests.builders.population import nhs_numbers
 from tests.builders.referrals import DALE, ReferralsClient, a_body, a_demographics_body
 

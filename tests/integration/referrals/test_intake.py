@@ -17,9 +17,9 @@ from infra.dev_stack.dev_secrets import Keys
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from shared.clock import LONDON
 from shared.contracts.codes import Locality
+from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.rapid_care import ResponseAccepted, ResponseHeldUntilOpening, ResponseRequested
 from shared.contracts.referrals import (
-    PersonRecordRecorded,
     ReferralDiscrepancyResolved,
     ReferralIdentityUnverified,
     ReferralMerged,

@@ -9,21 +9,15 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
-from shared.contracts.mdt import CarePlanClosed, CaseClosed, CaseCloseReason
+from shared.contracts.mdt import CaseClosed, CaseCloseReason
 from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
 from shared.contracts.rapid_care import ResponseAccepted, ResponseClosed, ResponseOutcome
-from shared.contracts.referrals import (
-    PersonChange,
-    PersonDeceased,
-    PersonMoved,
-    PersonRestored,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralReopened,
-)
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
 from tests.builders.referrals import MONDAY, ReferralsClient

@@ -7,19 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanDeclined
 from shared.contracts.codes import Locality, PlaceOfCare, TaskKind
 from shared.contracts.event import Event
-from shared.contracts.mdt import (
-    CarePlanAgreed,
-    CarePlanClosed,
-    CarePlanDeclined,
-    CaseClosed,
-    CaseCloseReason,
-    CaseDiscussed,
-    CaseListed,
-    CaseRedirected,
-    Destination,
-)
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseDiscussed, CaseListed, CaseRedirected, Destination
 from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import (
     ContactMode,

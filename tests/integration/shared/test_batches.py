@@ -17,9 +17,10 @@ from services.rapid_care import subscriptions as rapid_care
 from services.rapid_care.domain.capacity import Capacity
 from services.rapid_care.store.capacity import capacities
 from services.referrals import subscriptions as referrals
+from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
-from shared.contracts.mdt import CarePlanClosed, LeadActivated, LeadEnded
+from shared.contracts.mdt import LeadActivated, LeadEnded
 from shared.contracts.rapid_care import (
     CapacityLevel,
     CapacityWarned,

@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.codes import Locality
 from shared.contracts.envelope import decode, read_envelope
-from shared.contracts.referrals import PersonRecordRecorded, Story
+from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.ids import new_id
 from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings

@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.codes import PlaceOfCare
-from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence.retention import PARTITIONS_AHEAD, create_partitions

@@ -9,8 +9,8 @@ import pytest
 
 from infra.errors import StackError
 from infra.operations.event_log import prune_logs, republish, republish_log
+from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.codes import PlaceOfCare
-from shared.contracts.mdt import CarePlanRecorded
 from shared.kernel.decision import Decision
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.persistence.retention import MIN_LOG_RETENTION

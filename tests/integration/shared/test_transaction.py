@@ -6,8 +6,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.codes import PlaceOfCare
-from shared.contracts.mdt import CarePlanRecorded
 from shared.contracts.rapid_care import CapacityLevel, CapacityWarned
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import VersionConflict

@@ -12,8 +12,7 @@ from services.mdt.domain import care_plan as domain
 from services.mdt.domain import plan_end
 from services.mdt.domain.care_plan import ActionOwnedByNavigator, ActionUnknown, CarePlanDeadline, Occurrence, Status
 from services.mdt.domain.plan_schedule import review_day
-from shared.contracts.codes import ReviewTrigger, RiskLevel, Role
-from shared.contracts.mdt import (
+from shared.contracts.care_plans import (
     CarePlanActionFulfilled,
     CarePlanAgreed,
     CarePlanClosed,
@@ -23,8 +22,9 @@ from shared.contracts.mdt import (
     CarePlanRecorded,
     CarePlanReviewDue,
     CarePlanRevised,
-    CaseCloseReason,
 )
+from shared.contracts.codes import ReviewTrigger, RiskLevel, Role
+from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.ids import new_id
 from shared.kernel.state_table import Trigger
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_joint_plan, a_new_plan, a_plan, a_version, an_agreed_action

@@ -18,9 +18,10 @@ from services.mdt.domain.case import Case, CaseDeadline
 from services.mdt.domain.notification import NEEDS_ANSWER, Kind, Notification, is_unanswered
 from services.mdt.domain.risk import Risk, RiskDeadline
 from services.mdt.domain.table_16 import Standing
+from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown, TaskKind
-from shared.contracts.mdt import CaseCloseReason, FindingDestination, PlanAction
-from shared.contracts.referrals import PersonChange
+from shared.contracts.mdt import CaseCloseReason, FindingDestination
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id

@@ -7,18 +7,10 @@ import pytest
 from services.mdt.commands import CloseCase, ScreenFinding
 from services.mdt.domain import care_plan, case, case_end, plan_end, risk
 from services.mdt.domain.person_change import EndOfCare, is_restored, mistake
+from shared.contracts.care_plans import CarePlanReopened
 from shared.contracts.codes import Locality
-from shared.contracts.mdt import (
-    CarePlanReopened,
-    CaseClosed,
-    CaseCloseReason,
-    CaseListed,
-    CaseReopened,
-    FindingDestination,
-    RiskEnded,
-    RiskRestored,
-)
-from shared.contracts.referrals import PersonChange
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseListed, CaseReopened, FindingDestination, RiskEnded, RiskRestored
+from shared.contracts.persons import PersonChange
 from shared.kernel.ids import new_id
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_plan, a_slot, a_version
 from tests.builders.risk import a_risk, a_score, assessed, scored_before

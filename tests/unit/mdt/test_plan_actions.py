@@ -8,8 +8,8 @@ from services.mdt.commands import FulfilAction
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CarePlan, CarePlanDeadline
 from services.mdt.domain.plan_schedule import ReturnedAction, continued_id
+from shared.contracts.care_plans import CarePlanActionReturned, PlanAction
 from shared.contracts.codes import Role, TaskKind
-from shared.contracts.mdt import CarePlanActionReturned, PlanAction
 from shared.kernel.decision import Deadline
 from shared.kernel.ids import new_id
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_plan, a_version

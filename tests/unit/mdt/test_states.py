@@ -13,7 +13,7 @@ from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
-from shared.contracts.referrals import PersonChange
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id

@@ -4,7 +4,7 @@ import pytest
 
 from services.navigation.domain.access import COORDINATE, WORK, Lead, is_shared, require_involved, require_own, require_reader
 from shared.contracts.codes import Role
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from tests.builders.navigation import LEAD, NAVIGATOR, OTHER

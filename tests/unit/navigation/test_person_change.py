@@ -10,7 +10,7 @@ from services.navigation.domain.task import OPEN, Status, Task, TaskDeadline
 from services.navigation.domain.work import Work, WorkSource, of_bereavement
 from shared.contracts.codes import Locality, TaskKind
 from shared.contracts.navigation import CancelReason, EscalationReason, TaskCancelled, TaskOutcome, TaskRestored, TaskSource
-from shared.contracts.referrals import PersonChange, SharingPreference
+from shared.contracts.persons import PersonChange, SharingPreference
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import PersonId, new_id

@@ -4,7 +4,7 @@ import pytest
 
 from services.rapid_care.domain.access import may_see_story, require_involved
 from services.rapid_care.domain.policy import Policy
-from shared.contracts.referrals import SharingPreference
+from shared.contracts.persons import SharingPreference
 from shared.kernel.errors import OrganisationNotInvolved
 
 

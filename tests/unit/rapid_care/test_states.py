@@ -36,15 +36,9 @@ from services.rapid_care.domain.response import (
 )
 from services.rapid_care.subscriptions import SUBSCRIPTIONS
 from shared.contracts.codes import StepDown
+from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, PackageItemKind, ResponseOutcome
-from shared.contracts.referrals import (
-    PersonChange,
-    ReferralCallRepeated,
-    ReferralCancelled,
-    ReferralRecalled,
-    ReferralReturned,
-    ReferralRouted,
-)
+from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, allowed_commands

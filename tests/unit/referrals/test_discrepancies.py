@@ -14,15 +14,14 @@ from services.referrals.domain.person import NOT_GIVEN, Person
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Condition, Locality, Urgency
+from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.contracts.referrals import (
     CancelReason,
     Discrepancy,
-    PersonRecordRecorded,
     ReferralAcknowledgementOverdue,
     ReferralConditionSet,
     ReferralDiscrepancyResolved,
     ReferralReceived,
-    Story,
 )
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id

@@ -9,7 +9,7 @@ import pytest
 from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
 from services.referrals.domain import Policy, life
 from services.referrals.domain.life import LIFE, Life, LifeStatus, Report, Restoration, available_changes
-from shared.contracts.referrals import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition

@@ -22,7 +22,8 @@ from services.referrals.domain.referral import (
     pending_deadlines,
 )
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import CancelReason, Outcome, PersonChange, ReturnReason
+from shared.contracts.persons import PersonChange
+from shared.contracts.referrals import CancelReason, Outcome, ReturnReason
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import MONDAY, a_person, a_request, a_service, transitions

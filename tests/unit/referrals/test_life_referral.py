@@ -21,16 +21,8 @@ from services.referrals.domain.referral import (
     owner,
 )
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import (
-    CancelReason,
-    Discrepancy,
-    Outcome,
-    PersonChange,
-    ReferralCancelled,
-    ReferralReopened,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.persons import PersonChange
+from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReferralCancelled, ReferralReopened, ReturnReason, Route
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_person, a_referral, a_request, a_service

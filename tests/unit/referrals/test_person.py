@@ -12,7 +12,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from shared.contracts.codes import Locality, Urgency
-from shared.contracts.referrals import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.nhs_number import InvalidNhsNumber
