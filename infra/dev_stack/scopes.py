@@ -9,6 +9,7 @@ from shared.contracts.codes import Role
 from shared.contracts.event import CODE_PATTERN
 
 SCOPES = (
+    "referrals:handle",
     "referrals:receive",
     "referrals:refer",
     "referrals:triage",

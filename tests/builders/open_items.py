@@ -88,7 +88,7 @@ async def _rows(connection: "asyncpg.Connection[asyncpg.Record]", aggregate: Agg
 
 
 def _of_referral(row: dict[str, Any]) -> list[Caller]:
-    triager = Caller("triager-1", "CLCH", ("referrals:triage",))
+    triager = Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))
     referrer = Caller(f"gp-{row['referrer_organisation']}", row["referrer_organisation"], ("referrals:refer",))
     receiver = row["receiver_organisation"]
     answers = [Caller(f"nurse-{receiver}", receiver, ("referrals:receive",))] * 2 if receiver else []
@@ -109,7 +109,7 @@ _MEETING = [Caller("mdt-coordinator", "BCCG", ("mdt:coordinate", "mdt:decide", "
 _RAPID_CARE = [Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate", "rapid-care:respond"))]
 _CALLERS = {
     "referral": _of_referral,
-    "life": lambda _: [Caller("triager-1", "CLCH", ("referrals:triage",))],
+    "life": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
     **dict.fromkeys(("care_plan", "case", "meeting", "risk"), lambda _: _MEETING),
     "lead": _of_lead,

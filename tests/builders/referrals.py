@@ -78,7 +78,7 @@ class ReferralsClient:
     @cached_property
     def triager(self) -> dict[str, str]:
         """The header of a triager of the Community Point of Access."""
-        return self.context.token("referrals:triage", organisation="CLCH", actor="triager-1")
+        return self.context.token("referrals:handle", "referrals:triage", organisation="CLCH", actor="triager-1")
 
     @cached_property
     def ambulance(self) -> dict[str, str]:

@@ -2,24 +2,33 @@
 
 from typing import Annotated
 
-from services.referrals.domain.access import RECEIVE, REFER, TRIAGE
+from services.referrals.domain.access import HANDLE, RECEIVE, REFER, TRIAGE
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
-#: The staff of the Community Point of Access.
+#: A clinician of the Community Point of Access, for clinical decisions.
 Triager = Annotated[Actor, require_scopes(TRIAGE)]
-#: Sends referrals.
-Referrer = Annotated[Actor, require_scopes(REFER, TRIAGE)]
+#: A call handler of the Community Point of Access.
+Handler = Annotated[Actor, require_scopes(HANDLE)]
+#: The staff of the Community Point of Access.
+PointOfAccess = Annotated[Actor, require_scopes(HANDLE, TRIAGE)]
+#: Sends referrals, or takes them by telephone.
+Referrer = Annotated[Actor, require_scopes(REFER, HANDLE)]
+#: Withdraws a referral; a clinician decides about one on which others rely.
+Withdrawer = Annotated[Actor, require_scopes(REFER, HANDLE, TRIAGE)]
 #: Accepts referrals for a service of the directory.
 Receiver = Annotated[Actor, require_scopes(RECEIVE, TRIAGE)]
+#: A receiver, or the staff of the Community Point of Access.
+RecordReader = Annotated[Actor, require_scopes(RECEIVE, HANDLE, TRIAGE)]
 #: A referrer, a receiver or the staff of the Community Point of Access.
-Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, TRIAGE)]
+Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, HANDLE, TRIAGE)]
 #: All staff who care for people may read a person's contact (AC2).
 Staff = Annotated[
     Actor,
     require_scopes(
         REFER,
         RECEIVE,
+        HANDLE,
         TRIAGE,
         "rapid-care:coordinate",
         "rapid-care:respond",
@@ -32,4 +41,4 @@ Staff = Annotated[
     ),
 ]
 #: The Community Point of Access, or a lead for their own people.
-TriagerOrLead = Annotated[Actor, require_scopes(TRIAGE, "mdt:lead")]
+PointOfAccessOrLead = Annotated[Actor, require_scopes(HANDLE, TRIAGE, "mdt:lead")]

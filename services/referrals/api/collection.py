@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
-from services.referrals.api.auth import Referrer, Triager
+from services.referrals.api.auth import PointOfAccess, Referrer
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import alternative_service, followed, views
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
@@ -80,7 +80,7 @@ async def own_referrals(
 
 @router.get("/work")
 async def work_list(
-    caller: Triager,
+    caller: PointOfAccess,
     unit: Unit,
     section: Annotated[WorkSection | None, Query(description="One section of the list; all by default")] = None,
     cursor: Cursor = None,

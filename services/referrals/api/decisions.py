@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import requests
-from services.referrals.api.auth import Referrer, Triager
+from services.referrals.api.auth import PointOfAccess, Referrer, Triager, Withdrawer
 from services.referrals.api.presenter import run_command
 from services.referrals.api.responses import AdvisedReferralView
-from services.referrals.domain import closure, directory, discrepancies, routing, triage
+from services.referrals.domain import access, closure, directory, discrepancies, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -105,10 +105,12 @@ async def set_condition(referral_id: UUID, body: requests.NewCondition, caller: 
     "/{referral_id:uuid}/discrepancy-resolution",
     name="ResolveDiscrepancy",
     response_model=AdvisedReferralView,
-    responses=problems(*_ANY, discrepancies.DiscrepancyNotOpen),
+    responses=problems(*_ANY, access.ClinicalDecision, access.HandlingOnly, discrepancies.DiscrepancyNotOpen),
 )
-async def resolve_discrepancy(referral_id: UUID, body: requests.Resolution, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A fault of an urgent referral is settled, or does not matter."""
+async def resolve_discrepancy(
+    referral_id: UUID, body: requests.Resolution, caller: PointOfAccess, version: IfMatch, unit: Unit
+) -> HttpResponse:
+    """A fault of an urgent referral is settled, or does not matter. Clinicians settle clinical ones, call handlers the others."""
     return await run_command(unit, caller, handlers.resolve_discrepancy, Target(referral_id, version), body.command())
 
 
@@ -118,7 +120,9 @@ async def resolve_discrepancy(referral_id: UUID, body: requests.Resolution, call
     response_model=AdvisedReferralView,
     responses=problems(*_ANY),
 )
-async def request_information(referral_id: UUID, body: requests.Question, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def request_information(
+    referral_id: UUID, body: requests.Question, caller: PointOfAccess, version: IfMatch, unit: Unit
+) -> HttpResponse:
     """Asks the referrer for information; no deadline waits for the answer."""
     return await run_command(unit, caller, handlers.request_information, Target(referral_id, version), body.command())
 
@@ -142,6 +146,6 @@ async def answer_information(
     response_model=AdvisedReferralView,
     responses=problems(*_ANY, OrganisationNotInvolved, closure.CareInProgress, closure.HasMergedReferrals),
 )
-async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Withdrawer, version: IfMatch, unit: Unit) -> HttpResponse:
     """Withdraws the referral; after a service has accepted it, only because the person died or moved away."""
     return await run_command(unit, caller, handlers.cancel_referral, Target(referral_id, version), body.command())

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
 from services.referrals import commands
-from services.referrals.api.auth import Triager
+from services.referrals.api.auth import PointOfAccess, Triager
 from services.referrals.domain.life import LifeStatus, RestorationTooLate, available_changes
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
@@ -67,7 +67,7 @@ class LifeView(VersionedResponse):
 
 
 @router.get("/life", response_model=LifeView, responses=problems(PersonNotFound))
-async def read_life(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
+async def read_life(person_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """Whether the person is recorded as living, deceased or moved, also for a person without a referral."""
     async with unit.audited_read(caller, person_id) as tx:
         life = await queries.life(tx, person_id)
@@ -75,7 +75,7 @@ async def read_life(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespons
 
 
 @router.get("/life/actions", responses=problems(PersonNotFound))
-async def life_actions(person_id: UUID, caller: Triager, unit: Unit, request: Request) -> list[Action]:
+async def life_actions(person_id: UUID, caller: PointOfAccess, unit: Unit, request: Request) -> list[Action]:
     """The commands that the person's recorded life permits now."""
     async with unit.audited_read(caller, person_id) as tx:
         life = await queries.life(tx, person_id)

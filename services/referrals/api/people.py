@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
-from services.referrals.api.auth import Staff, Triager, TriagerOrLead
+from services.referrals.api.auth import Handler, PointOfAccess, PointOfAccessOrLead, Staff
 from services.referrals.api.life import LifeView
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import views
@@ -73,7 +73,7 @@ class PersonPageView(PersonView):
     response_model=PersonPageView,
     responses=problems(PersonNotFound, InvalidNhsNumber),
 )
-async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> HttpResponse:
+async def search_people(body: requests.Search, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """Find a person by NHS number."""
     number = parse_nhs_number(body.nhs_number)
     async with unit.transaction(caller) as tx:
@@ -87,7 +87,7 @@ async def search_people(body: requests.Search, caller: Triager, unit: Unit) -> H
 
 
 @router.get("/{person_id:uuid}", response_model=PersonPageView, responses=problems(PersonNotFound))
-async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpResponse:
+async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """A person's page."""
     async with unit.audited_read(caller, person_id) as tx:
         page = await _page(tx, await people.person(tx, person_id))
@@ -100,7 +100,7 @@ async def read_person(person_id: UUID, caller: Triager, unit: Unit) -> HttpRespo
     response_model=PersonView,
     responses=problems(PersonNotFound, NoChanges, BirthDateInFuture, VersionConflict),
 )
-async def revise(person_id: UUID, body: requests.Revision, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""
     person = await unit.command(caller, revise_record, Target(person_id, version), body.command())
     return json_response(PersonView.model_validate(person))
@@ -123,11 +123,11 @@ async def read_responsible(person_id: UUID, caller: Staff, unit: Unit) -> Respon
 
 @router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
 async def person_timeline(
-    person_id: UUID, caller: TriagerOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
+    person_id: UUID, caller: PointOfAccessOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
     """A person's events in all services, for the Community Point of Access and the person's lead."""
     async with unit.audited_read(caller, person_id) as tx:
-        if not access.is_triager(caller):
+        if not access.is_point_of_access(caller):
             lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
             access.require_lead(lead.professional_id, caller)
         entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), limit=limit)

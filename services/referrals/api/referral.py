@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages
-from services.referrals.api.auth import Involved, Receiver
+from services.referrals.api.auth import Involved, RecordReader
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import followed
 from services.referrals.api.responses import FollowedReferralView
@@ -103,15 +103,15 @@ async def referral_timeline(
     response_model=RecordView,
     responses=problems(ReferralNotFound, PersonNotFound, OrganisationNotInvolved),
 )
-async def referral_record(referral_id: UUID, caller: Receiver, unit: Unit) -> HttpResponse:
+async def referral_record(referral_id: UUID, caller: RecordReader, unit: Unit) -> HttpResponse:
     """The person's record for the referral's receiver, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        if not (access.is_triager(caller) or access.is_receiver(referral, caller)):
+        if not (access.is_point_of_access(caller) or access.is_receiver(referral, caller)):
             raise OrganisationNotInvolved("Your organisation is not the receiver of this referral.")
         person = await people.person(tx, referral.person_id)
         tx.audit(person.id)
-    return json_response(RecordView.of(person, is_story_shown=access.is_triager(caller) or person.is_story_shared))
+    return json_response(RecordView.of(person, is_story_shown=access.is_point_of_access(caller) or person.is_story_shared))
 
 
 def page_of(entries: list[timeline.TimelineEntry], limit: int) -> Page[EntryView]:

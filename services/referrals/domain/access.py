@@ -2,19 +2,24 @@
 
 A receiver loses access when it returns or closes the referral. The person's practice has access to every referral of the
 person, so that the GP learns how a crisis ended (S24, rapid_care-8).
+
+The Community Point of Access has two scopes, of which neither implies the other: call handlers take and keep referrals, and clinicians
+decide. Both read, claim and ask.
 """
+
+from collections.abc import Collection, Mapping
 
 from services.referrals import commands
 from services.referrals.domain.referral import AT_RECEIVER, IS_RECALLED, Referral, available_transitions, effective_status
-from shared.contracts.referrals import Route
+from shared.contracts.referrals import Discrepancy, Route
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved, RuleBroken
+from shared.kernel.errors import NotAllowed, OrganisationNotInvolved, RuleBroken
 from shared.kernel.totality import total
 
 #: Routes to services of this product, which answer by their events.
 _ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Route.NAVIGATION: True, Route.SERVICE: False})
 #: Scopes of the routes.
-TRIAGE, REFER, RECEIVE = "referrals:triage", "referrals:refer", "referrals:receive"
+TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referrals:refer", "referrals:receive"
 
 
 class AnsweredByService(RuleBroken):
@@ -24,15 +29,50 @@ class AnsweredByService(RuleBroken):
     advice = "Wait for the service's answer; the Community Point of Access may take an unanswered referral back."
 
 
-#: The roles that may give a command, beside the Community Point of Access, which may give each of them.
+class ClinicalDecision(NotAllowed):
+    """A clinician of the Community Point of Access decides this, with the scope `referrals:triage`."""
+
+    code = "clinical-decision"
+    advice = "Claim the referral for a clinician, or ask one to decide."
+
+
+class HandlingOnly(NotAllowed):
+    """A call handler of the Community Point of Access does this, with the scope `referrals:handle`."""
+
+    code = "handling-only"
+    advice = "Ask a call handler, or use a token with both scopes."
+
+
+#: The roles that may give a command, beside the Community Point of Access, whose clinicians may also cancel and answer for a receiver.
 _BY_REFERRER, _BY_RECEIVER = (
     frozenset({commands.AnswerInformation, commands.CancelReferral}),
     frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral, commands.AnswerCall}),
+)
+#: The commands of call handlers and clinicians. Which of the two settles a discrepancy depends on the discrepancy.
+_BY_POINT_OF_ACCESS = frozenset({commands.RequestInformation, commands.ResolveDiscrepancy})
+#: Whether a clinician must settle the discrepancy.
+_IS_CLINICAL: Mapping[Discrepancy, bool] = total(
+    Discrepancy,
+    {
+        Discrepancy.NUMBER_MISSING: False,
+        Discrepancy.NUMBER_INVALID: False,
+        Discrepancy.IDENTITY_DIFFERS: False,
+        Discrepancy.BIRTHDAY_INVALID: False,
+        Discrepancy.DEMOGRAPHICS_MISSING: False,
+        Discrepancy.STORY_MISSING: False,
+        Discrepancy.HISTORY_SHORTENED: True,
+        Discrepancy.CONDITION_MISSING: True,
+    },
 )
 
 
 def is_triager(actor: Actor) -> bool:
     return TRIAGE in actor.scopes
+
+
+def is_point_of_access(actor: Actor) -> bool:
+    """A call handler or a clinician of the Community Point of Access."""
+    return not actor.scopes.isdisjoint({HANDLE, TRIAGE})
 
 
 def is_referrer(referral: Referral, actor: Actor) -> bool:
@@ -50,13 +90,14 @@ def is_own_practice(referral: Referral, actor: Actor) -> bool:
 def require_involved(referral: Referral, actor: Actor) -> None:
     """Raises OrganisationNotInvolved."""
     roles = (is_referrer, is_receiver, is_own_practice)
-    if not (is_triager(actor) or any(has_role(referral, actor) for has_role in roles)):
+    if not (is_point_of_access(actor) or any(has_role(referral, actor) for has_role in roles)):
         raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
 
 
-def require_referrer(referral: Referral, actor: Actor) -> None:
-    """The referring organisation, or the Community Point of Access on its behalf. Raises OrganisationNotInvolved."""
-    if not (is_triager(actor) or is_referrer(referral, actor)):
+def require_referrer(referral: Referral, actor: Actor, command: type | None = None) -> None:
+    """The referring organisation, or a call handler on its behalf; a clinician too may cancel. Raises OrganisationNotInvolved."""
+    is_clinicians = command is commands.CancelReferral and is_triager(actor)
+    if not (HANDLE in actor.scopes or is_clinicians or is_referrer(referral, actor)):
         raise OrganisationNotInvolved("Your organisation did not send this referral.")
 
 
@@ -74,11 +115,32 @@ def require_receiver(referral: Referral, actor: Actor, command: type) -> None:
 def require_permitted(referral: Referral, actor: Actor, command: type) -> None:
     """Raises OrganisationNotInvolved, AnsweredByService."""
     if command in _BY_REFERRER:
-        require_referrer(referral, actor)
+        require_referrer(referral, actor, command)
     elif command in _BY_RECEIVER:
         require_receiver(referral, actor, command)
+    elif command in _BY_POINT_OF_ACCESS:
+        _require_point_of_access(actor)
     elif not is_triager(actor):
+        _require_point_of_access(actor)
+        raise ClinicalDecision("A clinician of the Community Point of Access decides this.")
+
+
+def _require_point_of_access(actor: Actor) -> None:
+    if not is_point_of_access(actor):
         raise OrganisationNotInvolved("Only the Community Point of Access decides this.")
+
+
+def may_settle(discrepancy: Discrepancy, actor: Actor) -> bool:
+    return (TRIAGE if _IS_CLINICAL[discrepancy] else HANDLE) in actor.scopes
+
+
+def require_settling(discrepancies: Collection[Discrepancy], actor: Actor) -> None:
+    """The caller may settle one of these discrepancies. Raises ClinicalDecision, HandlingOnly."""
+    if any(may_settle(each, actor) for each in discrepancies):
+        return
+    if any(_IS_CLINICAL[each] for each in discrepancies):
+        raise ClinicalDecision("A clinician settles this discrepancy.")
+    raise HandlingOnly("A call handler settles this discrepancy.")
 
 
 def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool:

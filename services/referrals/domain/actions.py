@@ -44,6 +44,7 @@ def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
 _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.CancelReferral: _withdrawal,
     commands.RecallReferral: _recall,
+    commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
     commands.RouteReferral: lambda referral, _, facts: routing.require_routable(referral, is_practice_covered=facts.is_practice_covered),
     commands.SignpostReferral: lambda referral, _, facts: routing.require_signpostable(

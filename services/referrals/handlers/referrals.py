@@ -47,6 +47,7 @@ async def set_condition(target: Target, command: commands.SetCondition, *, tx: T
 
 
 async def resolve_discrepancy(target: Target, command: commands.ResolveDiscrepancy, *, tx: Tx) -> Referral:
+    access.require_settling({command.discrepancy}, tx.actor)
     referral = await referrals.load(tx, target.id, if_version=target.version)
     return await referrals.save(tx, discrepancies.resolve(referral, command, tx.now))
 

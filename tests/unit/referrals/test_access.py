@@ -1,15 +1,27 @@
 """Which callers may read a referral and run its commands."""
 
+from contextlib import nullcontext
 from datetime import datetime
 
 import pytest
 
-from services.referrals.commands import AcceptReferral, CloseReferral, ReturnReferral
+from services.referrals.commands import (
+    AcceptReferral,
+    AnswerInformation,
+    CancelReferral,
+    CloseReferral,
+    RaiseUrgency,
+    RequestInformation,
+    ReturnReferral,
+    RouteReferral,
+    SignpostReferral,
+    TriageReferral,
+)
 from services.referrals.domain import access
 from services.referrals.domain.referral import Status
-from shared.contracts.referrals import Route
+from shared.contracts.referrals import Discrepancy, Route
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.errors import NotAllowed, OrganisationNotInvolved
 from tests.builders.referrals import MONDAY, a_referral
 
 REFERRAL = a_referral(Status.ROUTED)
@@ -22,6 +34,7 @@ TRIAGER = Actor("triager-1", "CLCH", "clinician", frozenset({access.TRIAGE}))
         ("W07", access.REFER, True),
         ("CLCH", access.RECEIVE, True),
         ("CLCH", access.TRIAGE, True),
+        ("CLCH", access.HANDLE, True),
         ("W08", access.REFER, False),
         ("LBB", access.RECEIVE, False),
         ("W07", access.RECEIVE, False),
@@ -86,12 +99,52 @@ def test_accepted_referral_is_taken_back_when_overdue(*, route: Route, overdue_s
     assert access.is_internal_service(accepted, TRIAGER, ReturnReferral) is not may_return
 
 
+@pytest.mark.parametrize(
+    ("scope", "permitted"),
+    [
+        (access.HANDLE, {AnswerInformation, RequestInformation, CancelReferral}),
+        (access.TRIAGE, {RequestInformation, CancelReferral, TriageReferral, RouteReferral, SignpostReferral, RaiseUrgency}),
+    ],
+)
+def test_neither_scope_of_the_point_of_access_implies_the_other(scope: str, permitted: set[type]) -> None:
+    judged = {AnswerInformation, RequestInformation, CancelReferral, TriageReferral, RouteReferral, SignpostReferral, RaiseUrgency}
+
+    assert {command for command in judged if _is_permitted(command, _actor("CLCH", scope))} == permitted
+
+
+def test_call_handler_is_refused_a_triage_as_a_clinical_decision() -> None:
+    with pytest.raises(access.ClinicalDecision):
+        access.require_permitted(REFERRAL, _actor("CLCH", access.HANDLE), TriageReferral)
+
+
+@pytest.mark.parametrize(
+    ("scope", "discrepancy", "refusal"),
+    [
+        (access.HANDLE, Discrepancy.NUMBER_MISSING, None),
+        (access.HANDLE, Discrepancy.CONDITION_MISSING, access.ClinicalDecision),
+        (access.TRIAGE, Discrepancy.CONDITION_MISSING, None),
+        (access.TRIAGE, Discrepancy.NUMBER_MISSING, access.HandlingOnly),
+    ],
+)
+def test_discrepancy_is_settled_by_whom_it_concerns(scope: str, discrepancy: Discrepancy, refusal: type[Exception] | None) -> None:
+    with pytest.raises(refusal) if refusal else nullcontext():
+        access.require_settling({discrepancy}, _actor("CLCH", scope))
+
+
 def test_lead_sees_own_people_only() -> None:
     nurse = Actor("clch-community-nurse-1", "CLCH", "community-nurse", frozenset({"mdt:lead"}))
 
     access.require_lead("clch-community-nurse-1", nurse)
     with pytest.raises(OrganisationNotInvolved):
         access.require_lead("gp-W07", nurse)
+
+
+def _is_permitted(command: type, actor: Actor) -> bool:
+    try:
+        access.require_permitted(a_referral(), actor, command)
+    except NotAllowed:
+        return False
+    return True
 
 
 def _is_involved(actor: Actor) -> bool:

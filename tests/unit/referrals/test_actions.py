@@ -70,7 +70,7 @@ ACTORS = st.builds(
     id=st.just("actor-1"),
     organisation=st.sampled_from(["W07", "LAS", "CLCH", "LBB"]),
     role=st.just("clinician"),
-    scopes=st.sets(st.sampled_from([access.REFER, access.RECEIVE, access.TRIAGE])).map(frozenset),
+    scopes=st.sets(st.sampled_from([access.REFER, access.RECEIVE, access.HANDLE, access.TRIAGE])).map(frozenset),
 )
 FACTS = st.builds(
     Circumstances,
@@ -159,8 +159,12 @@ def _cancel(facts: Circumstances) -> list[Run]:
 
 
 def _resolutions(_: Circumstances) -> list[Run]:
-    bodies = [commands.ResolveDiscrepancy(each, "Asked") for each in Discrepancy]
-    return [lambda it, _, body=body: discrepancies.resolve(it, body, NOW) for body in bodies]  # type: ignore[misc]
+    return [lambda it, actor, each=each: _resolve(it, actor, each) for each in Discrepancy]  # type: ignore[misc]
+
+
+def _resolve(referral: Referral, actor: Actor, discrepancy: Discrepancy) -> object:
+    access.require_settling({discrepancy}, actor)
+    return discrepancies.resolve(referral, commands.ResolveDiscrepancy(discrepancy, "Asked"), NOW)
 
 
 def _one(run: Callable[[Referral, Circumstances], object]) -> Callable[[Circumstances], list[Run]]:
