@@ -7,7 +7,7 @@ DomainError
  │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
  │   └─ StoryWithheld
- ├─ InvalidField  a rule forbids the value of one field                HTTP 422
+ ├─ InvalidField  a rule forbids the value of a field                  HTTP 422
  ├─ RuleBroken    a rule forbids the command in the present state      HTTP 409
  │   └─ IllegalTransition
  └─ Conflict      another caller changed the resource first            HTTP 409
@@ -60,16 +60,18 @@ class StoryWithheld(NotAllowed):
 
 
 class InvalidField(DomainError):
-    """A rule forbids the value of one field of the request."""
+    """A rule forbids the value of a field of the request."""
 
     code = "invalid-field"
     advice = "Correct the listed field and repeat the request."
     #: The path of the field in the body, such as `demographics.born_on`.
     field: str
 
-    def __init__(self, detail: str, field: str | None = None) -> None:
+    def __init__(self, detail: str, *fields: str) -> None:
+        """`fields` are the paths of the fields that the detail concerns; without them, the class states its one field."""
         super().__init__(detail)
-        self.field = field or self.field
+        self.fields = fields or (self.field,)
+        self.field = self.fields[0]
 
 
 class RuleBroken(DomainError):

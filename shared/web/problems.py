@@ -146,7 +146,7 @@ def response_to(problem: Exception) -> Response:
     """The response to an exception: a domain error, an unavailable server (503) or an internal error (500)."""
     match problem:
         case InvalidField():
-            errors = [FieldProblem(field=f"body.{problem.field}", problem=problem.detail)]
+            errors = [FieldProblem(field=f"body.{field}", problem=problem.detail) for field in problem.fields]
             return problem_response(422, problem.code, problem.detail, problem.advice, errors=errors)
         case DomainError():
             return problem_response(status_of(type(problem)), problem.code, problem.detail, problem.advice)

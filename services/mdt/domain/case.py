@@ -41,7 +41,7 @@ from shared.contracts.mdt import (
 )
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -129,11 +129,12 @@ class CaseAlreadyOpen(RuleBroken):
     advice = "Read the person's open case and add to it."
 
 
-class DestinationMissing(RuleBroken):
+class DestinationMissing(InvalidField):
     """A person whom the meeting does not accept must be given a destination (E11)."""
 
     code = "destination-missing"
     advice = "Name the destination of the person."
+    field = "destination"
 
 
 class DeferredTooOften(RuleBroken):
@@ -150,28 +151,31 @@ class CaseNotOnAgenda(RuleBroken):
     advice = "Name the meeting that the case is listed for, or the one that it was moved from."
 
 
-class JointPlanMissing(RuleBroken):
+class JointPlanMissing(InvalidField):
     """A discussion ends with a joint plan of health and social care (K10)."""
 
     code = "joint-plan-missing"
     advice = "Record the plan that health and social care agreed together."
+    field = "joint_plan"
 
 
-class LeadMissing(RuleBroken):
+class LeadMissing(InvalidField):
     """A discussion ends with an accountable lead professional (AC7)."""
 
     code = "lead-missing"
     advice = "Name the accountable lead professional; the GP is the default."
+    field = "lead"
 
 
-class ActionMissing(RuleBroken):
+class ActionMissing(InvalidField):
     """A discussion ends with at least one action (AC12)."""
 
     code = "action-missing"
     advice = "Record at least one action, each with an owner and a due day."
+    field = "actions"
 
 
-class ActionDueInPast(RuleBroken):
+class ActionDueInPast(InvalidField):
     """The due day of an action lies before today."""
 
     code = "action-due-in-past"
@@ -306,10 +310,10 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
         raise LeadMissing("The discussion names no accountable lead professional.")
     if not command.actions:
         raise ActionMissing("The discussion has no action.")
-    if any(action.due_on < policy.day_of(now) for action in command.actions):
-        raise ActionDueInPast("The due day of an action lies in the past.")
+    today = policy.day_of(now)
+    if past := [f"actions.{number}.due_on" for number, action in enumerate(command.actions) if action.due_on < today]:
+        raise ActionDueInPast("The due day of an action lies in the past.", *past)
     for number, action in enumerate(command.actions):
-        today = policy.day_of(now)
         require_within(f"actions.{number}.due_on", action.due_on, today, today + policy.actions_due_within)
     return Agreement(command.joint_plan, command.lead, command.actions)
 

@@ -26,7 +26,7 @@ from shared.contracts.mdt import (
 )
 from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from shared.kernel.errors import Conflict, InvalidField, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -100,11 +100,12 @@ class LeadAlreadyActive(Conflict):
     advice = "Read the person's lead: another professional is the lead now."
 
 
-class ReplacementReasonRequired(RuleBroken):
+class ReplacementReasonRequired(InvalidField):
     """A coordinator replaces an active lead without a reason."""
 
     code = "replacement-reason-required"
     advice = "State the reason why the lead cannot hand over in person."
+    field = "reason"
 
 
 class AlreadyLead(RuleBroken):

@@ -13,15 +13,16 @@ from services.navigation.domain.task import TASK, Task, TaskDeadline, overdue_de
 from shared.contracts.navigation import EscalationReason, TaskOverdue, TaskRescheduled
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import RuleBroken
+from shared.kernel.errors import InvalidField, RuleBroken
 from shared.kernel.state_table import require_transition
 
 
-class DueTimePassed(RuleBroken):
+class DueTimePassed(InvalidField):
     """The new due time does not lie in the future."""
 
     code = "due-time-passed"
     advice = "Name a time in the future."
+    field = "due_at"
 
 
 class RescheduleLimitExceeded(RuleBroken):

@@ -16,7 +16,7 @@ from services.navigation.domain.policy import Policy
 from shared.contracts.event import Day
 from shared.contracts.navigation import CancelReason
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.errors import InvalidField, NotFound
 from shared.kernel.ids import PersonId, derived_id
 from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -63,18 +63,20 @@ class HomeCheckNotFound(NotFound):
     code = "home-check-not-found"
 
 
-class DischargeInFuture(RuleBroken):
+class DischargeInFuture(InvalidField):
     """The day of discharge lies in the future."""
 
     code = "discharge-in-future"
     advice = "State the day of discharge after the person has left hospital."
+    field = "discharged_on"
 
 
-class HomeCheckInPast(RuleBroken):
+class HomeCheckInPast(InvalidField):
     """The 91st day after the discharge has passed (T11)."""
 
     code = "home-check-in-past"
     advice = "Create a task for a visit now, if it still helps."
+    field = "discharged_on"
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.

@@ -15,7 +15,7 @@ from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import NavigatorAvailabilityDeclared, NavigatorReturnUnknown
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.errors import InvalidField, NotFound
 from shared.kernel.ids import derived_id
 from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -60,11 +60,12 @@ class NavigatorNotFound(NotFound):
     advice = "Check the staff code, or register the navigator first."
 
 
-class ReturnTimePassed(RuleBroken):
+class ReturnTimePassed(InvalidField):
     """The time of return does not lie in the future."""
 
     code = "return-time-passed"
     advice = "Name a time in the future, or none if the return is unknown."
+    field = "until"
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/navigation.md.

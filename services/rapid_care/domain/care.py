@@ -75,7 +75,7 @@ def assess(response: Response, command: RecordAssessment, policy: Policy, now: d
     require_transition(response.status, RecordAssessment, RESPONSE)
     for name, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
-            raise NeedsInvalid(f"The {name} needs are missing or contradictory.")
+            raise NeedsInvalid(f"The {name} needs are missing or contradictory.", f"{name}_needs")
     assessed = replace(response, status=Status.ASSESSED, health_needs=command.health_needs, social_needs=command.social_needs)
     event = ResponseAssessed(health_needs=command.health_needs, social_needs=command.social_needs)
     return _continued(response, Decision(assessed, [event]), policy, now)

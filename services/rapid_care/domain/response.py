@@ -55,7 +55,7 @@ from shared.contracts.rapid_care import (
     ResponseUnassigned,
 )
 from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
-from shared.kernel.errors import IllegalTransition, NotFound, RuleBroken
+from shared.kernel.errors import IllegalTransition, InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, allowed_commands, require_transition, state_table, transition
 from shared.kernel.totality import total
@@ -172,18 +172,20 @@ class ResponseNotFound(NotFound):
     code = "response-not-found"
 
 
-class ContactInFuture(RuleBroken):
+class ContactInFuture(InvalidField):
     """The stated time of contact lies in the future."""
 
     code = "contact-in-future"
     advice = "State the time at which the person was reached."
+    field = "contacted_at"
 
 
-class ContactBeforeReceipt(RuleBroken):
+class ContactBeforeReceipt(InvalidField):
     """The stated time of contact lies before the receipt of the referral, or before an earlier visit."""
 
     code = "contact-before-receipt"
     advice = "State a time of contact after the receipt of the referral and after each earlier visit."
+    field = "contacted_at"
 
 
 class TelephoneNotAuthorised(RuleBroken):
@@ -193,7 +195,7 @@ class TelephoneNotAuthorised(RuleBroken):
     advice = "Visit the person and record a face-to-face contact."
 
 
-class NeedsInvalid(RuleBroken):
+class NeedsInvalid(InvalidField):
     """The health or social needs are missing or contradict each other."""
 
     code = "needs-invalid"

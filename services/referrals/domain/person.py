@@ -15,7 +15,7 @@ from services.referrals.domain.story import fit, published
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
-from shared.kernel.errors import NotFound, RuleBroken
+from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
 from shared.kernel.totality import total
@@ -89,25 +89,28 @@ class NhsNumberMissing(InvalidNhsNumber):
     advice = "Find the number in the GP record; only an urgent referral may omit it."
 
 
-class DemographicsMissing(RuleBroken):
+class DemographicsMissing(InvalidField):
     """The person is unknown here and the referral has no demographics."""
 
     code = "demographics-missing"
     advice = "Send the person's demographics with this first referral."
+    field = "demographics"
 
 
-class BirthDateInFuture(RuleBroken):
+class BirthDateInFuture(InvalidField):
     """The date of birth lies in the future."""
 
     code = "birth-date-in-future"
     advice = "Check the date of birth with the person."
+    field = "demographics.born_on"
 
 
-class StoryMissing(RuleBroken):
+class StoryMissing(InvalidField):
     """The person has no story here yet and the referral has none."""
 
     code = "story-missing"
     advice = "Send the person's story with this first referral."
+    field = "story"
 
 
 class IdentityDiffers(RuleBroken):
@@ -239,15 +242,21 @@ def _require_complete(person: Person, received: ReceiveReferral) -> None:
     """Refuses a referral that is not urgent without the demographics or the story that no record has."""
     if IS_URGENT[received.urgency]:
         return
-    if lacks_demographics(person):
-        raise DemographicsMissing("The demographics of the person are missing.")
+    if lacking := _lacking_demographics(person):
+        fields = [f"demographics.{name}" for name in lacking] if received.demographics else []
+        raise DemographicsMissing("The demographics of the person are missing.", *fields)
     if lacks_story(person):
         raise StoryMissing("The story of the person is missing.")
 
 
 def lacks_demographics(person: Person) -> bool:
     """Whether an urgent referral left a part of the person's demographics open."""
-    return person.born_on is None or any(getattr(person, name) == text for name, text in _PLACEHOLDERS.items())
+    return bool(_lacking_demographics(person))
+
+
+def _lacking_demographics(person: Person) -> list[str]:
+    absent = ["born_on"] if person.born_on is None else []
+    return absent + [name for name, text in _PLACEHOLDERS.items() if getattr(person, name) == text]
 
 
 def lacks_story(person: Person) -> bool:

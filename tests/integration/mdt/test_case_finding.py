@@ -187,7 +187,7 @@ async def test_screening_for_mdt_needs_locality_and_no_open_case(context: Runnin
     path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex"}
 
     unknown = await send_command(context, path, 1, body)
-    assert (unknown.status_code, unknown.json()["code"]) == (409, "locality-missing")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "locality-missing")
     assert (await send_command(context, path, 1, body | {"locality": "west"})).status_code == 200
     await _upload(context, _csv((DALE, "N07", "27.10"), day=FIRST + timedelta(days=30)))
     twice = await send_command(context, path, 4, body | {"locality": "west"})

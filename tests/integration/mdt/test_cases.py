@@ -60,7 +60,7 @@ async def test_ineligible_case_is_redirected_to_destination(context: RunningCont
     refused = await patient.try_command("screening", {"outcome": "not-eligible"})
     redirected = await patient.command("screening", {"outcome": "not-eligible", "destination": "integrated-locality-team"})
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "destination-missing")
+    assert (refused.status_code, refused.json()["code"]) == (422, "destination-missing")
     assert redirected["status"] == "redirected"
     event = (await context.published(CaseRedirected))[0]
     assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
@@ -175,7 +175,7 @@ async def test_incomplete_discussion_is_refused_and_changes_nothing(context: Run
 
     response = await patient.try_command("discussion", a_discussion(**missing))
 
-    assert (response.status_code, response.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (422, code)
     assert await context.log() == before
     assert await context.database.pool.fetchval("SELECT count(*) FROM care_plan") == 0
     assert await context.database.pool.fetchval("SELECT count(*) FROM lead") == 0

@@ -131,7 +131,7 @@ async def test_coordinator_replaces_absent_lead_with_reason(context: RunningCont
     without = await send_command(context, path, lead["version"], body)
     replaced = await send_command(context, path, lead["version"], body | {"reason": "long-term-sick"})
 
-    assert (without.status_code, without.json()["code"]) == (409, "replacement-reason-required")
+    assert (without.status_code, without.json()["code"]) == (422, "replacement-reason-required")
     assert replaced.status_code == 200, replaced.text
     assert (await active(patient))["professional_id"] == "gp-W07"
     assert [candidate["professional_id"] for candidate in await proposed(patient)] == [OTHER]

@@ -150,7 +150,7 @@ async def test_tasks_wait_for_return_when_all_are_away(client: NavigationClient)
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({"is_available": False, "until": "2015-03-04T13:59:00Z"}, 409, "return-time-passed"),
+        ({"is_available": False, "until": "2015-03-04T13:59:00Z"}, 422, "return-time-passed"),
         ({"is_available": True, "until": "2015-03-05T09:00:00Z"}, 422, "validation-failed"),
         ({"is_available": False, "until": "2015-03-05T09:00:00"}, 422, "validation-failed"),
     ],

@@ -125,7 +125,7 @@ async def test_invalid_due_time_is_refused(client: NavigationClient, due_at: str
 
     response = await client.try_command(task["id"], "due-date", due_at=due_at, reason="person-asked")
 
-    assert (response.status_code, response.json()["code"]) == (409, code)
+    assert (response.status_code, response.json()["code"]) == (422, code)
     assert (await client.tasks())[0] == task
 
 

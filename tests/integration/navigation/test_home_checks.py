@@ -110,8 +110,8 @@ async def test_invalid_home_check_is_refused(client: NavigationClient) -> None:
 
     codes = [(response.status_code, response.json()["code"]) for response in (tomorrow, last_year, unknown, of_dead)]
     assert codes == [
-        (409, "discharge-in-future"),
-        (409, "home-check-in-past"),
+        (422, "discharge-in-future"),
+        (422, "home-check-in-past"),
         (404, "person-record-not-found"),
         (409, "person-died"),
     ]

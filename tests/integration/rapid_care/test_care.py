@@ -48,7 +48,7 @@ async def test_assessment_needs_health_and_social_needs(team: RapidCareClient, h
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.CONTACTED)
 
-    assert await team.refusal(response_id, "assessment", health_needs=health, social_needs=social) == (409, "needs-invalid")
+    assert await team.refusal(response_id, "assessment", health_needs=health, social_needs=social) == (422, "needs-invalid")
     assert await team.refusal(response_id, "assessment", health_needs=["infection"]) == (422, "validation-failed")
 
 
@@ -120,8 +120,8 @@ async def test_contact_time_lies_between_receipt_and_now(team: RapidCareClient) 
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.ASSIGNED)
 
-    assert await team.refusal(response_id, "first-contact", contacted_at="2015-03-15T14:00:01Z") == (409, "contact-in-future")
-    assert await team.refusal(response_id, "first-contact", contacted_at="2015-03-15T13:59:59Z") == (409, "contact-before-receipt")
+    assert await team.refusal(response_id, "first-contact", contacted_at="2015-03-15T14:00:01Z") == (422, "contact-in-future")
+    assert await team.refusal(response_id, "first-contact", contacted_at="2015-03-15T13:59:59Z") == (422, "contact-before-receipt")
     assert await team.refusal(response_id, "first-contact", contacted_at="2015-03-15T14:00:00") == (422, "validation-failed")
     assert await team.context.published(ResponseContacted) == []
 

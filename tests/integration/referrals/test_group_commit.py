@@ -57,7 +57,7 @@ async def test_refused_referral_leaves_group_and_key_intact(client: ReferralsCli
         *(client.try_refer(nhs_number=number) for number in _numbers(10)), client.try_refer(key="again", demographics=None)
     )
     assert {response.status_code for response in others} == {201}
-    assert (refused.status_code, refused.json()["code"]) == (409, "demographics-missing")
+    assert (refused.status_code, refused.json()["code"]) == (422, "demographics-missing")
     assert await _count_referrals(client) == 10
 
     corrected = await client.try_refer(key="again")
@@ -99,7 +99,7 @@ async def test_batch_returns_responses_in_order_sent(client: ReferralsClient) ->
     )
     assert response.status_code == 200
     items = response.json()["items"]
-    assert [item["status"] for item in items] == [201, 422, 201, 409, 201]
+    assert [item["status"] for item in items] == [201, 422, 201, 422, 201]
     assert [item["problem"]["code"] for item in items if "problem" in item] == ["invalid-nhs-number", "demographics-missing"]
     assert items[4]["referral"]["merged_into"] == items[0]["referral"]["id"]
     assert await _count_referrals(client) == 3
