@@ -4,7 +4,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, Urgency
-from shared.contracts.event import Code, Event, Instant
+from shared.contracts.event import Code, Event, Instant, Value
 
 
 class Source(StrEnum):
@@ -22,6 +22,7 @@ class Source(StrEnum):
     CARE_HOME = "care-home"
     TELEHEALTH = "telehealth"
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
+    RAPID_CARE = "rapid-care"
     MDT = "mdt"
     NAVIGATOR = "navigator"
     RISK_STRATIFICATION = "risk-stratification"
@@ -112,8 +113,36 @@ class Discrepancy(StrEnum):
     CONDITION_MISSING = "condition-missing"
 
 
+class AskingService(StrEnum):
+    """The services of this product that ask another service to continue the care."""
+
+    RAPID_CARE = "rapid-care"
+    MDT = "mdt"
+
+
+class OnwardRequest(StrEnum):
+    """The decision of the asking service from which an onward referral comes."""
+
+    STEP_DOWN = "step-down"
+
+
+class OnwardOf(Value):
+    """The origin of an onward referral: the response or the case of the asking service, and the decision about it.
+
+    `reference` is that of the referral that began the chain; absent for a person whom case finding alone knows.
+    """
+
+    service: AskingService
+    subject_id: UUID
+    request: OnwardRequest
+    reference: Code | None = None
+
+
 class ReferralReceived(Event):
-    """A referral was acknowledged with a reference. It has an owner until it is closed."""
+    """A referral was acknowledged with a reference. It has an owner until it is closed.
+
+    `onward_of` is present when a service asked another service to continue the care, in this event and in those of its answer.
+    """
 
     TYPE = "referrals.referral.received.v1"
     TOPIC = "referrals.referral"
@@ -129,6 +158,7 @@ class ReferralReceived(Event):
     locality: Locality
     is_story_known: bool
     discrepancies: tuple[Discrepancy, ...] = ()
+    onward_of: OnwardOf | None = None
 
 
 class ReferralIdentified(Event):
@@ -193,6 +223,7 @@ class ReferralRouted(Event):
     is_eligibility_overridden: bool
     is_by_telephone: bool = False
     routing: int = 1
+    onward_of: OnwardOf | None = None
 
 
 class ReferralAccepted(Event):
@@ -204,6 +235,7 @@ class ReferralAccepted(Event):
 
     service_code: Code
     accepted_at: Instant
+    onward_of: OnwardOf | None = None
 
 
 class ReferralAcceptanceCrossed(Event):
@@ -226,6 +258,7 @@ class ReferralReturned(Event):
 
     service_code: Code
     reason: ReturnReason
+    onward_of: OnwardOf | None = None
 
 
 class ReferralRecalled(Event):
@@ -236,6 +269,7 @@ class ReferralRecalled(Event):
 
     service_code: Code
     routing: int
+    onward_of: OnwardOf | None = None
 
 
 class ReferralCallRepeated(Event):
@@ -356,6 +390,7 @@ class ReferralClosed(Event):
 
     outcome: Outcome
     closed_at: Instant
+    onward_of: OnwardOf | None = None
 
 
 class ReferralCancelled(Event):
@@ -365,6 +400,7 @@ class ReferralCancelled(Event):
     TOPIC = "referrals.referral"
 
     reason: Code
+    onward_of: OnwardOf | None = None
 
 
 class ReferralReopened(Event):
@@ -375,3 +411,4 @@ class ReferralReopened(Event):
     PUBLIC = True
 
     reopened_at: Instant
+    onward_of: OnwardOf | None = None
