@@ -1,0 +1,1 @@
+"""Dated reference data, and its loading into the contexts that need it (G52)."""

@@ -1,0 +1,92 @@
+"""GP practices as dated reference data with successors (G26, G52). Nothing follows from the letters of a code.
+
+A practice that closes names its successor; from that day its code stands for the successor, in every context at once, because each
+resolves the code on the day of its question.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shared.contracts.codes import Locality
+from shared.kernel.ids import derived_id
+
+
+class PracticesDeadline(StrEnum):
+    """The day on which a practice opens, changes or closes, or an instant at which the table was loaded with changes."""
+
+    CHANGED = "practices-changed"
+
+
+#: The subject of those deadlines: the table as a whole.
+PRACTICES_ID = derived_id("practices")
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One entry of the table, valid from a day to the day before `valid_until`, on which the practice `successor` takes over."""
+
+    code: str
+    name: str
+    locality: Locality
+    address: str
+    telephone: str
+    valid_from: date
+    valid_until: date | None = None
+    successor: str | None = None
+    source: str = ""
+
+    def is_valid_on(self, day: date) -> bool:
+        return self.valid_from <= day and not self.has_ended_on(day)
+
+    def has_ended_on(self, day: date) -> bool:
+        return self.valid_until is not None and self.valid_until <= day
+
+
+class Practices:
+    """Entries of the table, all that any question about their codes needs."""
+
+    def __init__(self, entries: Iterable[Practice]) -> None:
+        self._entries: defaultdict[str, list[Practice]] = defaultdict(list)
+        for entry in entries:
+            self._entries[entry.code].append(entry)
+
+    def on(self, code: str, day: date) -> Practice | None:
+        """The practice for which the code stands on that day: its own, else that of its successors.
+
+        None for a code that is absent or not yet valid, and for one that closed without a successor.
+        """
+        *_, last = self.chain(code, day)
+        return next((entry for entry in self._entries.get(last, ()) if entry.is_valid_on(day)), None)
+
+    def chain(self, code: str, day: date) -> Iterator[str]:
+        """The code and its successors until that day; a code occurs once, so that a circle ends."""
+        seen: set[str] = set()
+        following: str | None = code
+        while following is not None and following not in seen:
+            yield following
+            seen.add(following)
+            following = self._successor(following, day)
+
+    def acting(self, code: str, day: date) -> str | None:
+        """The code under which people of this code are cared for on that day.
+
+        A code that is absent from the table stands for itself: a practice outside the borough still has access to its own people. None
+        for a code of the table whose practice is closed without a successor or not yet open.
+        """
+        practice = self.on(code, day)
+        return practice.code if practice else code if code not in self._entries else None
+
+    def codes_of(self, code: str, day: date) -> frozenset[str]:
+        """The codes whose people this practice cares for on that day: its own, and those of its predecessors; none when it is closed."""
+        return frozenset(each for each in (code, *self._entries) if self.acting(each, day) == code)
+
+    def _successor(self, code: str, day: date) -> str | None:
+        """The successor of the last entry that has ended; None while an entry is valid."""
+        entries = self._entries.get(code, [])
+        if any(entry.is_valid_on(day) for entry in entries):
+            return None
+        ended = [(entry.valid_until, entry.successor) for entry in entries if entry.valid_until is not None and entry.valid_until <= day]
+        return max(ended, key=lambda each: each[0])[1] if ended else None
