@@ -110,6 +110,18 @@ class StepDown(StrEnum):
     COMMUNITY_NURSING = "community-nursing"
 
 
+#: The service of the directory that each step-down names.
+STEP_DOWN_SERVICES = total(
+    StepDown,
+    {
+        StepDown.INTEGRATED_LOCALITY_TEAM: "integrated-locality-team",
+        StepDown.GP: "gp",
+        StepDown.NAVIGATION: "care-navigation",
+        StepDown.COMMUNITY_NURSING: "district-nursing",
+    },
+)
+
+
 class ScreeningOutcome(StrEnum):
     """Whether a case is eligible for the meeting (E9)."""
 

@@ -79,7 +79,7 @@ def close(referral: Referral, command: CloseReferral, now: datetime, policy: Pol
         return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
     ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
     closed = replace(referral, status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
-    return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now)], now)
+    return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now, onward_of=referral.onward_of)], now)
 
 
 def cancel(
@@ -98,7 +98,7 @@ def cancel(
         return _withdraw_merged(referral, command, now)
     ended_from = effective_status(referral) if change else None
     cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
-    return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason)], now)
+    return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason, onward_of=referral.onward_of)], now)
 
 
 def end_with(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -142,7 +142,8 @@ def reopen(
     )
     if reopened.status is Status.RETURNED:
         reopened = replace(reopened, receiver_organisation=None)
-    return deadlines.begin(reopened, [ReferralReopened(reopened_at=now)], _due_again(reopened, service, now, policy))
+    event = ReferralReopened(reopened_at=now, onward_of=referral.onward_of)
+    return deadlines.begin(reopened, [event], _due_again(reopened, service, now, policy))
 
 
 def _resumes_at(referral: Referral) -> Status:

@@ -63,11 +63,14 @@ _IS_ELSEWHERE = total(
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One entry of the directory, valid between two days. A service without hours is always open."""
+    """One entry of the directory, valid between two days. A service without hours is always open.
+
+    The GP has no `organisation` here: it is the practice where the person is registered.
+    """
 
     code: str
     name: str
-    organisation: str
+    organisation: str | None
     route: Route
     tier: int
     needs: tuple[Need, ...]

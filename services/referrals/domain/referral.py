@@ -14,6 +14,7 @@ from uuid import UUID
 
 from services.referrals.commands import (
     AcceptReferral,
+    AmendReferral,
     AnswerCall,
     AnswerInformation,
     CancelReferral,
@@ -34,11 +35,13 @@ from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
 from shared.contracts.referrals import (
     CancelReason,
     Discrepancy,
+    OnwardOf,
     Outcome,
     Reason,
     ReferralAcceptanceCrossed,
     ReferralAccepted,
     ReferralAcknowledgementOverdue,
+    ReferralAmended,
     ReferralCallAnswered,
     ReferralCallRepeated,
     ReferralCancelled,
@@ -89,12 +92,25 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """An acceptance that crossed with a command of the Community Point of Access, or another event about the person."""
+    """An acceptance that crossed with a command of the Community Point of Access, or another event about the person.
+
+    A service that asks another one to continue the care makes an onward referral.
+    """
 
     ACCEPTED_AFTER_ALL = "accepted-after-all"
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
     CALL_REPEATED = "call-repeated"
+    REFERRED_ONWARD = "referred-onward"
     PERSON_RESTORED = "person-restored"
+
+
+class OnwardObstacle(StrEnum):
+    """Why an onward referral lies at the Community Point of Access, and not with the service that was named."""
+
+    SERVICE_ABSENT = "service-not-in-directory"
+    RECORD_ABSENT = "person-without-record"
+    PERSON_GONE = "person-recorded-as-gone"
+    NOT_ELIGIBLE = "not-eligible"
 
 
 class ReferralDeadline(StrEnum):
@@ -118,7 +134,7 @@ class Referral:
     `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings:
     an answer names the routing that it belongs to. `also_with` is a second service that accepted the referral after it had
     been routed elsewhere. `answer_by` is the deadline of an unanswered repeated call, and `informed_at` the time of the referrer's last
-    information. `ended_from` is the status before a death or a move ended the referral. `person_is_recorded_as` is the status of
+    information. `raised_at`: the referrer raised the urgency then, and no clinician or receiver has taken note of it yet. `onward_of` is the request of another service, which `onward_obstacle` kept from the named one. `ended_from` is the status before a death or a move ended the referral. `person_is_recorded_as` is the status of
     a person who was recorded as deceased or moved when the referral was received.
     """
 
@@ -159,6 +175,7 @@ class Referral:
     asked_in: Status | None = None
     question: str | None = None
     informed_at: datetime | None = None
+    raised_at: datetime | None = None
     call_repeated_at: datetime | None = None
     answer_by: datetime | None = None
     call_overdue_since: datetime | None = None
@@ -171,6 +188,8 @@ class Referral:
     ended_at: datetime | None = None
     ended_from: Status | None = None
     person_is_recorded_as: LifeStatus | None = None
+    onward_of: OnwardOf | None = None
+    onward_obstacle: OnwardObstacle | None = None
     version: int = 0
 
 
@@ -191,13 +210,13 @@ TRIAGED: Mapping[Urgency, Status] = total(
 )
 _ANY_TRIAGED = tuple(TRIAGED.values())
 _WITH_QUESTION = Status.INFORMATION_REQUESTED
-_UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
-AT_POINT_OF_ACCESS = (*_UNTRIAGED, *_ANY_TRIAGED, _WITH_QUESTION)
+UNTRIAGED = (Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED)
+AT_POINT_OF_ACCESS = (*UNTRIAGED, *_ANY_TRIAGED, _WITH_QUESTION)
 AT_RECEIVER = (Status.ROUTED, Status.ACCEPTED)
 #: A service acts on the referral, or triage must choose one, so that another referral may merge into it.
 MERGEABLE = (*AT_POINT_OF_ACCESS, *AT_RECEIVER)
 OPEN = (*MERGEABLE, Status.SIGNPOSTED)
-_WITHOUT_QUESTION = (*_UNTRIAGED, *_ANY_TRIAGED, *AT_RECEIVER, Status.SIGNPOSTED)
+_WITHOUT_QUESTION = (*UNTRIAGED, *_ANY_TRIAGED, *AT_RECEIVER, Status.SIGNPOSTED)
 ENDED = (Status.MERGED, Status.CLOSED, Status.CANCELLED)
 total(Status, dict.fromkeys((*OPEN, *ENDED)))  # every status is open or an end
 _TRIAGED_AS_URGENT = tuple(status for urgency, status in TRIAGED.items() if IS_URGENT[urgency])
@@ -219,8 +238,16 @@ REFERRAL: Transitions = state_table(
         SignpostReferral: transition(
             (Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _WITH_QUESTION), Status.SIGNPOSTED, ReferralSignposted
         ),
-        RequestInformation: transition((*_UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
+        RequestInformation: transition((*UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
         AnswerInformation: transition((*OPEN, Status.MERGED), (*_WITHOUT_QUESTION, Status.MERGED), ReferralInformationAnswered),
+        AmendReferral: transition(
+            (*OPEN, Status.MERGED),
+            (*OPEN, Status.MERGED),
+            ReferralAmended,
+            ReferralRecalled,
+            ReferralUrgencyRaised,
+            ReferralCallRepeated,
+        ),
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
         ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
@@ -239,6 +266,15 @@ REFERRAL: Transitions = state_table(
         Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
         Occurrence.CALL_REPEATED: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallRepeated),
+        Occurrence.REFERRED_ONWARD: transition(
+            (),
+            (Status.ROUTED, Status.IDENTIFIED, Status.UNVERIFIED),
+            ReferralReceived,
+            ReferralIdentified,
+            ReferralIdentityUnverified,
+            ReferralTriaged,
+            ReferralRouted,
+        ),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
         ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),

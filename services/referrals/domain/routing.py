@@ -212,7 +212,7 @@ def accept(
     """The receiver accepts and owns the referral, also one that was taken back before the acceptance arrived."""
     permit(referral, trigger)
     accepted = replace(referral, status=Status.ACCEPTED)
-    event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now)
+    event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now, onward_of=referral.onward_of)
     return deadlines.begin(accepted, [event], deadlines.outcome_by(accepted, now, policy))
 
 
@@ -247,8 +247,8 @@ def to_triage(referral: Referral, command: ReturnReferral, now: datetime, policy
     if _IS_FINAL[command.reason]:
         returned = replace(returned, route=None, service_code=None)
     raised = [ReferralUrgencyRaised(clock_starts_at=returned.clock_starts_at)] if is_raised else []
-    events = [ReferralReturned(service_code=referral.service_code or "", reason=command.reason), *raised]
-    return deadlines.begin(returned, events, deadlines.triage_by(returned, now, policy))
+    event = ReferralReturned(service_code=referral.service_code or "", reason=command.reason, onward_of=referral.onward_of)
+    return deadlines.begin(returned, [event, *raised], deadlines.triage_by(returned, now, policy))
 
 
 def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -259,7 +259,7 @@ def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Pol
     permit(referral, RecallReferral)
     require_recallable(referral, is_contacted=is_contacted)
     recalled = replace(_taken_back(referral), return_reason=None, suggestion=None)
-    event = ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing)
+    event = ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing, onward_of=referral.onward_of)
     return deadlines.begin(recalled, [event], deadlines.triage_by(recalled, now, policy))
 
 
@@ -307,11 +307,12 @@ def _routed(
         routing=referral.routing + 1,
         route=command.route,
         service_code=service.code,
-        receiver_organisation=service.organisation,
+        receiver_organisation=service.organisation or person.practice_code,
         also_with=None,
         override_reason=command.override_reason if is_overridden else None,
         return_reason=None,
         suggestion=None,
+        onward_obstacle=None,
     )
 
 
@@ -331,6 +332,7 @@ def _event(routed: Referral, command: RouteReferral, service: Service, acknowled
         is_eligibility_overridden=is_overridden,
         is_by_telephone=routed.is_by_telephone,
         routing=routed.routing,
+        onward_of=routed.onward_of,
     )
 
 

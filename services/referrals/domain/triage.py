@@ -89,8 +89,9 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
         triaged_by=raised_by,
         triage_reason=command.reason,
     )
-    recalled = [ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing)] if is_with_receiver(referral) else []
-    events: list[Event] = [*recalled, ReferralUrgencyRaised(clock_starts_at=raised.clock_starts_at)]
+    recalled = ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing, onward_of=referral.onward_of)
+    raised_at = ReferralUrgencyRaised(clock_starts_at=raised.clock_starts_at)
+    events: list[Event] = [recalled, raised_at] if is_with_receiver(referral) else [raised_at]
     return deadlines.begin(deadlines.without_call(raised), events, deadlines.triage_by(raised, now, policy))
 
 

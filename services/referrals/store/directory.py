@@ -17,7 +17,7 @@ SERVICE = sa.Table(
     METADATA,
     sa.Column("code", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("organisation", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, comment="absent for the GP: the practice where the person is registered"),
     sa.Column("route", sa.Text, nullable=False),
     sa.Column("tier", sa.Integer, nullable=False, comment="tier of integrated care, 1 to 5"),
     sa.Column("needs", JSONB, nullable=False),

@@ -79,7 +79,7 @@ def test_every_command_and_deadline_has_a_row() -> None:
     not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
-    assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral}
+    assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral, Occurrence.REFERRED_ONWARD}
 
 
 def test_open_state_has_owner_and_deadline() -> None:

@@ -1,0 +1,187 @@
+"""Onward referrals: a service of this product asks another service of the directory to continue the care.
+
+One hand-over: what is asked is a referral like every other. It has the correlation id and the received time of the referral that began
+the chain, and the person's stored story. The clinician of the asking service has decided on it, so it goes to the named service at once.
+If that is not possible, it lies at the Community Point of Access, marked why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.referrals.commands import RouteReferral
+from services.referrals.domain import deadlines, routing
+from services.referrals.domain.directory import Practice, Service
+from services.referrals.domain.life import LifeStatus
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, lacks_story
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import TRIAGED, OnwardObstacle, Referral, Status
+from shared.contracts.codes import IS_URGENT, STEP_DOWN_SERVICES, Locality, StepDown, Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import (
+    AskingService,
+    OnwardOf,
+    OnwardRequest,
+    Reason,
+    ReferralIdentified,
+    ReferralIdentityUnverified,
+    ReferralReceived,
+    ReferralTriaged,
+    Source,
+)
+from shared.kernel.decision import Decision
+from shared.kernel.errors import RuleBroken
+from shared.kernel.ids import PersonId, derived_id
+from shared.kernel.totality import total
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked, and of which service of the directory. `number` counts the requests of one event."""
+
+    request: OnwardRequest
+    service_code: str
+    reason: Reason
+    urgency: Urgency = Urgency.ROUTINE
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, about whom: the event that causes the onward referral, with the practice and the locality that it states."""
+
+    cause_id: UUID
+    service: AskingService
+    subject_id: UUID
+    organisation: str
+    person_id: PersonId
+    correlation_id: UUID
+    asked_at: datetime
+    locality: Locality
+    practice_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Facts that the store supplies: the referral that began the chain, the person's record and practice, and the named service of today."""
+
+    reference: str
+    origin: Referral | None
+    person: Person | None
+    practice: Practice | None
+    service: Service | None
+    recorded_as: LifeStatus | None = None
+
+
+_SOURCES: Mapping[AskingService, Source] = total(
+    AskingService, {AskingService.RAPID_CARE: Source.RAPID_CARE, AskingService.MDT: Source.MDT}
+)
+#: The need that each step-down names; None: navigation creates its own task.
+_REASONS: Mapping[StepDown, Reason | None] = total(
+    StepDown,
+    {
+        StepDown.INTEGRATED_LOCALITY_TEAM: Reason.COMPLEX_NEEDS,
+        StepDown.GP: Reason.OTHER,
+        StepDown.NAVIGATION: None,
+        StepDown.COMMUNITY_NURSING: Reason.COMMUNITY_NURSING,
+    },
+)
+
+
+def of_step_down(destination: StepDown) -> Asked | None:
+    """What a step-down asks. None when navigation continues, which has its own task."""
+    reason = _REASONS[destination]
+    return Asked(OnwardRequest.STEP_DOWN, STEP_DOWN_SERVICES[destination], reason) if reason else None
+
+
+def id_of(asked: Asked, asking: Asking) -> UUID:
+    """The id of the onward referral: the same for each delivery of the event."""
+    return derived_id("referrals", "onward", asking.cause_id, asked.number)
+
+
+def refer(asked: Asked, asking: Asking, standing: Standing, *, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The onward referral, with the named service; or with the Community Point of Access, for triage within its usual time."""
+    referral = _referral(asked, asking, standing, now)
+    begun = _begun(referral, standing)
+    routed = _routed(referral, asked, standing, now, policy)
+    if isinstance(routed, OnwardObstacle):
+        held = replace(referral, onward_obstacle=routed, suggestion=asked.service_code)
+        return deadlines.begin(held, begun, deadlines.triage_by(held, now, policy))
+    triaged = ReferralTriaged(outcome=asked.urgency, is_complex=routed.state.is_complex, triaged_at=now)
+    return replace(routed, events=[*begun, triaged, *routed.events])
+
+
+def _routed(
+    referral: Referral, asked: Asked, standing: Standing, now: datetime, policy: Policy
+) -> Decision[Referral] | OnwardObstacle:
+    """The referral as its receiver gets it, by the rules of every routing; or the reason against it."""
+    person, service = standing.person, standing.service
+    if standing.recorded_as is not None:
+        return OnwardObstacle.PERSON_GONE
+    if person is None:
+        return OnwardObstacle.RECORD_ABSENT
+    if service is None:
+        return OnwardObstacle.SERVICE_ABSENT
+    triaged = _triaged(referral, asked, now)
+    command = RouteReferral(service.route, service.code)
+    try:
+        return routing.route(triaged, command, service=service, person=person, practice=standing.practice, now=now, policy=policy)
+    except RuleBroken:
+        return OnwardObstacle.NOT_ELIGIBLE
+
+
+def _triaged(referral: Referral, asked: Asked, now: datetime) -> Referral:
+    """The decision of the asking clinician counts as the triage."""
+    return replace(
+        referral, status=TRIAGED[asked.urgency], triaged_at=now, triaged_by=referral.source.value, triage_reason=asked.request.value
+    )
+
+
+def _begun(referral: Referral, standing: Standing) -> list[Event]:
+    received = ReferralReceived(
+        reference=referral.reference,
+        source=referral.source,
+        referrer_organisation=referral.referrer_organisation,
+        reason=referral.reason,
+        requested_urgency=referral.requested_urgency,
+        received_at=referral.received_at,
+        practice_code=referral.practice_code,
+        locality=referral.locality,
+        is_story_known=standing.person is not None and not lacks_story(standing.person),
+        onward_of=referral.onward_of,
+    )
+    return [received, ReferralIdentified() if referral.is_identified else ReferralIdentityUnverified()]
+
+
+def _referral(asked: Asked, asking: Asking, standing: Standing, now: datetime) -> Referral:
+    """Before triage. Its clock starts now: an urgent need of today is not late because the chain began weeks ago.
+
+    A person without a record has the pseudonym of a verified number.
+    """
+    origin, person = standing.origin, standing.person
+    is_identified = person is None or person.nhs_number is not None
+    return Referral(
+        id=id_of(asked, asking),
+        person_id=asking.person_id,
+        correlation_id=asking.correlation_id,
+        reference=standing.reference,
+        status=Status.IDENTIFIED if is_identified else Status.UNVERIFIED,
+        source=_SOURCES[asking.service],
+        reason=asked.reason,
+        condition=origin.condition if origin else None,
+        requested_urgency=asked.urgency,
+        urgency=asked.urgency,
+        referrer_organisation=asking.organisation,
+        practice_code=person.practice_code if person else asking.practice_code or UNKNOWN_PRACTICE,
+        locality=person.locality if person else asking.locality,
+        is_practice_covered=standing.practice is not None,
+        is_identified=is_identified,
+        received_at=origin.received_at if origin else asking.asked_at,
+        clock_starts_at=now,
+        was_urgent=IS_URGENT[asked.urgency],
+        person_is_recorded_as=standing.recorded_as,
+        onward_of=OnwardOf(
+            service=asking.service, subject_id=asking.subject_id, request=asked.request, reference=origin.reference if origin else None
+        ),
+    )
