@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,7 +17,12 @@ from rich.text import Text
 
 from infra.errors import StackError
 
+if TYPE_CHECKING:
+    from infra.operations.replay import ReplayResult
+
 app = typer.Typer(help="Care coordination: run, check and operate the four services.", no_args_is_help=True, add_completion=False)
+reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
+app.add_typer(reference, name="reference")
 out = Console()
 
 
@@ -156,15 +161,20 @@ def parked(
         bool, typer.Option("--acknowledge", help="Acknowledge them: a consumer that stopped because of them continues.")
     ] = False,
     discard: Annotated[
-        int | None, typer.Option(help="Discard the record of this id unless its event is in an event log. List the ids first.")
+        int | None,
+        typer.Option(help="Discard the record of this id unless its event is in an event log; those that wait behind it are replayed."),
     ] = None,
+    reason: Annotated[str, typer.Option(help="Why the record may be discarded; stays in the audit.")] = "",
+    by: Annotated[str, typer.Option(envvar=["LOGNAME", "USER"], help="Who discards; stays in the audit.")] = "operator",
 ) -> None:
     """List the parked records and deadlines of a context. Their ids belong to this context alone."""
     from infra.operations.replay import acknowledge_parked, discard_parked, list_parked
 
     if discard is not None:
-        record = _run(discard_parked(context, name, discard)).record
-        out.print(f"Discarded: {discard} ({record.topic}, partition {record.partition}, offset {record.offset}).")
+        done, freed = _run(discard_parked(context, name, discard, by=by, reason=reason))
+        where = f"{done.record.topic}, partition {done.record.partition}, offset {done.record.offset}"
+        out.print(f"Discarded: {discard} ({where}). Applied: {freed.applied}.", highlight=False)
+        _require_replayed(freed)
     records, deadlines = _run(list_parked(context, name))
     columns = ("id", "topic", "partition", "offset", "parked at", "key", "reason")
     rows = [
@@ -191,19 +201,18 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Replay all parked records and deadlines.")] = False,
 ) -> None:
     """Apply parked records and those behind them, or make parked deadlines pending again. List the ids first with `care parked`."""
-    from infra.operations.replay import ReplayResult, absent, replay_deadlines, replay_records
+    from infra.operations.replay import absent, replay_deadlines, replay_records
 
     if [record, topic, deadline].count(None) + (not everything) != len(("record", "topic", "deadline")):
         raise StackError("Name what to replay: the id of a record, or one of --topic, --deadline, --all.")
     if deadline is not None or everything:
         out.print(f"Deadlines pending again: {_run(replay_deadlines(context, name, deadline))}")
     if deadline is None:
-        result: ReplayResult = _run(replay_records(context, name, record=record, topic=topic))
+        result = _run(replay_records(context, name, record=record, topic=topic))
         if record is not None and not result.applied and not result.failed:
             raise absent("record", context, record)
         out.print(f"Applied: {result.applied}")
-        if result.failed:
-            raise StackError(" ".join([*result.failed, "Later records of the same key remain parked."]))
+        _require_replayed(result)
 
 
 @app.command()
@@ -275,6 +284,26 @@ def import_risk(
     from infra.operations.risk_import import import_risk_file
 
     sys.stdout.write(json.dumps(_run(import_risk_file(file, Console(stderr=True), name))) + "\n")
+
+
+@reference.command("load")
+def load_reference(
+    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV file of all practices; else CARE_PRACTICES.")] = None,
+    name: Name = "default",
+) -> None:
+    """Load the GP practices into every context that has them. The file is the whole table; one with a fault is refused as a whole."""
+    from infra.dev_stack.stack_state import endpoints
+    from infra.reference.load import load
+
+    for context, changes in _run(load(endpoints(name).database_url, file)).items():
+        out.print(f"Practices of {context}: {changes}.", highlight=False)
+
+
+def _require_replayed(result: "ReplayResult") -> None:
+    """Raises StackError with the records that stay parked."""
+    blocked = ["Later records of the same key remain parked."] if result.is_blocked else []
+    if result.failed:
+        raise StackError(" ".join([*result.failed, *blocked]))
 
 
 def main() -> None:

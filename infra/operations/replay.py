@@ -32,8 +32,7 @@ from shared.persistence.transaction import Cause, RequestContext
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
 _LOGGED = "SELECT EXISTS (SELECT FROM {context}.event WHERE id = $1)"
 _OBJECT = TypeAdapter(dict[str, Any])
-#: The actor of audit entries: a command has no token.
-_OPERATOR = Actor(id="operator", organisation="CARE", role="operator")
+_LONGEST_REASON = 200
 
 
 @asynccontextmanager
@@ -56,10 +55,11 @@ async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """The number of applied records, and a sentence for each that failed again; later records of its key remain parked."""
+    """The number of applied records, and a sentence for each that stays parked; behind a failing event its key stays blocked."""
 
     applied: int = 0
     failed: list[str] = field(default_factory=list)
+    is_blocked: bool = False
 
 
 def absent(what: str, context: str, parked_id: int) -> StackError:
@@ -78,17 +78,16 @@ async def acknowledge_parked(context: str, name: str) -> int:
         return await parked_records.acknowledge(tx)
 
 
-async def discard_parked(context: str, name: str, record_id: int) -> ParkedRecord:
-    """Removes a foreign record with an audit entry. Raises StackError for an absent record and for an event of a log."""
-    async with database_of(context, name) as database, database.transaction() as tx:
-        parked = await parked_records.lock(tx, record_id)
-        if parked is None:
-            raise absent("record", context, record_id)
-        await _require_foreign(parked, endpoints(name).database_url)
-        record = parked.record
-        with tx.acting_as(RequestContext(_OPERATOR, Cause(f"discard {record.topic} {record.partition}@{record.offset}"))):
-            await parked_records.discard(tx, parked)
-        return parked
+async def discard_parked(context: str, name: str, record_id: int, *, by: str, reason: str) -> tuple[ParkedRecord, ReplayResult]:
+    """Removes a foreign record with an audit entry of person, time and reason, and replays the records that waited behind it.
+
+    Raises StackError for an absent record and for an event of a log.
+    """
+    why = _required_reason(reason)
+    async with database_of(context, name) as database:
+        parked = await _discard(database, context, name, record_id, by=by, reason=why)
+        waiting = [parked] if parked.blocks_key and parked.record.key is not None else []
+        return parked, await replay(database, subscriptions_of(context), waiting)
 
 
 async def replay_deadlines(context: str, name: str, deadline_id: int | None) -> int:
@@ -116,12 +115,32 @@ async def replay(database: Database[Any], subscriptions: Subscriptions, chosen: 
     """Replays each record with all parked records of its key, oldest first, until none of the key is parked."""
     processor, result = EventProcessor(database, subscriptions), ReplayResult()
     for key in dict.fromkeys(each.record.key for each in chosen if each.record.key is not None):
-        while (queue := await _queue(database, key)) and await _replay(processor, queue, result):
-            pass  # the consumer may park another record of the key during the replay
+        await _replay_key(processor, database, key, result)
     for each in chosen:
         if each.record.key is None:
-            await _replay(processor, [each], result)
+            await _replay(processor, each, result)
     return result
+
+
+async def _discard(database: Database[Any], context: str, name: str, record_id: int, *, by: str, reason: str) -> ParkedRecord:
+    async with database.transaction() as tx:
+        parked = await parked_records.lock(tx, record_id)
+        if parked is None:
+            raise absent("record", context, record_id)
+        await _require_foreign(parked, endpoints(name).database_url)
+        where = f"{parked.record.topic} {parked.record.partition}@{parked.record.offset}"
+        operator = Actor(id=by, organisation="CARE", role="operator")  # a command has no token
+        with tx.acting_as(RequestContext(operator, Cause(f"discard {where}: {reason}"))):
+            await parked_records.discard(tx, parked)
+        return parked
+
+
+def _required_reason(reason: str) -> str:
+    """Raises StackError for a blank or an overlong reason."""
+    stripped = " ".join(reason.split())
+    if not 1 <= len(stripped) <= _LONGEST_REASON:
+        raise StackError(f"State with `--reason TEXT` why the record may be discarded, in at most {_LONGEST_REASON} characters.")
+    return stripped
 
 
 async def _require_foreign(parked: ParkedRecord, owner_url: str) -> None:
@@ -152,27 +171,39 @@ async def _queue(database: Database[Any], key: bytes) -> list[ParkedRecord]:
         return await parked_records.of_key(reader, key)
 
 
-async def _replay(processor: EventProcessor, queue: list[ParkedRecord], result: ReplayResult) -> bool:
-    """Stops at the first record that fails again and returns False."""
-    for each in queue:
-        try:
-            await processor.replay(each)
-        except Exception as problem:
-            result.failed.append(f"Record {each.id} failed again: {_reason(problem)}.")
-            return False
-        result.applied += 1
+async def _replay_key(processor: EventProcessor, database: Database[Any], key: bytes, result: ReplayResult) -> None:
+    """Replays the key until only undecodable records of it are parked; a failing event keeps those behind it parked.
+
+    The consumer may park another record of the key during the replay.
+    """
+    staying: set[int] = set()
+    while queue := [each for each in await _queue(database, key) if each.id not in staying]:
+        for each in queue:
+            if not await _replay(processor, each, result):
+                if each.blocks_key:
+                    result.is_blocked = True
+                    return
+                staying.add(each.id)
+
+
+async def _replay(processor: EventProcessor, each: ParkedRecord, result: ReplayResult) -> bool:
+    """Returns False for a record that stays parked."""
+    try:
+        await processor.replay(each)
+    except UndecodableRecord as problem:
+        result.failed.append(f"Record {each.id} stays undecodable: {problem}.")
+        return False
+    except Exception as problem:
+        result.failed.append(f"Record {each.id} failed again: {_reason(problem)}.")
+        return False
+    result.applied += 1
     return True
 
 
 def _reason(problem: Exception) -> str:
-    """The reason that a parked record would have; quotes nothing of the record."""
-    match problem:
-        case UndecodableRecord():
-            return str(problem)
-        case _ if isinstance(problem, INFRASTRUCTURE_ERRORS):
-            return type(problem).__name__
-        case _:
-            return f"{type(problem).__name__} in its handler"
+    """The reason that a parked event would have; quotes nothing of the record."""
+    is_infrastructure = isinstance(problem, INFRASTRUCTURE_ERRORS)
+    return type(problem).__name__ if is_infrastructure else f"{type(problem).__name__} in its handler"
 
 
 def _json_object(variable: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from shared.contracts.event import Event, Instant
 from shared.contracts.registry import event_type
 
 SPEC_VERSION = "1.0"
+CONTENT_TYPE = b"application/json"
 _SEQUENCE_DIGITS = 20
 _TYPE = re.compile(r"[a-z]+([.-][a-z]+){0,12}\.v[0-9]{1,3}")
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
@@ -57,7 +58,7 @@ class Record:
 
 def to_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     headers = [
-        ("content-type", b"application/json"),
+        ("content-type", CONTENT_TYPE),
         ("ce_specversion", SPEC_VERSION.encode()),
         ("ce_id", str(envelope.id).encode()),
         ("ce_type", envelope.type.encode()),
@@ -85,6 +86,7 @@ def type_of(record: Record) -> str:
 
 def read_envelope(record: Record) -> Envelope:
     """Raises UndecodableRecord when a header is absent or malformed; its text names the header and quotes nothing of it."""
+    _require_json(record)
     attributes = {
         name[3:]: value.decode(errors="replace") for name, value in record.headers if name.startswith("ce_") and value is not None
     }
@@ -130,6 +132,12 @@ def _read(attributes: Mapping[str, str], name: str, parse: Callable[[str], T]) -
         return parse(attributes[name])
     except ValueError:
         raise UndecodableRecord(f"envelope: ce_{name} is malformed") from None
+
+
+def _require_json(record: Record) -> None:
+    """Raises UndecodableRecord for another content type. A record without one counts as JSON."""
+    if any(name == "content-type" and value != CONTENT_TYPE for name, value in record.headers):
+        raise UndecodableRecord("envelope: content-type is not application/json")
 
 
 def _key(record: Record) -> str:

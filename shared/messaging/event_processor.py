@@ -1,9 +1,9 @@
 """Applies records, each event once, in the order of their partition.
 
 A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. An event that a domain
-rule refuses is recorded in the inbox. A record that cannot be decoded, or fails at every attempt, is parked, and so are later records of
-its key. An infrastructure error is raised, so that no offset is committed. When one record after another is parked, the release is at
-fault: the consumer stops until an operator replays or acknowledges.
+rule refuses is recorded in the inbox. An event that fails at every attempt is parked, and so are later records of its key. A record that
+cannot be decoded is parked alone. An infrastructure error is raised, so that no offset is committed. When one event after another is
+parked, the release is at fault: the consumer stops until an operator replays or acknowledges.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class EventProcessor:
                 await self._handle(arrived, tx)
 
     async def _park_poison(self, records: Sequence[Record], tx: Transaction[Any]) -> list[DecodedRecord]:
-        """Parks records that cannot be decoded and those of a blocked key; returns the rest, decoded."""
+        """Parks records that cannot be decoded, which block nothing, and those of a blocked key; returns the rest, decoded."""
         blocked = await parked_records.blocked_keys(tx, [record.key for record in records if record.key])
         processed = await self._already_processed(records, tx) if blocked else set()
         decoded = []
@@ -128,8 +128,8 @@ class EventProcessor:
             try:
                 arrived = self._read(record)
             except UndecodableRecord as problem:
-                await self._park(record, str(problem), tx)
-                blocked.add(record.key or b"")
+                await parked_records.park_undecodable(tx, record, str(problem))
+                self._report_parked(record, str(problem))
                 continue
             if arrived.envelope.id in processed:
                 continue
@@ -225,6 +225,9 @@ class EventProcessor:
 
     async def _park(self, record: Record, reason: str, tx: Transaction[Any]) -> None:
         await parked_records.park(tx, record, reason)
+        self._report_parked(record, reason)
+
+    def _report_parked(self, record: Record, reason: str) -> None:
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}

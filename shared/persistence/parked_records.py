@@ -1,4 +1,8 @@
-"""Records that could not be applied, stored unchanged for an operator. Later records of the same key are parked behind the first."""
+"""Records that could not be applied, stored unchanged for an operator.
+
+An event that fails in its handler blocks its key: later records of the key are parked behind it. A record that cannot be decoded blocks
+nothing, so that a foreign record never delays the care of a person.
+"""
 
 import hashlib
 from base64 import b64decode, b64encode
@@ -18,11 +22,12 @@ from shared.persistence.transaction import Transaction
 BEHIND = "behind an earlier parked record of the same key"
 
 _PARK = """
-INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
-#: Locks the newest record of each key, which is replayed last, so that no record parks behind a key while its replay ends.
+INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure, blocks_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"""
+#: Locks the newest blocking record of each key, which is replayed last, so that no record parks behind a key while its replay ends.
 _BLOCKED = """
-SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) GROUP BY key) ORDER BY id FOR SHARE"""
+SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) AND blocks_key GROUP BY key)
+ORDER BY id FOR SHARE"""
 _CONSECUTIVE = """
 SELECT count(*) FROM parked WHERE counts_as_failure AND parked_at > coalesce((SELECT max(applied_at) FROM inbox), '-infinity')"""
 _ACKNOWLEDGE = "UPDATE parked SET counts_as_failure = false WHERE counts_as_failure"
@@ -39,26 +44,34 @@ class ParkedRecord:
     reason: str
     parked_at: datetime
     record: Record
+    blocks_key: bool
 
     @property
     def event_id(self) -> UUID | None:
-        """The event id in the envelope. None without a value or a readable envelope: no version of the product can apply such a record."""
-        try:
-            envelope = read_envelope(self.record)
-        except UndecodableRecord:
-            return None
-        return None if self.record.value is None else envelope.id
+        return event_id(self.record)
+
+
+def event_id(record: Record) -> UUID | None:
+    """The event id in the envelope. None without a value or a readable envelope: no version of the product can apply such a record."""
+    try:
+        envelope = read_envelope(record)
+    except UndecodableRecord:
+        return None
+    return None if record.value is None else envelope.id
 
 
 async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
-    headers = _headers(record)
-    where = (record.topic, record.partition, record.offset)
-    digest, counts_as_failure = _digest(record, headers), reason != BEHIND
-    await tx.driver.execute(_PARK, *where, record.key, record.value, headers, digest, reason, counts_as_failure)
+    """Parks an event that failed in its handler, or waits behind one: it blocks its key."""
+    await _park(tx, record, reason, counts_as_failure=reason != BEHIND, blocks_key=True)
+
+
+async def park_undecodable(tx: Transaction[Any], record: Record, reason: str) -> None:
+    """Parks a record that blocks nothing. One that no version can apply does not count towards the stop of the consumer."""
+    await _park(tx, record, reason, counts_as_failure=event_id(record) is not None, blocks_key=False)
 
 
 async def consecutive_count(reader: ReadSession) -> int:
-    """The number of records parked since the last applied or refused one, in all processes. Records parked behind another do not count."""
+    """The number of records parked since the last applied or refused one, in all processes, of those that count as a failure."""
     found: int = await reader.driver.fetchval(_CONSECUTIVE)
     return found
 
@@ -70,7 +83,7 @@ async def acknowledge(tx: Transaction[Any]) -> int:
 
 
 async def blocked_keys(tx: Transaction[Any], keys: Sequence[bytes]) -> set[bytes]:
-    """The keys with parked records. Their last record cannot be replayed before this transaction ends; waits for a running replay."""
+    """The keys that parked records block. Their last record cannot be replayed before this transaction ends; waits for a running replay."""
     rows = await tx.driver.fetch(_BLOCKED, list(set(keys)))
     return {row["key"] for row in rows}
 
@@ -105,7 +118,14 @@ async def remove(tx: Transaction[Any], parked: ParkedRecord) -> None:
 def _parked(row: asyncpg.Record) -> ParkedRecord:
     headers = tuple((name, None if value is None else b64decode(value)) for name, value in orjson.loads(row["headers"]))
     record = Record(row["topic"], row["partition"], row["offset"], row["key"], row["value"], headers)
-    return ParkedRecord(row["id"], row["reason"], row["parked_at"], record)
+    return ParkedRecord(row["id"], row["reason"], row["parked_at"], record, row["blocks_key"])
+
+
+async def _park(tx: Transaction[Any], record: Record, reason: str, *, counts_as_failure: bool, blocks_key: bool) -> None:
+    headers = _headers(record)
+    where = (record.topic, record.partition, record.offset)
+    content = (record.key, record.value, headers, _digest(record, headers))
+    await tx.driver.execute(_PARK, *where, *content, reason, counts_as_failure, blocks_key)
 
 
 def _subject(key: bytes | None) -> UUID:

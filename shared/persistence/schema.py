@@ -128,6 +128,9 @@ def _arrivals(metadata: sa.MetaData) -> None:
             nullable=False,
             comment="towards the stop of the consumer: the first of its key, and not acknowledged",
         ),
+        sa.Column(
+            "blocks_key", sa.Boolean, nullable=False, comment="later records of the key are parked behind it; false when undecodable"
+        ),
         sa.Index("ix_parked_key", "key"),
         comment="Kafka records that could not be applied, complete, with the records behind them.",
     )

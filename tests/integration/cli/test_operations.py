@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -18,11 +19,14 @@ from shared.clock import wall_clock
 from shared.contracts.envelope import Envelope, to_headers
 from shared.kernel.ids import new_id
 from tests.builders.population import population, write
+from tests.builders.rapid_care import a_routed_referral
 from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import RunningProduct
 from tests.timeouts import LONGEST_WAIT
 
 _FOREIGN_KEY = b"\xff[/bold]"
+#: One NHS number for each case of a parametrised test.
+_UNUSED_NUMBERS = {None: "9990010021", b"not json": "9990010013"}
 
 
 @pytest.fixture
@@ -39,25 +43,36 @@ async def _wait_for(owner: "asyncpg.Connection[asyncpg.Record]", query: str) -> 
     return found
 
 
-async def _refer(product: RunningProduct, key: str, narrative: str = "Short of breath since yesterday.") -> None:
-    body = {**REFERRAL, "story": {"narrative": narrative, "contacts": []}}
+async def _refer(product: RunningProduct, key: str, narrative: str = "Short of breath since yesterday.", **changes: str) -> str:
+    """Returns the id of the referral."""
+    body = {**REFERRAL, "story": {"narrative": narrative, "contacts": []}, **changes}
     async with httpx.AsyncClient(base_url=product.url) as http:
         headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": key}
-        assert (await http.post("/referrals", json=body, headers=headers)).status_code == 201
+        received = await http.post("/referrals", json=body, headers=headers)
+        assert received.status_code == 201, received.text
+        return str(received.json()["referral_id"])
 
 
 async def _send_foreign_record(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", key: bytes) -> int:
     """Returns its id in rapid_care when every consumer has parked it; the other consumers then discard it."""
-    variables, topic = product.workspace.variables, "referrals.referral"
-    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
-        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}{topic}", b"not json", key=key)
+    topic = "referrals.referral"
+    await _send(product, topic, b"not json", key)
     ids = {}
     for context in CONTEXTS:
         if topic in subscriptions_of(context).topics:
             ids[context] = await _wait_for(owner, f"SELECT id FROM {context}.parked WHERE headers = '[]'")  # noqa: S608 (a fixed name)
     for context in ids.keys() - {"rapid_care"}:
-        await product.workspace.run("parked", context, "--discard", str(ids[context]), "--name", product.name)
+        await product.workspace.run("parked", context, "--discard", str(ids[context]), "--reason", "a test", "--name", product.name)
     return int(ids["rapid_care"])
+
+
+async def _send_foreign_event(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", person: UUID) -> int:
+    """A routing that no event log contains; returns the id of its parked record in rapid_care."""
+    identity, now = new_id(), wall_clock()
+    event = a_routed_referral(now)
+    envelope = Envelope(identity, event.TYPE, "care", str(identity), "", 1, now, now, identity, None, "CLCH", "clinician", None)
+    await _send(product, event.TOPIC, event.model_dump_json().encode(), str(person).encode(), to_headers(envelope))
+    return int(await _wait_for(owner, f"SELECT id FROM rapid_care.parked WHERE key = '{person}'"))  # noqa: S608 (an id)
 
 
 @asynccontextmanager
@@ -106,36 +121,80 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     assert "\\xff[/bold]" in listed.out
     assert "partition" in listed.out
     assert listed.out.endswith("Acknowledged: 1.\n")
-    assert "failed again: envelope: ce_id is absent." in failed.refusal
+    assert "stays undecodable: envelope: ce_id is absent." in failed.refusal
     assert not await owner.fetchval("SELECT bool_or(counts_as_failure) FROM navigation.parked")
     await owner.execute("DELETE FROM navigation.parked")
 
 
-async def test_discarded_foreign_record_frees_the_events_behind_it(
+async def _send(product: RunningProduct, topic: str, value: bytes | None, key: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    variables = product.workspace.variables
+    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
+        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}{topic}", value, key=key, headers=list(headers))
+
+
+async def _route_to_rapid_care(product: RunningProduct, referral_id: str) -> None:
+    """The Community Point of Access triages the referral as urgent and routes it."""
+    steps = {
+        "triage": {"urgency": "urgent", "is_complex": False, "reason": "Acute on chronic."},
+        "route": {"route": "rapid-care", "service_code": "rapid-care"},
+    }
+    async with httpx.AsyncClient(base_url=product.url) as http:
+        for version, (step, body) in enumerate(steps.items(), start=1):
+            headers = {"Authorization": f"Bearer {product.token('POINT_OF_ACCESS')}", "If-Match": f'W/"{version}"'}
+            done = await http.post(f"/referrals/{referral_id}/{step}", json=body, headers=headers)
+            assert done.status_code == 200, done.text
+
+
+@pytest.mark.parametrize("value", [None, b"not json"])
+async def test_foreign_record_with_a_persons_key_delays_no_urgent_response(
+    product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", value: bytes | None
+) -> None:
+    """B7: a record with a null value and the key of a person made their urgent referral wait for an operator."""
+    referral = await _refer(product, f"urgent {value!r}", nhs_number=_UNUSED_NUMBERS[value])
+    person = await owner.fetchval("SELECT person_id FROM referrals.referral WHERE id = $1", UUID(referral))
+    await _send(product, "referrals.referral", value, str(person).encode())
+    for context in ("rapid_care", "mdt", "navigation"):
+        await _wait_for(owner, f"SELECT id FROM {context}.parked WHERE key = '{person}'")  # noqa: S608 (an id)
+
+    await _route_to_rapid_care(product, referral)
+
+    assert await _wait_for(owner, f"SELECT status FROM rapid_care.response WHERE referral_id = '{referral}'")  # noqa: S608 (an id)
+    (stays,) = await owner.fetch("SELECT id FROM rapid_care.parked WHERE key = $1", str(person).encode())
+    replayed = await product.workspace.run("replay", "rapid_care", str(stays["id"]), "--name", product.name)
+    assert f"Record {stays['id']} stays undecodable: envelope: ce_id is absent." in replayed.refusal
+    for context in ("rapid_care", "mdt", "navigation"):
+        await owner.execute(f"DELETE FROM {context}.parked")  # noqa: S608 (a fixed name)
+
+
+async def test_discarded_foreign_event_frees_the_events_behind_it(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     care, name = product.workspace.run, ("--name", product.name)
+    why = ("--reason", "sent by a test of another\n program", "--by", "louise")
     await _refer(product, "before")
     key = await owner.fetchval("SELECT key FROM referrals.event WHERE topic = 'referrals.referral' LIMIT 1")
     await _wait_for(owner, "SELECT count(*) FROM rapid_care.person")
-    foreign = await _send_foreign_record(product, owner, str(key).encode())
-    await _refer(product, "behind", "Confused since this morning.")
-    behind = await _wait_for(owner, f"SELECT id FROM rapid_care.parked WHERE id > {foreign} LIMIT 1")  # noqa: S608 (a number)
+    async with _failing_writes(owner, "rapid_care.response"):
+        foreign = await _send_foreign_event(product, owner, key)
+        await _refer(product, "behind", "Confused since this morning.")
+        behind = await _wait_for(owner, f"SELECT id FROM rapid_care.parked WHERE id > {foreign} LIMIT 1")  # noqa: S608 (a number)
+        stuck = await care("replay", "rapid_care", str(behind), *name)
 
-    stuck = await care("replay", "rapid_care", str(behind), *name)
-    event = await care("parked", "rapid_care", "--discard", str(behind), *name)
-    discarded = await care("parked", "rapid_care", "--discard", str(foreign), *name)
-    repeated = await care("parked", "rapid_care", "--discard", str(foreign), *name)
-    replayed = await care("replay", "rapid_care", str(behind), *name)
+    event = await care("parked", "rapid_care", "--discard", str(behind), *why, *name)
+    silent = await care("parked", "rapid_care", "--discard", str(foreign), "--reason", " ", *name)
+    discarded = await care("parked", "rapid_care", "--discard", str(foreign), *why, *name)
+    repeated = await care("parked", "rapid_care", "--discard", str(foreign), *why, *name)
 
-    assert f"Record {foreign} failed again: envelope: ce_id is absent." in stuck.refusal
+    assert f"Record {foreign} failed again: RaiseError in its handler. Later records of the same key remain parked." in stuck.refusal
     assert f"Record {behind} is an event" in event.refusal
+    assert silent.refusal.startswith("State with `--reason TEXT` why the record may be discarded")
     assert discarded.out.startswith(f"Discarded: {foreign} (referrals.referral, partition "), discarded.err
+    assert "Applied: 1." in discarded.out.splitlines()[0]
     assert repeated.refusal == f"No parked record of rapid_care has the id {foreign}: list the records with `care parked rapid_care` first."
-    assert replayed.code == 0, replayed.err
     assert await owner.fetchval("SELECT count(*) FROM rapid_care.parked") == 0
     audit = await owner.fetch("SELECT actor_id, action FROM rapid_care.audit WHERE subject = $1 AND action LIKE 'discard %'", key)
-    assert [(row["actor_id"], row["action"].split("@")[0][:-1]) for row in audit] == [("operator", "discard referrals.referral ")]
+    assert [(row["actor_id"], row["action"].split("@")[0][:-1]) for row in audit] == [("louise", "discard referrals.referral ")]
+    assert audit[0]["action"].endswith(": sent by a test of another program")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +215,9 @@ async def test_foreign_record_with_an_envelope_is_discarded(
     parked = await _wait_for(owner, f"SELECT id FROM navigation.parked WHERE key = '{key.decode()}'")  # noqa: S608 (an id)
 
     listed = await product.workspace.run("parked", "navigation", "--name", product.name)
-    discarded = await product.workspace.run("parked", "navigation", "--discard", str(parked), "--name", product.name)
+    discarded = await product.workspace.run(
+        "parked", "navigation", "--discard", str(parked), "--reason", "no event of ours", "--by", "operator", "--name", product.name
+    )
 
     assert "navigation: 1 parked record\n" in "\n".join(line.strip() for line in listed.out.splitlines()) + "\n"
     assert reason in listed.out
@@ -169,7 +230,8 @@ async def test_discarded_record_contradicts_i4_while_kafka_retains_it(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     foreign = await _send_foreign_record(product, owner, b"no person")
-    discarded = await product.workspace.run("parked", "rapid_care", "--discard", str(foreign), "--name", product.name)
+    why = ("--reason", "no event of ours")
+    discarded = await product.workspace.run("parked", "rapid_care", "--discard", str(foreign), *why, "--name", product.name)
 
     verified = await product.workspace.run("verify", "--live", "--name", product.name)
 

@@ -1,7 +1,7 @@
 """An event takes effect once and in order; a record that cannot be applied is parked and blocks only its key."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -22,17 +22,23 @@ from tests.integration.shared.effect_context import RECEIVING, on_requested
 from tests.integration.shared.parcel_context import Tx
 from tests.integration.shared.processor_harness import IMPATIENT, POISON, create_processor, parked_reasons, subjects
 
+UNKNOWN_TYPE = b"rapid-care.response.requested.v9"
 CONTENTION = {"context": "navigation", "component": "consumer"}
 
 
 async def bad_records(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
-    """Records of different keys that cannot be applied: poison events, or invalid records."""
+    """Records of different keys that cannot be applied: poison events, events of an unknown type, or records without an envelope."""
     if kind == "junk":
         return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
     harness.behaviour.failing.add(POISON)
     for _ in range(count):
         await harness.send(condition=POISON)
-    return (await harness.records())[-count:]
+    sent = (await harness.records())[-count:]
+    return [with_header(record, "ce_type", UNKNOWN_TYPE) for record in sent] if kind == "unknown" else sent
+
+
+def with_header(record: Record, header: str, value: bytes) -> Record:
+    return replace(record, headers=tuple((name, value if name == header else other) for name, other in record.headers))
 
 
 def redelivered(records: Sequence[Record]) -> list[Record]:
@@ -123,6 +129,55 @@ async def test_parked_record_blocks_its_key_alone(harness: DeliveryHarness) -> N
         parked_records.BEHIND,
         parked_records.BEHIND,
     ]
+
+
+#: Records that cannot be decoded, made of an event.
+UNDECODABLE: Mapping[str, Callable[[Record], Record]] = {
+    "no value": lambda record: replace(record, value=None),
+    "no envelope": lambda record: replace(record, headers=()),
+    "broken json": lambda record: replace(record, value=b'{"condition": '),
+    "unknown type": lambda record: with_header(record, "ce_type", UNKNOWN_TYPE),
+    "another content type": lambda record: with_header(record, "content-type", b"application/avro"),
+    "no event id": lambda record: with_header(record, "ce_id", b"7"),
+}
+
+
+@pytest.mark.parametrize("kind", UNDECODABLE)
+async def test_undecodable_record_blocks_no_later_event_of_its_key(harness: DeliveryHarness, kind: str) -> None:
+    person = new_id()
+    for _ in range(3):
+        await harness.send(person)
+    first, second, third = await harness.records()
+
+    await create_processor(harness).apply([UNDECODABLE[kind](first), second])
+    await create_processor(harness).apply([third])
+
+    assert len(await harness.effects()) == 2
+    assert [offset for offset, _ in await parked_reasons(harness)] == [first.offset]
+
+
+async def test_undecodable_record_behind_a_failing_event_frees_nothing(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    person = new_id()
+    await harness.send(person, POISON)
+    await harness.send(person)
+    await harness.send(person)
+    failing, second, third = await harness.records()
+
+    await create_processor(harness).apply([failing])
+    await create_processor(harness).apply([replace(second, value=None), third])
+
+    assert await harness.effects() == []
+    assert (await parked_reasons(harness))[-1] == (third.offset, parked_records.BEHIND)
+
+
+async def test_many_records_without_an_envelope_stop_no_consumer(harness: DeliveryHarness) -> None:
+    processor = create_processor(harness, max_consecutive_parked=3)
+
+    await processor.apply(await bad_records(harness, 9, "junk"))
+
+    assert await processor.may_consume()
+    assert len(await parked_reasons(harness)) == 9
 
 
 async def test_replay_applies_parked_records_in_order(harness: DeliveryHarness) -> None:
@@ -282,7 +337,7 @@ async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarne
     assert "Dale" not in reason
 
 
-@pytest.mark.parametrize("kind", ["poison", "junk"])
+@pytest.mark.parametrize("kind", ["poison", "unknown"])
 async def test_many_consecutive_parked_records_stop_the_processor(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
         await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, kind))
@@ -290,7 +345,7 @@ async def test_many_consecutive_parked_records_stop_the_processor(harness: Deliv
     assert len(await parked_reasons(harness)) == 3
 
 
-@pytest.mark.parametrize("kind", ["poison", "junk"])
+@pytest.mark.parametrize("kind", ["poison", "unknown"])
 async def test_restarted_processor_stays_stopped_until_replay(harness: DeliveryHarness, kind: str) -> None:
     with pytest.raises(TooManyParked):
         await create_processor(harness, max_consecutive_parked=3).apply(await bad_records(harness, 3, kind))
@@ -316,7 +371,7 @@ async def test_successful_replay_lets_the_processor_continue(harness: DeliveryHa
     assert await create_processor(harness, max_consecutive_parked=3).may_consume()
 
 
-@pytest.mark.parametrize("kind", ["poison", "junk"])
+@pytest.mark.parametrize("kind", ["poison", "unknown"])
 async def test_applied_record_resets_the_consecutive_count(harness: DeliveryHarness, kind: str) -> None:
     processor = create_processor(harness, max_consecutive_parked=3)
     for _ in range(3):

@@ -76,6 +76,23 @@ async def test_replay_continues_with_other_keys_after_failure(harness: DeliveryH
     assert len(await parked_reasons(harness)) == 2
 
 
+async def test_replay_leaves_an_undecodable_record_and_applies_those_after_it(harness: DeliveryHarness) -> None:
+    harness.behaviour.failing.add(POISON)
+    person = new_id()
+    await harness.send(person)
+    await harness.send(person, POISON)
+    await harness.send(person)
+    empty, *others = await harness.records()
+    await create_processor(harness).apply([replace(empty, value=None), *others])
+    harness.behaviour.failing.clear()
+
+    done = await replay(harness.receiver.database, RECEIVING, await _parked(harness))
+
+    assert (done.applied, done.is_blocked) == (2, False)
+    (stays,) = await _parked(harness)
+    assert done.failed == [f"Record {stays.id} stays undecodable: the record has no value."]
+
+
 async def test_replay_removes_parked_records_without_subscription(harness: DeliveryHarness) -> None:
     await harness.send()
     (record,) = await harness.records()
