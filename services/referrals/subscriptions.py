@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from services.referrals.domain.referral import ReferralDeadline
-from services.referrals.handlers import deadlines, projections, reactions, responses
+from services.referrals.handlers import deadlines, onward, projections, reactions, responses
 from shared.contracts import care_plans, mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.registry import topics
@@ -20,10 +20,12 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
     rapid_care.ResponseCallAnswered: reactions.on_response_call_answered,
     rapid_care.ResponseEscalated: reactions.on_response_escalated,
     rapid_care.ResponseClosed: reactions.on_response_closed,
+    rapid_care.ResponseSteppedDown: onward.on_response_stepped_down,
     mdt.CaseListed: reactions.on_case_listed,
     mdt.CaseRedirected: reactions.on_case_redirected,
     mdt.CaseDiscussed: reactions.on_case_discussed,
     mdt.CaseClosed: reactions.on_case_closed,
+    mdt.CaseSteppedDown: onward.on_case_stepped_down,
     care_plans.CarePlanAgreed: reactions.on_care_plan_agreed,
     care_plans.CarePlanRevised: reactions.on_care_plan_agreed,
     care_plans.CarePlanDeclined: reactions.on_care_plan_declined,
@@ -58,7 +60,8 @@ SUBSCRIPTIONS = Subscriptions(
     on_deadline=dict.fromkeys(ReferralDeadline, deadlines.on_due),
     prefetchers={
         **dict.fromkeys(
-            [event for event, reaction in REACTIONS.items() if reaction.__module__ == reactions.__name__], reactions.prefetch_referrals
+            [event for event, reaction in REACTIONS.items() if reaction.__module__ in {reactions.__name__, onward.__name__}],
+            reactions.prefetch_referrals,
         ),
         **dict.fromkeys(ReferralDeadline, deadlines.prefetch_referrals),
     },

@@ -10,6 +10,7 @@ from services.referrals.domain.directory import Service
 from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.referral import Referral
 from services.referrals.queries import directory, people, referrals
+from services.referrals.queries.amendments import amendments
 from services.referrals.queries.feedback import feedback
 from shared.kernel.actor import Actor
 from shared.persistence.transaction import Transaction
@@ -42,13 +43,18 @@ async def views(tx: Transaction[Any], page: Sequence[Referral]) -> list[Referral
 
 async def followed(tx: Transaction[Any], referral: Referral) -> FollowedReferralView:
     target = await referrals.referral(tx, referral.merged_into) if referral.merged_into else None
+    joined = await referrals.merged_into(tx, referral.id)
     acting = target or referral
     return FollowedReferralView.following(
         referral,
         lines=await feedback(tx, referral, tx.policy),
         target=target,
-        joined=await referrals.merged_into(tx, referral.id),
-        contact=await people.contact(tx, referral.person_id, on=tx.policy.day_of(tx.now), policy=tx.policy),
+        amendments=await amendments(tx, referral, joined, tx.actor),
+        joined=joined,
+        onward=await referrals.onward_from(tx, referral),
+        contact=await people.contact(
+            tx, referral.person_id, on=tx.policy.day_of(tx.now), policy=tx.policy, otherwise=referral.practice_code
+        ),
         alternative=await alternative_service(tx, acting),
         progress=(await referrals.progress(tx, [acting.id])).get(acting.id),
         policy=tx.policy,

@@ -11,6 +11,7 @@ from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.receipt import clock_starts_at, emergency_alternative, opening
 from services.referrals.domain.referral import (
     POINT_OF_ACCESS,
+    OnwardObstacle,
     Referral,
     ReferralDeadline,
     Status,
@@ -19,13 +20,14 @@ from services.referrals.domain.referral import (
     owner,
 )
 from services.referrals.handlers.receive import Acknowledgement
+from services.referrals.queries.amendments import SentAmendment
 from services.referrals.queries.feedback import Line
 from services.referrals.queries.people import Contact
 from services.referrals.queries.referrals import ReceiverProgress
 from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
 from shared.contracts.persons import Story
 from shared.contracts.rapid_care import OverdueStep
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referrals import CancelReason, Discrepancy, OnwardOf, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.problems import Problem
 from shared.web.responses import ResponseModel, VersionedResponse
 
@@ -74,10 +76,14 @@ class ReferralView(VersionedResponse):
     `opens_at`: the opening for which an urgent referral of closed hours waits; its clock starts then. `receiver_*`: Rapid Care's
     progress; `receiver_due_at` is the time by which a clinician reaches the person. `answer_by`: the receiver's answer to a second
     urgent call, which was repeated at `call_repeated_at`. `informed_at`: the referrer's last information is in the person's record.
+    `raised_at`: the referrer raised the urgency; the owner reviews it by `answer_by` or the deadline, whichever there is.
     `discrepancies`: faults of an urgent referral, which the Community Point of Access resolves by `discrepancies_due_at`.
 
     `also_with` is a second service that accepted the referral after it had been routed elsewhere. `person_is_recorded_as`: the
     referral contradicts a recorded death or move.
+
+    `onward_of` is the response or the case of the service that asked for it, with the reference of the referral that began the chain.
+    `onward_obstacle` is why the service that was asked for, `suggestion`, could not be asked.
     """
 
     id: UUID
@@ -114,6 +120,7 @@ class ReferralView(VersionedResponse):
     answer_by: datetime | None
     call_overdue_since: datetime | None
     informed_at: datetime | None
+    raised_at: datetime | None
     discrepancies: tuple[Discrepancy, ...]
     discrepancies_due_at: datetime | None
     return_reason: ReturnReason | None
@@ -121,6 +128,8 @@ class ReferralView(VersionedResponse):
     emergency_alternative: str | None
     merged_into: UUID | None
     person_is_recorded_as: LifeStatus | None
+    onward_of: OnwardOf | None
+    onward_obstacle: OnwardObstacle | None
     outcome: Outcome | None
     cancel_reason: CancelReason | None
     ended_at: datetime | None
@@ -145,12 +154,32 @@ class JoinedView(ResponseModel):
     outcome: Outcome | None
 
 
+class AmendmentView(ResponseModel):
+    """An amendment as its referrer sent it; `referral_id` is the referral that it was sent for, also a merged one."""
+
+    referral_id: UUID
+    amended_at: datetime
+    information: str | None
+    telephone: str | None
+    is_urgent: bool
+
+
+class OnwardView(JoinedView):
+    """A referral by which a service asked another one, `service_code`, to continue the care."""
+
+    onward_of: OnwardOf | None
+    service_code: str | None
+
+
 class ServiceView(ResponseModel):
-    """An entry of the directory, valid from `valid_from` to the day before `valid_until`."""
+    """An entry of the directory, valid from `valid_from` to the day before `valid_until`.
+
+    Without an `organisation` the service is the practice where the person is registered.
+    """
 
     code: str
     name: str
-    organisation: str
+    organisation: str | None
     route: Route
     tier: int
     needs: tuple[Need, ...]
@@ -177,7 +206,11 @@ class AdvisedReferralView(ReferralView):
 
 
 class FollowedReferralView(AdvisedReferralView):
-    """One referral with its feedback in words, the referrals that were merged, and the person's responsible professional."""
+    """One referral with its feedback in words, the referrals that were merged, and the person's responsible professional.
+
+    `amendments` are those that the caller's organisation sent for it; the Community Point of Access sees those of merged referrals too.
+    `onward` are the referrals of the same chain by which services asked other services to continue.
+    """
 
     responsible: ResponsibleView
     triaged_at: datetime | None
@@ -187,8 +220,10 @@ class FollowedReferralView(AdvisedReferralView):
     question: str | None
     discrepancy_reason: str | None
     feedback: list[FeedbackLine]
+    amendments: list[AmendmentView]
     continued_as: JoinedView | None
     joined_by: list[JoinedView]
+    onward: list[OnwardView]
 
     @classmethod
     def following(
@@ -196,8 +231,10 @@ class FollowedReferralView(AdvisedReferralView):
         referral: Referral,
         *,
         lines: Sequence[Line],
+        amendments: Sequence[SentAmendment],
         target: Referral | None,
         joined: Sequence[Referral],
+        onward: Sequence[Referral],
         contact: Contact,
         alternative: Service | None,
         progress: ReceiverProgress | None,
@@ -211,8 +248,10 @@ class FollowedReferralView(AdvisedReferralView):
             alternative_service=_service(alternative),
             responsible=ResponsibleView(contact=ContactView.model_validate(contact), owner=owner_of(target or referral, policy)),
             feedback=[FeedbackLine.model_validate(line) for line in lines],
+            amendments=[AmendmentView.model_validate(each) for each in amendments],
             continued_as=None if target is None else JoinedView.model_validate(target),
             joined_by=[JoinedView.model_validate(each) for each in joined],
+            onward=[OnwardView.model_validate(each) for each in onward],
         )
 
 

@@ -58,13 +58,13 @@ class Asking:
     person_id: PersonId
     correlation_id: UUID
     asked_at: datetime
-    locality: Locality
+    locality: Locality | None
     practice_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Facts that the store supplies: the referral that began the chain, the person's record and practice, and the named service of today."""
+    """Facts of the store: the referral that began the chain, the person's record and practice, and the named service of today."""
 
     reference: str
     origin: Referral | None
@@ -112,9 +112,7 @@ def refer(asked: Asked, asking: Asking, standing: Standing, *, now: datetime, po
     return replace(routed, events=[*begun, triaged, *routed.events])
 
 
-def _routed(
-    referral: Referral, asked: Asked, standing: Standing, now: datetime, policy: Policy
-) -> Decision[Referral] | OnwardObstacle:
+def _routed(referral: Referral, asked: Asked, standing: Standing, now: datetime, policy: Policy) -> Decision[Referral] | OnwardObstacle:
     """The referral as its receiver gets it, by the rules of every routing; or the reason against it."""
     person, service = standing.person, standing.service
     if standing.recorded_as is not None:

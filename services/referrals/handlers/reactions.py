@@ -19,7 +19,7 @@ from services.referrals.store.tables import Tx
 from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanDeclined, CarePlanRevised
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseDiscussed, CaseListed, CaseRedirected, Destination
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseDiscussed, CaseListed, CaseRedirected, CaseSteppedDown, Destination
 from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import (
@@ -31,6 +31,7 @@ from shared.contracts.rapid_care import (
     ResponseDeclined,
     ResponseEscalated,
     ResponseOutcome,
+    ResponseSteppedDown,
 )
 from shared.contracts.referrals import Outcome, ReturnReason, Route
 from shared.kernel.ids import PersonId
@@ -105,13 +106,17 @@ _OF_REDIRECTION = {reason.value: reason for reason in ReturnReason}
 _OF_PLAN = {reason.value: outcome for reason, outcome in _OF_CASE.items()}
 
 
+#: Events from which onward referrals come (`handlers.onward`).
+_ASKS = (ResponseSteppedDown, CaseSteppedDown)
+
+
 async def prefetch_referrals(answers: Sequence[tuple[Event, Envelope]], *, tx: Tx) -> None:
-    """Reads the referrals that began the chains of a batch, and all of a person who may have died or moved away.
+    """Reads the referrals that began the chains of a batch, and all of a person who may have died or moved away or is referred onward.
 
     A handler reads any other referral separately.
     """
-    gone = [UUID(envelope.key) for event, envelope in answers if _change_in(event)]
-    open_ids = await life.prefetch_people(gone, tx=tx) if gone else []
+    people = [UUID(envelope.key) for event, envelope in answers if _change_in(event) or isinstance(event, _ASKS)]
+    open_ids = await life.prefetch_people(people, tx=tx) if people else []
     await referrals.prefetch(tx, [*(envelope.correlation_id for _, envelope in answers), *open_ids])
 
 

@@ -54,10 +54,11 @@ async def find(reader: ReadSession, person_id: UUID) -> Person | None:
     return await persons.find(reader, person_id)
 
 
-async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy) -> Contact:
+async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy, otherwise: str | None = None) -> Contact:
     """The one contact: the active lead, else the GP of the person's practice (AC2, G15), else the Community Point of Access.
 
-    The risk import names the practice of a person who was never referred. Raises PersonNotFound.
+    The risk import names the practice of a person who was never referred; `otherwise` is that of an onward referral without a record.
+    Raises PersonNotFound.
     """
     row = await reader.fetch_one(_LEAD, person_id=person_id)
     record = await persons.find(reader, person_id)
@@ -72,7 +73,7 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
             since=row["activated_at"],
             is_family_kept_informed=is_informed,
         )
-    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, person_id=person_id)
+    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, person_id=person_id) or otherwise
     if practice_code is None:
         raise PersonNotFound("No person has this id.")
     if practice_code == UNKNOWN_PRACTICE:

@@ -20,6 +20,11 @@ from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 _BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))
+_ONWARD_IN_CHAIN = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.correlation_id == sa.bindparam("correlation_id"), REFERRAL.c.onward_of.is_not(None))
+    .order_by(REFERRAL.c.id)
+)
 _MERGED_INTO = Statement(sa.select(REFERRAL).where(REFERRAL.c.merged_into == sa.bindparam("id")).order_by(REFERRAL.c.id))
 
 _TARGET = REFERRAL.alias("target")
@@ -154,6 +159,12 @@ async def by_reference(reader: ReadSession, typed: str) -> Referral:
 async def merged_into(reader: ReadSession, referral_id: UUID) -> list[Referral]:
     """The referrals that were merged into this one."""
     return _all(await reader.fetch(_MERGED_INTO, id=referral_id))
+
+
+async def onward_from(reader: ReadSession, referral: Referral) -> list[Referral]:
+    """The other referrals of the chain, by which services asked another service to continue."""
+    rows = await reader.fetch(_ONWARD_IN_CHAIN, correlation_id=referral.correlation_id)
+    return [each for each in _all(rows) if each.id != referral.id]
 
 
 async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, limit: int) -> list[Referral]:

@@ -104,9 +104,8 @@ def test_each_answer_names_the_asking_service() -> None:
         closure.close(accepted.state, CloseReferral(Outcome.NEED_MET), NOW, POLICY),
     ]
 
-    events = [event for decision in [_refer(), *answers] for event in decision.events if "onward_of" in type(event).model_fields]
-    assert len(events) == 5
-    assert {event.onward_of for event in events} == {routed.onward_of}  # type: ignore[attr-defined]  each has the field
+    named = [vars(event)["onward_of"] for decision in [_refer(), *answers] for event in decision.events if "onward_of" in vars(event)]
+    assert named == [routed.onward_of] * 5
 
 
 @pytest.mark.parametrize(
