@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.persons import SharingPreference, Story
@@ -46,6 +47,18 @@ class ReviseRecord:
     demographics: Demographics | None = None
     story: Story | None = None
     sharing: SharingPreference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmProposal:
+    """The proposed value is right: it replaces the recorded one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DismissProposal:
+    """The recorded value is right, for the stated reason."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,15 @@ class AnswerInformation:
 
 
 @dataclass(frozen=True, slots=True)
+class AmendReferral:
+    """The referrer adds to what it sent: information, the person's telephone, or that the referral is urgent now."""
+
+    information: str | None = None
+    telephone: str | None = None
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptReferral:
     """The receiver accepts the referral."""
 
@@ -169,7 +191,35 @@ class RecordMove:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordReturn:
+    """The person lives in the area: they came back after a move, or their death was recorded by mistake, for the stated reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestorePerson:
     """The last recorded death or move of the person was a mistake, for the stated reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyIdentity:
+    """The person of this record has this NHS number: the record of the number survives, and this one merges into it."""
+
+    nhs_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergePerson:
+    """This record and another one are about one person, as a member of staff has decided; the other one survives."""
+
+    into: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SeparatePerson:
+    """The merge was a mistake, for the stated reason: the two records are about two persons."""
 
     reason: str

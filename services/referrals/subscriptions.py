@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from services.referrals.domain.proposals import ProposalDeadline
 from services.referrals.domain.referral import ReferralDeadline
-from services.referrals.handlers import deadlines, onward, projections, reactions, responses
+from services.referrals.handlers import deadlines, onward, practices, projections, proposals, reactions, responses
 from shared.contracts import care_plans, mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.registry import topics
@@ -57,12 +58,16 @@ def _handlers_of(event: type[Event]) -> Iterator[EventHandler]:
 SUBSCRIPTIONS = Subscriptions(
     context="referrals",
     on_event=_handlers(),
-    on_deadline=dict.fromkeys(ReferralDeadline, deadlines.on_due),
+    on_deadline={
+        **dict.fromkeys(ReferralDeadline, deadlines.on_due),
+        **dict.fromkeys(ProposalDeadline, proposals.on_decision_due),
+    },
     prefetchers={
         **dict.fromkeys(
             [event for event, reaction in REACTIONS.items() if reaction.__module__ in {reactions.__name__, onward.__name__}],
             reactions.prefetch_referrals,
         ),
         **dict.fromkeys(ReferralDeadline, deadlines.prefetch_referrals),
+        **dict.fromkeys(ProposalDeadline, proposals.prefetch_proposals),
     },
 )

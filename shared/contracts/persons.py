@@ -23,6 +23,20 @@ class PersonChange(StrEnum):
     MOVE = "move"
 
 
+class RecordField(StrEnum):
+    """A field of a person's record, or of one of their family contacts, in which a referral may differ from it."""
+
+    GIVEN_NAME = "given-name"
+    FAMILY_NAME = "family-name"
+    BORN_ON = "born-on"
+    ADDRESS = "address"
+    TELEPHONE = "telephone"
+    PRACTICE_CODE = "practice-code"
+    RESIDENCE = "residence"
+    CONTACT_TELEPHONE = "contact-telephone"
+    CONTACT_LIVES_IN = "contact-lives-in"
+
+
 class PersonDeceased(Event):
     """The person has died. Every service ends its care."""
 
@@ -54,6 +68,20 @@ class PersonRestored(Event):
     mistaken: PersonChange
     recorded_at: Instant
     restored_at: Instant
+
+
+class PersonReturned(Event):
+    """The person lives in the area, after a recorded move or a death that was recorded by mistake. What has ended stays ended.
+
+    No death or move that was recorded until `recorded_at` holds any longer; new care begins with a new referral.
+    """
+
+    TYPE = "referrals.person.returned.v1"
+    TOPIC = "referrals.person"
+
+    after: PersonChange
+    reported_by: Code
+    recorded_at: Instant
 
 
 class FamilyContact(Value):
@@ -94,9 +122,28 @@ class PersonRecordRecorded(Event):
     address: Address
     telephone: OrAbsent[Telephone]
     practice_code: Code
-    locality: Locality
+    locality: Locality | None
     story: Story
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
+
+
+class PersonUnverified(Event):
+    """An urgent referral has no verified NHS number: the Community Point of Access traces the person by `trace_by` (G11)."""
+
+    TYPE = "referrals.person.unverified.v1"
+    TOPIC = "referrals.person"
+
+    referral_id: UUID
+    trace_by: Instant
+
+
+class PersonTracingOverdue(Event):
+    """The Community Point of Access has not traced the person in time, and is reminded."""
+
+    TYPE = "referrals.person.tracing-overdue.v1"
+    TOPIC = "referrals.person"
+
+    trace_by: Instant
 
 
 class PersonMerged(Event):
@@ -121,3 +168,60 @@ class PersonSeparated(Event):
     from_person: UUID
     merged_at: Instant
     separated_at: Instant
+
+
+class ProposalOpened(Event):
+    """A referral differs from the person's record in one field. The record stays until the Community Point of Access decides."""
+
+    TYPE = "referrals.proposal.opened.v1"
+    TOPIC = "referrals.proposal"
+    PUBLIC = True
+
+    field: RecordField
+    referral_id: UUID
+    referrer_organisation: Code
+    received_at: Instant
+    decide_by: Instant
+
+
+class ProposalRepeated(Event):
+    """A later, urgent referral proposes the same value, so that the decision is due earlier."""
+
+    TYPE = "referrals.proposal.repeated.v1"
+    TOPIC = "referrals.proposal"
+    PUBLIC = True
+
+    referral_id: UUID
+    decide_by: Instant
+
+
+class ProposalOverdue(Event):
+    """The Community Point of Access has not decided in time, and is reminded."""
+
+    TYPE = "referrals.proposal.overdue.v1"
+    TOPIC = "referrals.proposal"
+    PUBLIC = True
+
+    decide_by: Instant
+
+
+class ProposalConfirmed(Event):
+    """The record has the proposed value now. The replaced one is among its former values."""
+
+    TYPE = "referrals.proposal.confirmed.v1"
+    TOPIC = "referrals.proposal"
+    PUBLIC = True
+
+    field: RecordField
+    decided_at: Instant
+
+
+class ProposalDismissed(Event):
+    """The record keeps its value, for a stated reason."""
+
+    TYPE = "referrals.proposal.dismissed.v1"
+    TOPIC = "referrals.proposal"
+    PUBLIC = True
+
+    field: RecordField
+    decided_at: Instant

@@ -1,8 +1,8 @@
 """The HTTP interface of the Community Point of Access: one router per subject, under the prefix of the collection."""
 
-from services.referrals.api import batch, collection, decisions, directory, life, people, receivers, referral
+from services.referrals.api import batch, collection, decisions, directory, life, people, proposals, receivers, referral
 
 router = collection.router
 
-for part in (batch.router, people.router, life.router, directory.router, referral.router, decisions.router, receivers.router):
+for part in (batch.router, people.router, life.router, proposals.router, directory.router, referral.router, decisions.router, receivers.router):
     router.include_router(part)

@@ -1,7 +1,7 @@
 """People at the Community Point of Access. The NHS number is in a body, never in a URL; every read is audited."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from services.referrals.api.auth import Handler, PointOfAccess, PointOfAccessOrL
 from services.referrals.api.life import LifeView
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import views
+from services.referrals.api.proposals import ContactNameView, ProposalView
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.responses import ContactView, ReferralView, ResponsibleView, owner_of
 from services.referrals.domain import access
@@ -20,9 +21,9 @@ from services.referrals.domain.person import BirthDateInFuture, NoChanges, Perso
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.people import revise_record
 from services.referrals.queries import life as lives
-from services.referrals.queries import people, referrals, timeline
+from services.referrals.queries import people, proposals, referrals, timeline
 from shared.contracts.codes import Locality
-from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.persons import RecordField, SharingPreference, Story
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
 from shared.kernel.target import Target
@@ -40,8 +41,22 @@ class RiskView(ResponseModel):
     climbed_on: date | None
 
 
+class FormerValueView(ResponseModel):
+    """A value that the record had until `until`. `source` sent its successor, which the member of staff `replaced_by` recorded."""
+
+    field: RecordField
+    contact: ContactNameView | None
+    value: str
+    until: datetime
+    source: str
+    replaced_by: str
+
+
 class PersonView(VersionedResponse):
-    """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth."""
+    """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth.
+
+    `former_values` has the values that staff have replaced, the oldest first.
+    """
 
     id: UUID
     nhs_number: str | None
@@ -54,15 +69,17 @@ class PersonView(VersionedResponse):
     telephone: str | None
     practice_code: str
     residence: str
-    locality: Locality
+    locality: Locality | None
     sharing: SharingPreference
     story: Story
+    former_values: tuple[FormerValueView, ...]
 
 
 class PersonPageView(PersonView):
-    """The record, the recorded life, the open referrals, who is responsible now, and the risk level."""
+    """The record, the recorded life, the open proposals and referrals, who is responsible now, and the risk level."""
 
     life: LifeView
+    open_proposals: list[ProposalView]
     open_referrals: list[ReferralView]
     responsible: ResponsibleView
     risk: RiskView | None
@@ -140,6 +157,7 @@ async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
         life=LifeView.model_validate(await lives.life(tx, person.id)),
+        open_proposals=[ProposalView.model_validate(each) for each in await proposals.of_person(tx, person)],
         open_referrals=await views(tx, open_referrals),
         responsible=await _responsible(tx, person.id, open_referrals),
         risk=None if risk is None else RiskView.model_validate(risk),

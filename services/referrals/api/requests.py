@@ -121,6 +121,10 @@ class Revision(RequestModel):
         return commands.ReviseRecord(demographics, self.story, self.sharing)
 
 
+class Dismissal(CommandModel[commands.DismissProposal]):
+    reason: LongText
+
+
 class Triage(CommandModel[commands.TriageReferral]):
     """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05).
 
@@ -162,6 +166,20 @@ class Question(CommandModel[commands.RequestInformation]):
 
 class InformationAnswer(CommandModel[commands.AnswerInformation]):
     answer: LongText
+
+
+class Amendment(CommandModel[commands.AmendReferral]):
+    """At least one part. `is_urgent`: the referral has become urgent."""
+
+    information: OrAbsent[LongText] = None
+    telephone: OrAbsent[Telephone] = None
+    is_urgent: Flag = False
+
+    @model_validator(mode="after")
+    def _has_a_part(self) -> Self:
+        if not (self.information or self.telephone or self.is_urgent):
+            raise ValueError("an amendment has information, a telephone or a raised urgency")
+        return self
 
 
 class Raise(CommandModel[commands.RaiseUrgency]):

@@ -102,7 +102,7 @@ class ReferralView(VersionedResponse):
     practice_code: str
     is_practice_covered: bool
     is_by_telephone: bool
-    locality: Locality
+    locality: Locality | None
     received_at: datetime
     clock_starts_at: datetime
     opens_at: datetime | None
@@ -256,7 +256,10 @@ class FollowedReferralView(AdvisedReferralView):
 
 
 class ReceivedView(AdvisedReferralView):
-    """The acknowledgement. A known person's story is returned for confirmation unless the person restricts sharing (AC1, G12)."""
+    """The acknowledgement. A known person's story is returned for confirmation (AC1).
+
+    It is absent when the person restricts sharing (G12), and when the referral names the person otherwise than the record.
+    """
 
     is_story_known: bool
     story: Story | None
@@ -267,7 +270,7 @@ class ReceivedView(AdvisedReferralView):
         return cls(
             **referral_fields(received.referral, policy, now, joins=received.joins),
             is_story_known=received.is_story_known,
-            story=person.story if person.is_story_confirmed else None,
+            story=person.story if person.is_story_confirmed and not received.is_name_differing else None,
             alternative_service=_service(alternative),
         )
 

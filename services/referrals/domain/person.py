@@ -9,11 +9,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.referrals.commands import Demographics, ReceiveReferral, ReviseRecord
+from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, contact_form, is_equal, is_placeholder
 from services.referrals.domain.story import fit, published
 from shared.contracts.codes import IS_URGENT, Locality
-from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -39,7 +40,7 @@ class Person:
     """`id` is the pseudonym of a verified NHS number, and random without one. `correlation_id` is the last referral.
 
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
-    no event contains them. `born_on` is None while it is unknown.
+    no event contains them. `born_on` is None while it is unknown. `former_values` are those that staff have replaced, the oldest first.
     """
 
     id: PersonId
@@ -52,11 +53,12 @@ class Person:
     telephone: str | None
     practice_code: str
     residence: str
-    locality: Locality
+    locality: Locality | None
     story: Story
     number_as_typed: str | None = None
     born_as_typed: str | None = None
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
+    former_values: tuple[FormerValue, ...] = ()
     version: int = 0
 
     @property
@@ -114,10 +116,13 @@ class StoryMissing(InvalidField):
 
 
 class IdentityDiffers(RuleBroken):
-    """The date of birth differs from the record with this NHS number."""
+    """The date of birth or the name differs from the record with this NHS number."""
 
     code = "identity-differs"
-    advice = "Check the NHS number and the date of birth with the person."
+    advice = (
+        "Check the NHS number, the name and the date of birth with the person: the number may be a twin's or mistyped. "
+        "If they are right, call the Community Point of Access, which corrects the record."
+    )
 
 
 class NoChanges(RuleBroken):
@@ -175,26 +180,48 @@ def _born(demographics: Demographics | None, today: date) -> Demographics | None
 
 
 def is_same_person(person: Person, received: ReceiveReferral) -> bool:
-    """Whether the date of birth matches the record: a mistyped valid number must not open another person's record.
+    """Whether the referral is about the person of the record: another person's number must not open their record.
 
     Raises IdentityDiffers unless the referral is urgent, which continues unverified (G11).
     """
-    if received.demographics is None or _agrees(received.demographics, person.born_on):
+    demographics = received.demographics
+    if demographics is None or (_is_born_alike(demographics, person.born_on) and not _is_named_otherwise(person, demographics)):
         return True
     if IS_URGENT[received.urgency]:
         return False
-    raise _differing_identity()
+    raise IdentityDiffers("The date of birth or the name differs from the record with this NHS number.")
 
 
-def _agrees(demographics: Demographics, recorded: date | None) -> bool:
-    """An absent date of birth agrees with every record; an impossible one with none."""
+def _is_born_alike(demographics: Demographics, recorded: date | None) -> bool:
+    """An absent date of birth and a placeholder agree with every record; an impossible one with none."""
     if demographics.born_as_typed is not None:
         return False
-    return demographics.born_on is None or recorded is None or demographics.born_on == recorded
+    born_on = demographics.born_on
+    return born_on is None or recorded is None or born_on == recorded or is_placeholder(born_on) or is_placeholder(recorded)
 
 
-def _differing_identity() -> IdentityDiffers:
-    return IdentityDiffers("The date of birth differs from the record with this NHS number.")
+def _is_named_otherwise(person: Person, demographics: Demographics) -> bool:
+    """Another given name together with another family name or address: a twin, for instance. One of the three alone may change."""
+    differing = {field for field in (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME, RecordField.ADDRESS)
+                 if differs(field, recorded_value(person, field), getattr(demographics, ATTRIBUTE[field]))}  # fmt: skip
+    return RecordField.GIVEN_NAME in differing and len(differing) > 1
+
+
+def recorded_value(person: Person, field: RecordField) -> Any:
+    """The recorded value of a field of the person; None for one that the record lacks."""
+    value = getattr(person, ATTRIBUTE[field])
+    return None if value == _PLACEHOLDERS.get(ATTRIBUTE[field]) else value
+
+
+def differs(field: RecordField, recorded: Any, received: Any) -> bool:
+    """Whether a received value contradicts the recorded one. An absent value contradicts none."""
+    return recorded is not None and received is not None and not is_equal(field, str(recorded), str(received))
+
+
+def practice_after(person: Person | None, demographics: Demographics | None) -> str:
+    """The practice of the record after a referral; blank without one. A referral never replaces a recorded practice."""
+    recorded = recorded_value(person, RecordField.PRACTICE_CODE) if person else None
+    return recorded or (demographics.practice_code if demographics else None) or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +233,7 @@ class Identity:
 
 
 def record(
-    known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy
+    known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality | None, policy: Policy
 ) -> tuple[Person, Decision[Person] | None]:
     """The person after a referral, and the change of their record, if any. Raises what `register` raises."""
     if known is None:
@@ -218,7 +245,9 @@ def record(
     return person, updated
 
 
-def register(received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality, policy: Policy) -> Decision[Person]:
+def register(
+    received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality | None, policy: Policy
+) -> Decision[Person]:
     """Registers a person with the demographics and the story of their first referral; an urgent one may lack parts of both.
 
     Raises DemographicsMissing, StoryMissing.
@@ -268,14 +297,29 @@ def is_shortened(person: Person) -> bool:
     return published(person.story) != person.story
 
 
-def update_from_referral(person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality) -> Decision[Person] | None:
-    """Updates a known person from a later referral; None when it has no new data, the ordinary case (AC1)."""
+def update_from_referral(
+    person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality | None
+) -> Decision[Person] | None:
+    """Adds the new data of a later referral; None when it has none, the ordinary case (AC1). `locality` is that of the practice of today.
+
+    It replaces no recorded demographics and no detail of a family contact: `proposals` has the differences.
+    """
     story = merge_stories(person.story, received.story) if received.story else person.story
-    updated = replace(_with_demographics(person, received.demographics, locality), story=story)
+    updated = replace(_completed(person, received.demographics), story=story, locality=locality)
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)
     return Decision(updated, [_recorded(updated)])
+
+
+def _completed(person: Person, demographics: Demographics | None) -> Person:
+    """The person with received values of the fields that the record lacks."""
+    if demographics is None:
+        return person
+    lacking = {field for field in OF_PERSON if recorded_value(person, field) is None}
+    given = {ATTRIBUTE[field]: value for field in lacking if (value := getattr(demographics, ATTRIBUTE[field])) is not None}
+    birthday: dict[str, Any] = {"born_as_typed": None} if "born_on" in given else {}
+    return replace(person, **given, **birthday)
 
 
 def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Person]:
@@ -285,7 +329,30 @@ def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Pe
     return Decision(updated, [_recorded(updated)])
 
 
-def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Decision[Person]:
+def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) -> Decision[Person] | None:
+    """Adds what a referrer amends; None without a text. A telephone other than the recorded one is a text: it replaces none."""
+    is_other = bool(amended.telephone and person.telephone and amended.telephone != person.telephone)
+    texts = [amended.information, f"Telephone: {amended.telephone}" if is_other else None]
+    history = _distinct([*person.story.history, *(text for text in texts if text)])
+    story = person.story.model_copy(update={"history": history})
+    updated = replace(person, story=story, telephone=person.telephone or amended.telephone)
+    if updated == person:
+        return None
+    updated = replace(updated, correlation_id=referral_id)
+    return Decision(updated, [_recorded(updated)])
+
+
+def follow_practice(person: Person, locality: Locality | None) -> Decision[Person] | None:
+    """The record with the locality of the practice of today; None when it has that locality already."""
+    return None if person.locality is locality else recorded_again(replace(person, locality=locality))
+
+
+def lacks_practice(person: Person) -> bool:
+    """Whether the record names a practice that stands for none today. A record without a practice lacks demographics."""
+    return person.locality is None and person.practice_code != UNKNOWN_PRACTICE
+
+
+def revise(person: Person, command: ReviseRecord, *, locality: Locality | None) -> Decision[Person]:
     """A correction replaces the fields that it names. Raises NoChanges."""
     revised = replace(
         _with_demographics(person, command.demographics, locality),
@@ -294,7 +361,12 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality) -> Deci
     )
     if revised == person:
         raise NoChanges("The correction changes nothing.")
-    return Decision(revised, [_recorded(revised)])
+    return recorded_again(revised)
+
+
+def recorded_again(person: Person) -> Decision[Person]:
+    """Publishes the record as staff have changed it."""
+    return Decision(person, [_recorded(person)])
 
 
 def merge_stories(recorded: Story, received: Story) -> Story:
@@ -311,7 +383,7 @@ def merge_stories(recorded: Story, received: Story) -> Story:
     )
 
 
-def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality) -> Person:
+def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality | None) -> Person:
     """Given fields replace the recorded ones; fields that are None stay. A date of birth replaces an impossible one."""
     if demographics is None:
         return person
@@ -331,11 +403,11 @@ def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, st
 
 
 def _merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
-    """All contacts by name and relationship; a repeated contact updates the given fields."""
+    """All contacts by name and relationship; a repeated contact adds the details that the recorded one lacks."""
     merged: dict[tuple[str, str], FamilyContact] = {}
     for contact in (*recorded, *received):
-        key = (contact.name.strip().casefold(), contact.relationship.strip().casefold())
-        stated = contact.model_dump(exclude_none=True)
+        key = contact_form(contact.name, contact.relationship)
+        stated = contact.model_dump(exclude_none=True) | (merged[key].model_dump(exclude_none=True) if key in merged else {})
         merged[key] = merged[key].model_copy(update=stated) if key in merged else contact
     return tuple(merged.values())
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Annotated
 
-from shared.contracts.codes import Locality
 from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
@@ -60,10 +59,18 @@ class Policy(LocalTime):
     # Time within which a recorded death or move can be reversed as a mistake [R]
     restoration_within: _Days = timedelta(days=1)
 
+    # Working days until the NHS number of an unverified person is traced (G11)
+    trace_working_days: _WorkingDays = 1
+    # Working days between reminders of an overdue tracing [R]
+    chase_tracing_working_days: _WorkingDays = 1
+    # Records of a search, and of candidates for a merge, that one response shows [R]
+    search_limit: Annotated[int, Range(1, 100)] = 20
+
+    # Working days until the decision about a value that differs from the person's record; for an urgent referral as for its triage [R]
+    decide_proposal_working_days: _WorkingDays = 2
+
     # Council whose residents social care serves (E8, G13)
     residence: Code = "LBB"
-    # Locality of a person without a local practice; west is the only locality that the documents name (G26)
-    locality_without_practice: Locality = Locality.WEST
     # Service for a person with an urgent need who cannot wait until opening (G03, G23)
     closed_hours_service: Code = "out-of-hours-gp"
     # Service for a person with a red flag (G03, G23)

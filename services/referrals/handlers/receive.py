@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies, receipt
 from services.referrals.domain import person as people
+from services.referrals.domain.differences import differences, is_name_differing
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral, is_with_receiver
-from services.referrals.handlers.people import settle_discrepancies
+from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.handlers.proposals import propose
 from services.referrals.store import directory
 from services.referrals.store.directory import PRACTICES
 from services.referrals.store.life import find_life, prefetch_lives
@@ -26,13 +28,14 @@ from shared.kernel.ids import PersonId, new_id
 class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
-    `joins` is the referral that a merged one continues as.
+    `joins` is the referral that a merged one continues as. `is_name_differing`: the referrer may have another person in mind.
     """
 
     referral: Referral
     joins: Referral | None
     person: Person
     is_story_known: bool
+    is_name_differing: bool = False
 
 
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgement:
@@ -44,7 +47,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     command = people.acceptable(command, tx.policy.day_of(tx.now))
     nhs_number, known = await _match(command, tx)
     practice = await PRACTICES.get(tx, _practice_code(command, known))
-    referral_id, locality = new_id(), practice.locality if practice else tx.policy.locality_without_practice
+    referral_id, locality = new_id(), practice.locality if practice else None
     identity = people.Identity(tx.secrets.pseudonym(nhs_number) if nhs_number else PersonId(new_id()), nhs_number)
     person, change = people.record(known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy)
     arrival = Arrival(
@@ -60,10 +63,13 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     if change:
         await persons.save(tx, change)
     received = await referrals.save(tx, decision)
+    found = differences(person, command)
+    if found:
+        await propose(found, person, received, tx=tx)
     if known and change and (people.lacks_story(known) or people.lacks_demographics(known)):
         await settle_discrepancies(person, tx=tx)
     joins = await _join(command, received, arrival.joins, tx) if arrival.joins else None
-    return Acknowledgement(received, joins, person, arrival.is_story_known)
+    return Acknowledgement(received, joins, person, arrival.is_story_known, is_name_differing(found))
 
 
 async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx) -> Referral:
@@ -105,5 +111,4 @@ async def _match(command: ReceiveReferral, tx: Tx) -> tuple[str | None, Person |
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:
-    given = command.demographics.practice_code if command.demographics else None
-    return given or (known.practice_code if known else "")
+    return people.practice_after(known, command.demographics)

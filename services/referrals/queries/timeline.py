@@ -33,9 +33,10 @@ class TimelineEntry:
     data: dict[str, Any] | None
 
 
+_PUBLIC_TOPICS = ("referrals.referral", "referrals.person", "referrals.proposal")
 _PUBLIC_DATA = sa.case(
     (
-        EVENT.c.topic.in_([sa.literal_column("'referrals.referral'"), sa.literal_column("'referrals.person'")]),
+        EVENT.c.topic.in_([sa.literal_column(f"'{topic}'") for topic in _PUBLIC_TOPICS]),
         sa.cast(sa.func.convert_from(EVENT.c.data, sa.literal_column("'UTF8'")), JSONB),
     ),
     else_=sa.null(),

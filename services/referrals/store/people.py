@@ -1,15 +1,17 @@
-"""Persons: one row each, and a lock for concurrent first referrals of one person."""
+"""Persons: one row for each record. The one record of merged ones is composed when it is read."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.person import Person, PersonNotFound
+from services.referrals.domain.record import Group, compose
+from services.referrals.store.identity import find_group, find_groups, lock_people
+from services.referrals.store.person_repository import PersonRepository
 from services.referrals.store.tables import METADATA, Tx
-from shared.persistence.batching.batch_repository import BatchRepository
-from shared.persistence.statements import ReadSession
+from shared.persistence.statements import ReadSession, Statement
 
 PERSON = sa.Table(
     "person",
@@ -24,29 +26,56 @@ PERSON = sa.Table(
     sa.Column("telephone", sa.Text),
     sa.Column("practice_code", sa.Text, nullable=False),
     sa.Column("residence", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text, comment="of the practice of today; null for an unknown one"),
     sa.Column("story", JSONB, nullable=False),
     sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
     sa.Column("born_as_typed", sa.Text, comment="the impossible date of birth as received"),
     sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
     sa.Column("version", sa.Integer, nullable=False),
     comment="People who were referred: identity, demographics, story and sharing preference.",
 )
 
-persons = BatchRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
+persons = PersonRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
+
+_BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))))
+
+__all__ = ["PERSON", "as_one", "find_people", "find_person", "get_person", "lock_people", "persons"]
 
 
 async def get_person(reader: ReadSession, person_id: UUID) -> Person:
-    """Takes no lock: receipt locks a person before their referrals, so a transaction with a referral's lock must not wait for its person.
+    """The person's one record under this id, without a lock.
+
+    Receipt locks a person before their referrals, so a transaction with a referral's lock must not wait for its person.
 
     Raises PersonNotFound.
     """
-    person = await persons.find(reader, person_id)
+    person = await find_person(reader, person_id)
     if person is None:
         raise PersonNotFound("No person has this id.")
     return person
 
 
-async def lock_people(tx: Tx, people: Iterable[UUID]) -> None:
-    """Locks the ids until the transaction ends, so that two concurrent first referrals see each other."""
-    await tx.lock(*(f"person {person_id}" for person_id in people))
+async def find_person(reader: ReadSession, person_id: UUID) -> Person | None:
+    own = await persons.find(reader, person_id)
+    group = await find_group(reader, person_id) if own else None
+    if own is None or group is None or not group.merged:
+        return own
+    return compose(own, group, await _records(reader, group.ids))
+
+
+async def find_people(reader: ReadSession, people: Collection[UUID]) -> list[tuple[Person, Group]]:
+    """The one record of each person of these ids, under the id of the surviving record, with all ids."""
+    groups = {group.survivor: group for group in (await find_groups(reader, people)).values()}
+    records = {record.id: record for record in await _records(reader, [each for group in groups.values() for each in group.ids])}
+    known = [(records[survivor], group) for survivor, group in groups.items() if survivor in records]
+    return [(compose(own, group, [records[each] for each in group.ids]), group) for own, group in known]
+
+
+async def as_one(tx: Tx, own: Person, group: Group) -> Person:
+    """The person's one record under the id of `own`, whose changes are not saved yet. The group is locked."""
+    return compose(own, group, await persons.records(tx, group)) if group.merged else own
+
+
+async def _records(reader: ReadSession, people: Collection[UUID]) -> list[Person]:
+    return [persons.from_row(row) for row in await reader.fetch(_BY_IDS, people=list(people))] if people else []

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import shared_tables_v1
+from infra.deploy.migrations import practices_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -35,10 +35,12 @@ def upgrade() -> None:
     shared_tables_v1.create()
     _people()
     _lives()
+    _proposals()
     _referrals()
     _directory()
+    practices_v1.create()
     _copies()
-    for table in ("service", "practice", "organisation"):
+    for table in ("service", "organisation"):
         _fill(table)
 
 
@@ -55,11 +57,12 @@ def _people() -> None:
         sa.Column("telephone", sa.Text),
         sa.Column("practice_code", sa.Text, nullable=False),
         sa.Column("residence", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, comment="of the practice of today; null for an unknown one"),
         sa.Column("story", JSONB, nullable=False),
         sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
         sa.Column("born_as_typed", sa.Text, comment="the impossible date of birth as received"),
         sa.Column("sharing", sa.Text, nullable=False),
+        sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
     )
@@ -74,10 +77,41 @@ def _lives() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("changes", JSONB, nullable=False, comment="the recorded death and move that hold, the last one at the end"),
         sa.Column("restoration", JSONB, comment="the last reversal of a mistaken change"),
+        sa.Column("returned", JSONB, comment="the last return of the person after a change"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_life"),
         comment="Recorded deaths and moves of persons, and their reversal. A person without a row is living.",
     )
+
+
+def _proposals() -> None:
+    op.create_table(
+        "proposal",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("field", sa.Text, nullable=False),
+        sa.Column("contact", JSONB, comment="the family contact whose detail the field is"),
+        sa.Column("present_value", sa.Text, nullable=False),
+        sa.Column("proposed_value", sa.Text, nullable=False),
+        sa.Column("referral_id", sa.Uuid, nullable=False),
+        sa.Column("referrer_organisation", sa.Text, nullable=False),
+        sa.Column("is_urgent", sa.Boolean, nullable=False),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("former_until", INSTANT, comment="the record had the proposed value until then"),
+        sa.Column("dismissed_before", INSTANT, comment="an equal proposal was dismissed then"),
+        sa.Column("decided_at", INSTANT),
+        sa.Column("decided_by", sa.Text),
+        sa.Column("reason", sa.Text),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_proposal"),
+        comment="Differences between referrals and the records of known persons, until they are confirmed or dismissed.",
+    )
+    op.create_index("ix_proposal_open_due_at", "proposal", ["due_at", "id"], postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.create_index("ix_proposal_person_id", "proposal", ["person_id"])
 
 
 def _referrals() -> None:
@@ -95,7 +129,7 @@ def _referrals() -> None:
         sa.Column("urgency", sa.Text, nullable=False),
         sa.Column("referrer_organisation", sa.Text, nullable=False),
         sa.Column("practice_code", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
         sa.Column("is_practice_covered", sa.Boolean, nullable=False),
         sa.Column("is_identified", sa.Boolean, nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
@@ -149,6 +183,22 @@ def _referrals() -> None:
     )
     op.create_index("ix_referral_referrer_organisation_id", "referral", ["referrer_organisation", "id"])
     op.execute(sa.schema.CreateSequence(sa.Sequence("referral_number")))
+    _amendments()
+
+
+def _amendments() -> None:
+    op.create_table(
+        "amendment",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("referral_id", sa.Uuid, nullable=False, comment="the referral that the referrer sent, also a merged one"),
+        sa.Column("amended_at", INSTANT, nullable=False),
+        sa.Column("information", sa.Text),
+        sa.Column("telephone", sa.Text),
+        sa.Column("is_urgent", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_amendment"),
+        comment="Amendments of referrals by their referrers, as sent.",
+    )
+    op.create_index("ix_amendment_referral_id", "amendment", ["referral_id"])
 
 
 def _directory() -> None:
@@ -169,15 +219,6 @@ def _directory() -> None:
         sa.Column("valid_from", sa.Date, nullable=False),
         sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
         sa.PrimaryKeyConstraint("code", "valid_from", name="pk_service"),
-    )
-    op.create_table(
-        "practice",
-        sa.Column("code", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
-        sa.Column("telephone", sa.Text, nullable=False),
-        sa.Column("valid_from", sa.Date, nullable=False),
-        sa.Column("valid_until", sa.Date),
-        sa.PrimaryKeyConstraint("code", "valid_from", name="pk_practice"),
     )
     op.create_table(
         "organisation",
