@@ -1,4 +1,4 @@
-"""A person's recorded life: death, move, and the reversal of a mistake, by the Community Point of Access."""
+"""A person's recorded life: death, move, return, and the reversal of a mistake, by the Community Point of Access."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -8,7 +8,7 @@ from fastapi import Response as HttpResponse
 
 from services.referrals import commands
 from services.referrals.api.auth import PointOfAccess, Triager
-from services.referrals.domain.life import LifeStatus, RestorationTooLate, available_changes
+from services.referrals.domain.life import DeathReversible, LifeStatus, RestorationTooLate, available_changes
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
@@ -39,6 +39,10 @@ class Reversal(CommandModel[commands.RestorePerson]):
     reason: LongText
 
 
+class PersonsReturn(CommandModel[commands.RecordReturn]):
+    reason: LongText
+
+
 class ChangeView(ResponseModel):
     """A recorded death or move. `reported_by` is an organisation, or the service that reported it."""
 
@@ -57,6 +61,15 @@ class RestorationView(ResponseModel):
     reason: str
 
 
+class ReturnView(ResponseModel):
+    """The last return of the person after a recorded move, or after a death that was recorded by mistake."""
+
+    after: PersonChange
+    returned_at: datetime
+    returned_by: str
+    reason: str
+
+
 class LifeView(VersionedResponse):
     """The recorded life of a person; version 0 without a recorded change. `changes` are those that hold."""
 
@@ -64,6 +77,7 @@ class LifeView(VersionedResponse):
     status: LifeStatus
     changes: tuple[ChangeView, ...]
     restoration: RestorationView | None
+    returned: ReturnView | None
 
 
 @router.get("/life", response_model=LifeView, responses=problems(PersonNotFound))
@@ -101,4 +115,11 @@ async def record_move(person_id: UUID, body: Move, caller: Triager, version: IfM
 async def restore_person(person_id: UUID, body: Reversal, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The recorded death or move was a mistake: every service reopens what ended with it. Permitted within a day."""
     life = await unit.command(caller, handlers.restore_person, Target(person_id, version), body.command())
+    return json_response(LifeView.model_validate(life))
+
+
+@router.post("/return", name="RecordReturn", response_model=LifeView, responses=problems(*_ANY, DeathReversible))
+async def record_return(person_id: UUID, body: PersonsReturn, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The person lives in the area, after a move or a mistaken record of a death. Ended care stays ended: send a new referral."""
+    life = await unit.command(caller, handlers.record_return, Target(person_id, version), body.command())
     return json_response(LifeView.model_validate(life))

@@ -1,7 +1,8 @@
 """A person's life as recorded: living, deceased, or moved out of the area. The change holds for every service (G39).
 
-The first report of a change counts, from whichever service. A death may follow a move; nothing follows a death. The last change can
-be reversed as a mistake within a day. Pure. States: docs/states/referrals.md.
+The first report of a change counts, from whichever service. A death may follow a move; no report follows a death. The last change can
+be reversed as a mistake within a day: what ended with it is open again. After any time a person who moved may return, and so may one
+whose death was recorded by mistake: they are living, and what ended stays ended. Pure. States: docs/states/referrals.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,10 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
+from services.referrals.commands import RecordDeath, RecordMove, RecordReturn, RestorePerson
 from services.referrals.domain.policy import Policy
 from shared.contracts.event import Event
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
@@ -60,10 +61,20 @@ class Restoration:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """The person is here again; `after` is the last change that held until then."""
+
+    after: PersonChange
+    returned_at: datetime
+    returned_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """One for each person, also for one whom case finding alone knows. `id` is derived from the person's id.
 
-    `changes` are those that hold, the last one at the end; it decides the status. `restoration` is the last one.
+    `changes` are those that hold, the last one at the end; it decides the status. `restoration` and `returned` are the last ones.
     """
 
     id: UUID
@@ -72,6 +83,7 @@ class Life:
     status: LifeStatus = LifeStatus.LIVING
     changes: tuple[RecordedChange, ...] = ()
     restoration: Restoration | None = None
+    returned: Return | None = None
     version: int = 0
 
 
@@ -79,7 +91,14 @@ class RestorationTooLate(RuleBroken):
     """The death or the move was recorded too long ago to be reversed."""
 
     code = "restoration-too-late"
-    advice = "Send a new referral for the person: it is accepted, and shows the contradiction to the Community Point of Access."
+    advice = "Record the return of the person, and send a new referral for what they need now."
+
+
+class DeathReversible(RuleBroken):
+    """The recorded death can still be reversed, which opens again what ended with it."""
+
+    code = "death-reversible"
+    advice = "Reverse the recorded death as a mistake."
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
@@ -88,6 +107,7 @@ LIFE: Transitions = state_table(
         RecordDeath: transition((LifeStatus.LIVING, LifeStatus.MOVED), LifeStatus.DECEASED, PersonDeceased),
         RecordMove: transition(LifeStatus.LIVING, LifeStatus.MOVED, PersonMoved),
         RestorePerson: transition((LifeStatus.DECEASED, LifeStatus.MOVED), (LifeStatus.LIVING, LifeStatus.MOVED), PersonRestored),
+        RecordReturn: transition((LifeStatus.DECEASED, LifeStatus.MOVED), LifeStatus.LIVING, PersonReturned),
     }
 )
 #: A recorded life waits for nothing: its referrals and the other services' work have owners and deadlines.
@@ -142,18 +162,32 @@ def restore(life: Life, command: RestorePerson, *, restored_by: str, now: dateti
     return Decision(restored, [PersonRestored(mistaken=mistaken.kind, recorded_at=mistaken.recorded_at, restored_at=now)])
 
 
+def record_return(life: Life, command: RecordReturn, *, returned_by: str, report: Report, policy: Policy) -> Decision[Life]:
+    """The person is living, after any time; no recorded change holds. Raises IllegalTransition, DeathReversible."""
+    require_transition(life.status, RecordReturn, LIFE)
+    *_, last = life.changes
+    if _may_be_restored_only(last, report.recorded_at, policy):
+        raise DeathReversible("The death was recorded within the time of reversal.")
+    returned = Return(last.kind, report.recorded_at, returned_by, command.reason)
+    here = replace(life, status=LifeStatus.LIVING, changes=(), returned=returned, correlation_id=report.correlation_id)
+    return Decision(here, [PersonReturned(after=last.kind, reported_by=report.reported_by, recorded_at=report.recorded_at)])
+
+
 def available_changes(life: Life, now: datetime, policy: Policy) -> Transitions:
     """The part of the state table that this life permits now."""
     here = {trigger: row for trigger, row in LIFE.items() if life.status in row.sources}
     if not all(_is_reversible(change, now, policy) for change in life.changes[-1:]):
         here.pop(RestorePerson, None)
+    if any(_may_be_restored_only(change, now, policy) for change in life.changes[-1:]):
+        here.pop(RecordReturn, None)
     return here
 
 
 def is_superseded(life: Life, change: PersonChange, stated_at: datetime) -> bool:
-    """Whether a report was stated before the Community Point of Access reversed a change of this kind."""
-    restoration = life.restoration
-    return restoration is not None and restoration.mistaken is change and stated_at <= restoration.restored_at
+    """Whether a report was stated before the Community Point of Access reversed a change of this kind, or the person returned."""
+    restoration, returned = life.restoration, life.returned
+    is_reversed = restoration is not None and restoration.mistaken is change and stated_at <= restoration.restored_at
+    return is_reversed or (returned is not None and _ends(returned, change) and stated_at <= returned.returned_at)
 
 
 def is_reversed(restored: Life, change: PersonChange | None) -> bool:
@@ -165,6 +199,16 @@ def is_reversed(restored: Life, change: PersonChange | None) -> bool:
 def contradiction(life: Life) -> LifeStatus | None:
     """The recorded status that a referral of the person contradicts; None for a living person."""
     return _CONTRADICTION[life.status]
+
+
+def _ends(returned: Return, change: PersonChange) -> bool:
+    """Whether a change of this kind cannot hold after the return: a death may be reported late about a person who came back."""
+    return change is PersonChange.MOVE or returned.after is change
+
+
+def _may_be_restored_only(change: RecordedChange, now: datetime, policy: Policy) -> bool:
+    """A death within the time of reversal: a return would leave closed what a reversal opens again."""
+    return change.kind is PersonChange.DEATH and _is_reversible(change, now, policy)
 
 
 def _changed(life: Life, kind: PersonChange, happened_on: date | None, report: Report) -> Decision[Life]:

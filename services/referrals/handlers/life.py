@@ -1,4 +1,4 @@
-"""Deaths, moves and their restoration. A change of a person's life ends or reopens their referrals in the same transaction.
+"""Deaths, moves, their restoration and returns. A change of a life ends or reopens the person's referrals in the same transaction.
 
 The person is locked before their life, and their referrals in the order of their ids, so that no two transactions deadlock.
 """
@@ -6,7 +6,7 @@ The person is locked before their life, and their referrals in the order of thei
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
+from services.referrals.commands import RecordDeath, RecordMove, RecordReturn, RestorePerson
 from services.referrals.domain import closure
 from services.referrals.domain import life as domain
 from services.referrals.domain.life import Life, Report
@@ -15,6 +15,7 @@ from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
 from services.referrals.store.life import (
     is_known,
+    keep_ended_referrals,
     lives,
     lock_ended_referrals,
     lock_life,
@@ -54,6 +55,17 @@ async def restore_person(target: Target, command: RestorePerson, *, tx: Tx) -> L
         if domain.is_reversed(restored, closure.change_of(referral)):
             await _reopen(referral, restored, tx)
     return restored
+
+
+async def record_return(target: Target, command: RecordReturn, *, tx: Tx) -> Life:
+    """The person's open referrals contradict nothing any more; those that ended stay ended. Raises as `record_death`."""
+    life = await _load(target, tx)
+    report = await _stated(life, tx)
+    decision = domain.record_return(life, command, returned_by=tx.actor.id, report=report, policy=tx.policy)
+    returned = await lives.save(tx, decision)
+    await mark_open_referrals(tx, life.person_id, domain.contradiction(returned))
+    await keep_ended_referrals(tx, life.person_id)
+    return returned
 
 
 async def record_report(person_id: PersonId, change: PersonChange, report: Report, *, tx: Tx) -> None:

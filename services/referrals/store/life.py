@@ -27,6 +27,7 @@ LIFE = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("changes", JSONB, nullable=False, comment="the recorded death and move that hold, the last one at the end"),
     sa.Column("restoration", JSONB, comment="the last reversal of a mistaken change"),
+    sa.Column("returned", JSONB, comment="the last return of the person after a change"),
     sa.Column("version", sa.Integer, nullable=False),
     comment="Recorded deaths and moves of persons, and their reversal. A person without a row is living.",
 )
@@ -42,6 +43,7 @@ _OPEN_IDS = Statement(sa.select(REFERRAL.c.id).where(_OF_PEOPLE, _IS_OPEN))
 _LOCK_OPEN = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, _IS_OPEN).order_by(REFERRAL.c.id).with_for_update())
 _LOCK_ENDED = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, REFERRAL.c.ended_from.is_not(None)).order_by(REFERRAL.c.id).with_for_update())
 _MARK_OPEN = Statement(sa.update(REFERRAL).where(_OF_PEOPLE, _IS_OPEN).values(person_is_recorded_as=sa.bindparam("recorded_as")))
+_KEEP_ENDED = Statement(sa.update(REFERRAL).where(_OF_PEOPLE, REFERRAL.c.ended_from.is_not(None)).values(ended_from=None))
 
 
 async def find_life(reader: ReadSession, person_id: PersonId) -> Life:
@@ -86,3 +88,8 @@ async def open_referral_ids(tx: Tx, people: Sequence[UUID]) -> list[UUID]:
 async def mark_open_referrals(tx: Tx, person_id: UUID, contradicts: LifeStatus | None) -> None:
     """Notes, at the open referrals of a person, the recorded status that they contradict."""
     await tx.execute(_MARK_OPEN, people=[person_id], statuses=list(OPEN), recorded_as=contradicts)
+
+
+async def keep_ended_referrals(tx: Tx, person_id: UUID) -> None:
+    """No later reversal reopens the referrals of a person that a death or a move has ended until now."""
+    await tx.execute(_KEEP_ENDED, people=[person_id])

@@ -15,7 +15,7 @@ from shared.contracts.envelope import Record
 from shared.contracts.event import Event
 from shared.contracts.mdt import CaseClosed, CaseCloseReason
 from shared.contracts.navigation import TaskAcknowledged, TaskFulfilled, TaskOutcome, TaskSource
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.contracts.rapid_care import ResponseAccepted, ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
@@ -23,6 +23,7 @@ from tests.builders.context_app import arrived, repeated
 from tests.builders.referrals import MONDAY, ReferralsClient
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
+HERE_AGAIN = {"reason": "Lives with the daughter in Barnet again."}
 MISTAKE = {"reason": "The death is that of a neighbour."}
 #: How a service of the product is asked: route, service, and the fields of the referral.
 Asked = tuple[str, str, dict[str, Any]]
@@ -365,8 +366,62 @@ async def test_restoration_after_a_day_is_refused(client: ReferralsClient) -> No
 
     assert [action["name"] for action in offered] == ["RestorePerson"]
     assert (response.status_code, response.json()["code"]) == (409, "restoration-too-late")
-    assert (await client.get(f"/people/{sent['person_id']}/life/actions")).json() == []
+    actions = (await client.get(f"/people/{sent['person_id']}/life/actions")).json()
+    assert [action["name"] for action in actions] == ["RecordReturn"]
     assert (await client.read(sent["id"]))["status"] == "cancelled"
+
+
+async def test_person_who_moved_returns_after_any_time(client: ReferralsClient) -> None:
+    ended = await client.refer()
+    await change(client, ended["person_id"], "move")
+    await client.context.let_pass(timedelta(days=400))
+    contradicting = await client.refer(reason="palliative")
+
+    life = await change(client, ended["person_id"], "return", HERE_AGAIN)
+
+    assert (life["status"], life["changes"]) == ("living", [])
+    assert (life["returned"]["after"], life["returned"]["reason"]) == ("move", HERE_AGAIN["reason"])
+    assert contradicting["person_is_recorded_as"] == "moved"
+    later = await client.refer(reason="falls")
+    seen = [await client.read(each["id"]) for each in (ended, contradicting, later)]
+    assert [(each["status"], each["person_is_recorded_as"]) for each in seen] == [
+        ("cancelled", None),
+        ("identified", None),
+        ("identified", None),
+    ]
+    [returned] = await client.context.published(PersonReturned)
+    assert (returned.after, returned.recorded_at) == (PersonChange.MOVE, MONDAY + timedelta(days=400))
+
+
+async def test_death_recorded_by_mistake_is_undone_by_a_return_after_the_day(client: ReferralsClient) -> None:
+    ended = await client.refer()
+    await change(client, ended["person_id"], "death")
+    refused = await client.post(f"/people/{ended['person_id']}/return", HERE_AGAIN, version=1)
+    await client.context.let_pass(timedelta(days=1, microseconds=1))
+    offered = (await client.get(f"/people/{ended['person_id']}/life/actions")).json()
+    without_reason = await client.post(f"/people/{ended['person_id']}/return", {"reason": " "}, version=1)
+
+    life = await change(client, ended["person_id"], "return", HERE_AGAIN)
+    await change(client, ended["person_id"], "death")
+    again = await change(client, ended["person_id"], "restoration", MISTAKE)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "death-reversible")
+    assert [action["name"] for action in offered] == ["RecordReturn"]
+    assert without_reason.status_code == 422
+    assert (life["status"], again["status"]) == ("living", "living")
+    assert (await client.read(ended["id"]))["status"] == "cancelled"
+
+
+async def test_move_reported_before_the_return_is_superseded(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route(*NAVIGATION[:2])
+    await change(client, routed["person_id"], "move")
+    await client.context.let_pass(timedelta(days=2))
+    await change(client, routed["person_id"], "return", HERE_AGAIN)
+    moved = a_fulfilled_task(TaskOutcome.PERSON_MOVED_AWAY)(UUID(routed["id"]))
+
+    await apply(client, routed, moved, at=MONDAY + timedelta(days=1))
+
+    assert (await life_of(client, routed["person_id"]))["status"] == "living"
 
 
 async def test_restored_death_leaves_what_an_earlier_move_ended(client: ReferralsClient) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
-from services.referrals.commands import RecordDeath, RecordMove, RestorePerson
+from services.referrals.commands import RecordDeath, RecordMove, RecordReturn, RestorePerson
 from services.referrals.domain import Policy, life
-from services.referrals.domain.life import LIFE, Life, LifeStatus, Report, Restoration, available_changes
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from services.referrals.domain.life import LIFE, Life, LifeStatus, Report, Restoration, Return, available_changes
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
@@ -20,6 +20,8 @@ from tests.builders.referrals import MONDAY
 NOW = MONDAY.astimezone(UTC)
 POLICY = Policy()
 RESTORING = RestorePerson("The wrong record was open.")
+RETURNING = RecordReturn("Lives with the daughter in Barnet again.")
+LONG_AGO = NOW - timedelta(days=400)
 
 
 def a_life(*changes: PersonChange, at: timedelta = timedelta()) -> Life:
@@ -30,6 +32,11 @@ def a_life(*changes: PersonChange, at: timedelta = timedelta()) -> Life:
         assert decision
         lived = saved(decision)
     return lived
+
+
+def recorded_before(lived: Life) -> Life:
+    """The same life, whose changes were recorded long ago."""
+    return replace(lived, changes=tuple(replace(each, recorded_at=LONG_AGO) for each in lived.changes))
 
 
 def a_report(later: timedelta = timedelta()) -> Report:
@@ -44,6 +51,7 @@ TRIGGERS: dict[Trigger, Callable[[Life], Decision[Life]]] = {
     RecordDeath: lambda it: life.record_death(it, RecordDeath(), a_report(), POLICY),
     RecordMove: lambda it: life.record_move(it, RecordMove(), a_report(), POLICY),
     RestorePerson: lambda it: life.restore(it, RESTORING, restored_by="triager-1", now=NOW, policy=POLICY),
+    RecordReturn: lambda it: life.record_return(recorded_before(it), RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY),
 }
 LIVES = {LifeStatus.LIVING: a_life(), LifeStatus.MOVED: a_life(PersonChange.MOVE), LifeStatus.DECEASED: a_life(PersonChange.DEATH)}
 
@@ -55,12 +63,12 @@ def test_every_command_follows_state_table(trigger: Trigger, status: LifeStatus)
 
     assert lived.status is status
     if status not in LIFE[trigger].sources:
-        assert trigger not in available_changes(lived, NOW, POLICY)
+        assert trigger not in {**available_changes(lived, NOW, POLICY), **available_changes(recorded_before(lived), NOW, POLICY)}
         with pytest.raises(IllegalTransition):
             TRIGGERS[trigger](lived)
         return
 
-    assert trigger in available_changes(lived, NOW, POLICY)
+    assert trigger in {**available_changes(lived, NOW, POLICY), **available_changes(recorded_before(lived), NOW, POLICY)}
     decision = TRIGGERS[trigger](lived)
     assert decision.state.status in LIFE[trigger].targets
     assert {type(event) for event in decision.events} <= LIFE[trigger].emits
@@ -178,3 +186,45 @@ def test_restoration_reverses_ends_that_no_earlier_move_explains(
     restored = life.restore(a_life(*recorded), RESTORING, restored_by="triager-1", now=NOW, policy=POLICY).state
 
     assert {change for change in PersonChange if life.is_reversed(restored, change)} == reversed_changes
+
+
+@pytest.mark.parametrize("recorded", [(PersonChange.MOVE,), (PersonChange.DEATH,), (PersonChange.MOVE, PersonChange.DEATH)])
+def test_return_after_any_time_makes_the_person_living(recorded: tuple[PersonChange, ...]) -> None:
+    decision = life.record_return(recorded_before(a_life(*recorded)), RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY)
+
+    returned = decision.state
+    assert (returned.status, returned.changes, life.contradiction(returned)) == (LifeStatus.LIVING, (), None)
+    assert returned.returned == Return(recorded[-1], NOW, "triager-1", RETURNING.reason)
+    assert decision.events == [PersonReturned(after=recorded[-1], reported_by="rapid-care", recorded_at=NOW)]
+    assert returned.correlation_id == derived_id("chain")
+
+
+def test_return_follows_a_move_also_within_the_day() -> None:
+    decision = life.record_return(a_life(PersonChange.MOVE), RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY)
+
+    assert decision.state.status is LifeStatus.LIVING
+
+
+def test_mistaken_death_is_restored_while_that_is_possible() -> None:
+    lived = a_life(PersonChange.DEATH)
+
+    assert RecordReturn not in available_changes(lived, NOW, POLICY)
+    with pytest.raises(life.DeathReversible):
+        life.record_return(lived, RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY)
+
+
+@pytest.mark.parametrize("change", PersonChange)
+def test_report_stated_before_a_return_is_superseded(change: PersonChange) -> None:
+    lived = recorded_before(a_life(PersonChange.MOVE))
+    returned = life.record_return(lived, RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY).state
+
+    assert life.is_superseded(returned, PersonChange.MOVE, NOW)
+    assert not life.is_superseded(returned, PersonChange.DEATH, NOW)
+    assert not life.is_superseded(returned, change, NOW + timedelta(seconds=1))
+
+
+def test_person_who_returned_can_move_and_die_again() -> None:
+    lived = recorded_before(a_life(PersonChange.MOVE))
+    returned = saved(life.record_return(lived, RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY))
+
+    assert {RecordDeath, RecordMove} == set(available_changes(returned, NOW, POLICY))

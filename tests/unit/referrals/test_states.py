@@ -75,7 +75,7 @@ def test_every_trigger_follows_state_table(trigger: Trigger, status: Status, ask
 
 def test_every_command_and_deadline_has_a_row() -> None:
     named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
-    of_a_life = {commands.RecordDeath, commands.RecordMove, commands.RestorePerson}
+    of_a_life = {commands.RecordDeath, commands.RecordMove, commands.RecordReturn, commands.RestorePerson}
     not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
