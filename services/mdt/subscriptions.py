@@ -6,7 +6,7 @@ from services.mdt.domain.lead import LeadDeadline as LeadDue
 from services.mdt.domain.meeting import MeetingDeadline as MeetingDue
 from services.mdt.domain.notification import NotificationDeadline as NotificationDue
 from services.mdt.domain.risk import RiskDeadline as RiskDue
-from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, person, risk
+from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, onward, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
@@ -19,6 +19,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.contracts.referrals import (
+    ReferralAccepted,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,
@@ -32,12 +33,13 @@ from shared.messaging.subscriptions import Subscriptions
 SUBSCRIPTIONS = Subscriptions(
     context="mdt",
     on_event={
-        ReferralRouted: (case.on_referral_routed,),
-        ReferralReturned: (case.on_referral_returned,),
-        ReferralRecalled: (case.on_referral_returned,),
-        ReferralClosed: (case.on_referral_closed,),
-        ReferralCancelled: (case.on_referral_cancelled,),
-        ReferralReopened: (closure.on_referral_reopened,),
+        ReferralRouted: (case.on_referral_routed, onward.project_answer),
+        ReferralReturned: (case.on_referral_returned, onward.project_answer),
+        ReferralRecalled: (case.on_referral_returned, onward.project_answer),
+        ReferralAccepted: (onward.project_answer,),
+        ReferralClosed: (case.on_referral_closed, onward.project_answer),
+        ReferralCancelled: (case.on_referral_cancelled, onward.project_answer),
+        ReferralReopened: (closure.on_referral_reopened, onward.project_answer),
         PersonRecordRecorded: (person.on_person_record_recorded,),
         PersonDeceased: (closure.on_person_deceased,),
         PersonMoved: (closure.on_person_moved,),

@@ -6,8 +6,17 @@ from services.rapid_care.domain.response import ResponseDeadline
 from services.rapid_care.handlers import deadlines, person, projections, referral
 from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
-from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
+from shared.contracts.persons import PersonDeceased, PersonMerged, PersonMoved, PersonRecordRecorded, PersonRestored, PersonSeparated
+from shared.contracts.referrals import (
+    ReferralAccepted,
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralRecalled,
+    ReferralReopened,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import DeadlineHandler, Subscriptions
 
@@ -29,14 +38,19 @@ _ON_DEADLINE: Mapping[ResponseDeadline, DeadlineHandler] = total(
 SUBSCRIPTIONS = Subscriptions(
     context="rapid_care",
     on_event={
-        ReferralRouted: (referral.on_referral_routed,),
-        ReferralReturned: (referral.on_referral_returned,),
-        ReferralCancelled: (referral.on_referral_cancelled,),
-        ReferralRecalled: (referral.on_referral_recalled,),
+        ReferralRouted: (referral.on_referral_routed, projections.project_onward_answer),
+        ReferralAccepted: (projections.project_onward_answer,),
+        ReferralReturned: (referral.on_referral_returned, projections.project_onward_answer),
+        ReferralClosed: (projections.project_onward_answer,),
+        ReferralCancelled: (referral.on_referral_cancelled, projections.project_onward_answer),
+        ReferralReopened: (projections.project_onward_answer,),
+        ReferralRecalled: (referral.on_referral_recalled, projections.project_onward_answer),
         ReferralCallRepeated: (referral.on_call_repeated,),
         PersonDeceased: (person.on_person_deceased,),
         PersonMoved: (person.on_person_moved,),
         PersonRestored: (person.on_person_restored,),
+        PersonMerged: (person.on_person_merged,),
+        PersonSeparated: (person.on_person_separated,),
         PersonRecordRecorded: (projections.project_person,),
         CarePlanRecorded: (projections.project_plan,),
         CarePlanClosed: (projections.drop_plan,),

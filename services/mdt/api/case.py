@@ -15,6 +15,7 @@ from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.case_end import CaseNotDiscussed
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
+from services.mdt.queries import onward
 from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.input_types import Code, Flag, PracticeCode
@@ -37,7 +38,7 @@ class CaseFound(CommandModel[commands.ReferCase]):
 
     person_id: UUID
     practice_code: PracticeCode
-    locality: Locality
+    locality: Locality | None
     is_urgent: Flag = False
 
 
@@ -80,8 +81,9 @@ async def list_cases(
     async with unit.transaction(caller) as tx:
         cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, limit=limit + 1)
         page = await queries.with_standing(tx, cases[:limit])
+        answers = await onward.answers(tx, [case.id for case in cases])
     following = encode_cursor(page[-1][0].referred_at, page[-1][0].id) if len(cases) > limit else None
-    return Page(items=[CaseView.of(case, standing) for case, standing in page], next=following)
+    return Page(items=[CaseView.of(case, standing, answers[case.id]) for case, standing in page], next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -91,7 +93,8 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
         case = await queries.case(tx, case_id)
         await require_involved(tx, case.person_id)
         standing = await queries.standing_of(tx, case.person_id)
-    return json_response(CaseView.of(case, standing))
+        answers = await onward.answers(tx, [case_id])
+    return json_response(CaseView.of(case, standing, answers[case_id]))
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -157,4 +160,5 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, tar
     async with unit.transaction(caller) as tx:
         case = await handler(target, command, tx=tx)
         standing = await queries.standing_of(tx, case.person_id)
-    return json_response(CaseView.of(case, standing))
+        answers = await onward.answers(tx, [case.id])
+    return json_response(CaseView.of(case, standing, answers[case.id]))

@@ -1,5 +1,6 @@
 """Views of cases, care plans and leads that several endpoints return."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from services.mdt.domain.case import Case
 from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule, Standing, allocation
 from shared.contracts.care_plans import CrisisSection, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
+from shared.persistence.onward_answers import OnwardAnswer
+from shared.web.onward import OnwardAnswerView
 from shared.web.responses import ResponseModel, VersionedResponse
 
 
@@ -21,13 +24,16 @@ class AllocationView(ResponseModel):
 
 
 class CaseView(VersionedResponse):
-    """`meeting_id` is the meeting that the case is listed for, else the one of its last discussion."""
+    """`meeting_id` is the meeting that the case is listed for, else the one of its last discussion.
+
+    `onward` are the referrals by which a step-down asked another service to continue, with its answer; an agenda omits them.
+    """
 
     id: UUID
     person_id: UUID
     status: case.Status
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     is_urgent: bool
     referred_at: datetime
     referral_ids: tuple[UUID, ...]
@@ -40,13 +46,15 @@ class CaseView(VersionedResponse):
     risk_level: RiskLevel | None
     is_high_climber: bool
     allocation: AllocationView
+    onward: tuple[OnwardAnswerView, ...] = ()
 
     @classmethod
-    def of(cls, state: Case, standing: Standing) -> "CaseView":
+    def of(cls, state: Case, standing: Standing, onward: Sequence[OnwardAnswer] = ()) -> "CaseView":
         own = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         own |= {"meeting_id": state.meeting_id or state.discussed_in}
         risk = {"risk_level": standing.level, "is_high_climber": standing.is_high_climber}
-        return cls(**own, **risk, allocation=AllocationView.model_validate(allocation(standing)))
+        views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
+        return cls(**own, **risk, allocation=AllocationView.model_validate(allocation(standing)), onward=views)
 
 
 class CarerView(ResponseModel):
@@ -86,7 +94,7 @@ class CarePlanView(VersionedResponse):
     id: UUID
     person_id: UUID
     status: care_plan.Status
-    locality: Locality
+    locality: Locality | None
     plan_version: int
     in_force: PlanVersionView | None
     fulfilled: tuple[UUID, ...]

@@ -3,6 +3,8 @@
 from typing import TypeAlias
 
 from services.mdt.domain.policy import Policy
+from shared.contracts.referrals import AskingService
+from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import add_shared_tables, metadata
 from shared.persistence.transaction import Transaction
 
@@ -10,3 +12,4 @@ Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
 add_shared_tables(METADATA)
+ONWARD = OnwardAnswers(METADATA, AskingService.MDT)

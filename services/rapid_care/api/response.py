@@ -13,8 +13,9 @@ from services.rapid_care.api.responses import AssignedView, BriefingView, Person
 from services.rapid_care.domain.response import RESPONSE, ResponseNotFound, permitted_commands
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
+from services.rapid_care.queries import onward
 from services.rapid_care.queries import responses as queries
-from services.rapid_care.queries.briefing import briefing, record
+from services.rapid_care.queries.briefing import briefing, merged_into, record
 from services.rapid_care.queries.responses import Attention, ResponseFilter, Selection
 from shared.contracts.event import Code
 from shared.kernel.errors import OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
@@ -49,8 +50,9 @@ async def list_responses(
     selection = Selection(status or (ResponseFilter.OPEN if attention else ResponseFilter.WAITING), attention, clinician_id, referral_id)
     async with unit.transaction(caller) as tx:
         responses = await queries.list_responses(tx, selection, after=after, limit=limit + 1)
+        answers = await onward.answers(tx, [response.id for response in responses])
         policy, now = tx.policy, tx.now
-    items = [ResponseView.of(response, policy, now) for response in responses[:limit]]
+    items = [ResponseView.of(response, policy, now, answers[response.id]) for response in responses[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)
 
 
@@ -59,8 +61,9 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
     """One response with its clock."""
     async with unit.audited_read(caller, response_id) as tx:
         response = await queries.response(tx, response_id)
+        answers = await onward.answers(tx, [response_id])
         policy, now = tx.policy, tx.now
-    return json_response(ResponseView.of(response, policy, now))
+    return json_response(ResponseView.of(response, policy, now, answers[response_id]))
 
 
 @router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
@@ -85,8 +88,8 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
     """The person's story from the projection, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
-        person = await record(tx, person_id)
-    return PersonStoryView.of(person_id, person)
+        person, survivor_id = await record(tx, person_id), await merged_into(tx, person_id)
+    return PersonStoryView.of(person_id, person, survivor_id)
 
 
 @router.post(

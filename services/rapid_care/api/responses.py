@@ -1,5 +1,6 @@
 """Views of a response and of its briefing."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepD
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
+from shared.persistence.onward_answers import OnwardAnswer
+from shared.web.onward import OnwardAnswerView
 from shared.web.responses import ResponseModel, VersionedResponse
 
 
@@ -29,7 +32,8 @@ class ResponseView(VersionedResponse):
 
     `owner` is the work list that shows the response: its clinician's, or the coordinators'. `overdue_step` is overdue since
     `overdue_since`. A second urgent call is unanswered while `answer_by` is present; `call_condition` is its condition when it differs.
-    `contacted_at` is the visit that stopped the clock, `visited_at` the latest one.
+    `contacted_at` is the visit that stopped the clock, `visited_at` the latest one. `onward` are the referrals by which a step-down asked
+    another service to continue, with its answer.
     """
 
     id: UUID
@@ -38,7 +42,7 @@ class ResponseView(VersionedResponse):
     status: Status
     owner: Owner | None
     condition: Condition
-    locality: Locality
+    locality: Locality | None
     received_at: datetime
     clock_starts_at: datetime
     due_at: datetime
@@ -70,10 +74,12 @@ class ResponseView(VersionedResponse):
     cancel_reason: str | None
     ended_at: datetime | None
     avoidance_confirmed_at: datetime | None
+    onward: tuple[OnwardAnswerView, ...] = ()
 
     @classmethod
-    def of(cls, response: Response, policy: Policy, now: datetime) -> "ResponseView":
-        return cls(**_fields(response, policy, now))
+    def of(cls, response: Response, policy: Policy, now: datetime, onward: Sequence[OnwardAnswer] = ()) -> "ResponseView":
+        views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
+        return cls(**_fields(response, policy, now), onward=views)
 
 
 class PersonView(ResponseModel):
@@ -86,18 +92,20 @@ class PersonView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
-    locality: Locality
+    locality: Locality | None
 
 
 class PersonStoryView(PersonView):
-    """The person and their story, so that the person is not asked for it again (AC1)."""
+    """The person and their story, so that the person is not asked for it again (AC1). `merged_into` is the surviving record."""
 
     person_id: UUID
+    merged_into: UUID | None
     story: Story
 
     @classmethod
-    def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
-        return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
+    def of(cls, person_id: UUID, record: PersonRecordRecorded, merged_into: UUID | None) -> "PersonStoryView":
+        own = {name: getattr(record, name) for name in cls.model_fields if hasattr(record, name)}
+        return cls(person_id=person_id, merged_into=merged_into, **own)
 
 
 class CrisisPlanView(ResponseModel):
@@ -133,9 +141,13 @@ class CallView(ResponseModel):
 
 
 class BriefingView(ResponseModel):
-    """The briefing of the clinician who goes. A part that has not arrived is absent."""
+    """The briefing of the clinician who goes. A part that has not arrived is absent.
+
+    After a merge of two records a person may have several plans and responses: `other_crisis_plans` and `other_open_responses`.
+    """
 
     newer_call: CallView | None
+    other_open_responses: tuple[UUID, ...]
 
     person: PersonView | None
     story: Story | None
@@ -145,6 +157,7 @@ class BriefingView(ResponseModel):
     preferred_place_of_care: PlaceOfCare | None
     preferred_place_of_death: PlaceOfCare | None
     crisis_plan: CrisisPlanView | None
+    other_crisis_plans: tuple[CrisisPlanView, ...]
     lead: LeadView | None
 
     @classmethod
@@ -152,6 +165,7 @@ class BriefingView(ResponseModel):
         person, story, plan = briefing.person, briefing.story, briefing.plan
         return cls(
             newer_call=CallView.of(response),
+            other_open_responses=tuple(each for each in briefing.open_responses if each != response.id),
             person=PersonView.model_validate(person) if person else None,
             story=story,
             contacts=story.contacts if story else (),
@@ -160,6 +174,7 @@ class BriefingView(ResponseModel):
             preferred_place_of_care=plan.preferred_place_of_care if plan else None,
             preferred_place_of_death=plan.preferred_place_of_death if plan else None,
             crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
+            other_crisis_plans=tuple(_crisis(other, other.crisis) for other in briefing.other_plans if other.crisis),
             lead=_lead(briefing.lead, person),
         )
 

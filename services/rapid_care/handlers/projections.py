@@ -1,11 +1,12 @@
-"""Events that Rapid Care copies from other contexts: the person's record, the care plan and the lead."""
+"""Events that Rapid Care copies: the person's record, the care plan and the lead, and the answers of services asked to continue."""
 
 from services.rapid_care.store import projections
-from services.rapid_care.store.tables import Tx
+from services.rapid_care.store.tables import ONWARD, Tx
 from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.persons import PersonRecordRecorded
+from shared.persistence.onward_answers import OnwardEvent
 
 
 async def project_person(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
@@ -26,3 +27,9 @@ async def project_lead(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> N
 
 async def drop_lead(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
     await projections.drop_lead(tx, envelope)
+
+
+async def project_onward_answer(event: OnwardEvent, envelope: Envelope, *, tx: Tx) -> None:
+    """The answer to a step-down; every other referral has no `onward_of`."""
+    if event.onward_of is not None:
+        await ONWARD.project(tx, event, envelope)

@@ -6,6 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rapid_care.domain.policy import Policy
+from shared.contracts.referrals import AskingService
+from shared.persistence.merged_persons import MergedPersons
+from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import INSTANT, add_shared_tables, metadata
 from shared.persistence.transaction import Transaction
 
@@ -14,6 +17,8 @@ Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
 add_shared_tables(METADATA)
+MERGED = MergedPersons(METADATA)
+ONWARD = OnwardAnswers(METADATA, AskingService.RAPID_CARE)
 
 RESPONSE = sa.Table(
     "response",
@@ -24,7 +29,7 @@ RESPONSE = sa.Table(
     sa.Column("correlation_id", sa.Uuid, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("condition", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text),
     sa.Column("received_at", INSTANT, nullable=False, index=True),
     sa.Column("clock_starts_at", INSTANT, nullable=False),
     sa.Column("due_at", INSTANT, nullable=False),
