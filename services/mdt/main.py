@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.mdt import api
+from services.mdt.api.descriptions import DESCRIPTION
 from services.mdt.domain.policy import Policy
 from services.mdt.settings import Settings
 from shared.deployment.api_main import create_context_app
@@ -11,5 +12,11 @@ from shared.deployment.api_main import create_context_app
 def create_app() -> FastAPI:
     """Exits with a message that names the variable when the environment is invalid."""
     return create_context_app(
-        Settings, Policy, context="mdt", title="Weekly multi-disciplinary team meeting", router=api.router, unlimited=api.UNLIMITED
+        Settings,
+        Policy,
+        context="mdt",
+        title="Weekly multi-disciplinary team meeting",
+        router=api.router,
+        unlimited=api.UNLIMITED,
+        description=DESCRIPTION,
     )

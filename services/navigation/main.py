@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.navigation import api
+from services.navigation.api.descriptions import DESCRIPTION
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
 from shared.deployment.api_main import create_context_app
@@ -11,5 +12,11 @@ from shared.deployment.api_main import create_context_app
 def create_app() -> FastAPI:
     """Exits with a message that names the variable when the environment is invalid."""
     return create_context_app(
-        Settings, Policy, context="navigation", title="Care navigation", router=api.router, unlimited=("/feed/stream",)
+        Settings,
+        Policy,
+        context="navigation",
+        title="Care navigation",
+        router=api.router,
+        unlimited=("/feed/stream",),
+        description=DESCRIPTION,
     )

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.referrals import api
+from services.referrals.api.descriptions import DESCRIPTION
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.domain import Policy
 from services.referrals.settings import Settings
@@ -12,5 +13,11 @@ from shared.deployment.api_main import create_context_app
 def create_app() -> FastAPI:
     """Ends the process with a sentence that names the variable when the environment is wrong."""
     return create_context_app(
-        Settings, Policy, context="referrals", title="Community Point of Access", router=api.router, groups=[RECEIVE_GROUP]
+        Settings,
+        Policy,
+        context="referrals",
+        title="Community Point of Access",
+        router=api.router,
+        groups=[RECEIVE_GROUP],
+        description=DESCRIPTION,
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app
+from shared.web.descriptions import ApiDescription
 from shared.web.health import Gauges
 
 
@@ -22,6 +23,7 @@ def create_context_app(
     gauges: Sequence[Gauges] = (),
     unlimited: Sequence[str] = (),
     groups: Sequence[Group] = (),
+    description: ApiDescription,
 ) -> FastAPI:
     """Ends the process with a sentence when the environment is wrong."""
     try:
@@ -38,4 +40,5 @@ def create_context_app(
         tokens=tokens,
         gauges=gauges,
         unlimited=unlimited,
+        description=description,
     )

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from shared.persistence.database import Database
-from shared.web import health, openapi, problems
+from shared.web import docs_page, health, openapi, problems
 from shared.web.auth import Tokens
+from shared.web.descriptions import ApiDescription
 from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
 from shared.web.requests import require_strict
@@ -26,14 +27,16 @@ def create_app(
     tokens: Tokens,
     gauges: Sequence[health.Gauges] = (),
     unlimited: Sequence[str] = (),
+    description: ApiDescription = ApiDescription(),  # noqa: B008  frozen
 ) -> FastAPI:
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
     app = _app(title, router.prefix, open_database)
     app.state.tokens = tokens
     app.include_router(router, dependencies=[Depends(require_strict)])
     app.include_router(health.router(router.prefix, context, gauges))
+    app.include_router(docs_page.router(router.prefix, title))
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, description)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodySizeMiddleware)
     app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
@@ -57,7 +60,7 @@ def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database
         lifespan=lifespan,
         redirect_slashes=False,  # a path with a further slash names no resource
         max_body_size=MAX_BODY_BYTES,
-        docs_url=f"{prefix}/docs",
+        docs_url=None,  # `docs_page` serves it with its own assets
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ObservabilityMiddleware handles every exception

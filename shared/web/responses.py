@@ -1,11 +1,12 @@
 """Responses: a view as JSON with its version as ETag, the permitted commands, and pages of a list."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from datetime import time
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from shared.kernel.state_table import Transitions, allowed_commands
 from shared.persistence.idempotency import StoredResponse, store_response
@@ -18,6 +19,10 @@ class ResponseModel(BaseModel):
     """The body of a response, built from domain values."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+#: A time of day of London without an offset, such as `09:00:00`; JSON Schema's format `time` requires an offset.
+LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"})]
 
 
 class VersionedResponse(ResponseModel):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Response as HttpResponse
+from pydantic import WithJsonSchema
 
 from services.mdt.domain.risk_file import COLUMNS, NotARiskFile, Reason
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
@@ -28,6 +29,10 @@ _MEDIA_TYPE = "text/csv"
 _CSV = {"content": {_MEDIA_TYPE: {"schema": {"type": "string", "description": ",".join(COLUMNS)}}}, "required": True}
 
 
+#: The names of a JSON object are texts, also those of whole numbers.
+_BY_LEVEL = {"type": "object", "propertyNames": {"pattern": "^[0-3]$"}, "additionalProperties": {"type": "integer"}}
+
+
 class BadRowView(ResponseModel):
     """The header is line 1."""
 
@@ -45,7 +50,7 @@ class RiskImportView(ResponseModel):
     rule_version: str
     rows: int
     accepted: int
-    levels: dict[RiskLevel, int]
+    levels: Annotated[dict[RiskLevel, int], WithJsonSchema(_BY_LEVEL)]
     mismatched: int
     first_valid_from: date | None
     last_valid_from: date | None

@@ -46,6 +46,7 @@ async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:  # 
 
 @router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, OrganisationNotInvolved))
 async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -> HttpResponse:  # noqa: ARG001  the scope counts
+    """One clinician of the roster."""
     async with unit.read_only() as reader:
         return json_response(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
 

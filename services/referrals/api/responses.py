@@ -1,7 +1,7 @@
 """Views of a referral. Lists have codes and instants; clinicians' words are only in the audited view of one referral."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,7 @@ from shared.contracts.persons import Story
 from shared.contracts.rapid_care import OverdueStep
 from shared.contracts.referrals import CancelReason, Discrepancy, OnwardOf, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.problems import Problem
-from shared.web.responses import ResponseModel, VersionedResponse
+from shared.web.responses import LocalTime, ResponseModel, VersionedResponse
 
 
 class OwnerView(ResponseModel):
@@ -187,8 +187,8 @@ class ServiceView(ResponseModel):
     serves: Serves
     minimum_age: int | None
     localities: tuple[Locality, ...]
-    opens: time | None
-    closes: time | None
+    opens: LocalTime | None
+    closes: LocalTime | None
     valid_from: date
     valid_until: date | None
 

@@ -1,0 +1,100 @@
+"""Descriptions and examples of the fields of care navigation, by the rules of `shared.web.descriptions`."""
+
+from shared.web.descriptions import ApiDescription, Texts
+
+_AT, _ID = "2026-09-21T09:00:00Z", "0193a1f0-0000-7000-8000-000000000001"
+
+_TEXTS: Texts = {
+    # tasks
+    "kind": ("Kind of the task.", "arrange-social-care-assessment"),
+    "source": ("Origin of the task.", "care-plan"),
+    "source_id": ("Id of the plan, referral or response that the task comes from.", _ID),
+    "action_id": ("Id of the plan's action; absent for another source.", _ID),
+    "service_code": ("Service that the task concerns; absent without one.", None),
+    "referral_reason": ("Subject of the referral; absent for another source.", None),
+    "role": ("Role that the task requires.", "care-navigator"),
+    "status": ("State of the task.", "assigned"),
+    "TaskStatus": "States of a task.",
+    "created_at": ("Time of creation.", _AT),
+    "acknowledge_by": ("Time by which the navigator acknowledges the task.", "2026-09-22T09:00:00Z"),
+    "navigator_id": ("Code of the navigator; absent while the task waits for one.", "clch-navigator-1"),
+    "escalated_at": ("Time of the escalation to the lead; absent without one.", None),
+    "escalation": ("Why the task was escalated; absent without an escalation.", None),
+    "overdue_at": ("Time at which the task became overdue; absent otherwise.", None),
+    "block_reason": ("Why the task is blocked; absent otherwise.", None),
+    "is_concern": ("The task ended with a concern, which is not met.", False),
+    "person": "The person as a navigator needs them at the door; absent while the record has not arrived.",
+    "lead": "The accountable lead professional; absent without one.",
+    "contact": "The professional to ask: the lead, else the GP of the person's practice.",
+    "TaskDetail.narrative": ("What happened; absent if the person withholds the story.", "Mr Dale fell in the bathroom on Sunday."),
+    # commands
+    "Assignment": "The navigator of a task.",
+    "Assignment.navigator_id": ("Code of the navigator.", "clch-navigator-1"),
+    "Reassignment": "Another navigator for a task.",
+    "Reassignment.navigator_id": ("Code of the navigator.", "clch-navigator-2"),
+    "Reassignment.reason": ("Why the navigator changes.", "workload"),
+    "Fulfilment": "The end of a task.",
+    "Fulfilment.outcome": ("How the task was fulfilled.", "arranged"),
+    "Block": "A task that cannot continue.",
+    "Block.reason": ("Why the task is blocked.", "waiting-list"),
+    "Escalation": "The lead is asked to act.",
+    "Escalation.reason": ("Why the lead must act.", "safety-concern"),
+    "DueTime": "A new due time.",
+    "DueTime.due_at": ("The new due time.", "2026-10-01T17:00:00Z"),
+    "DueTime.reason": ("Why the task is rescheduled.", "person-asked"),
+    "Cancellation": "The cancellation of a task.",
+    "Cancellation.reason": ("Why the task is cancelled.", "no-longer-needed"),
+    # history and counts
+    "sequence": ("Number of the event, without gaps.", 1),
+    "type": ("Type of the event.", "navigation.task.assigned.v1"),
+    "Problem.type": ("URN of the kind of problem; it ends with `code`.", "urn:care-coordination:problem:validation-failed"),
+    "at": ("Time of the event.", _AT),
+    "StepView.role": ("Role of the person who acted.", "navigation-coordinator"),
+    "data": ("Codes and ids of the event.", {"navigator_id": "clch-navigator-1"}),
+    "OutcomeCount.outcome": ("The outcome.", "arranged"),
+    "tasks": ("Number of tasks.", 12),
+    # navigators
+    "NavigatorView.code": ("Code of the navigator, as the `sub` of their token.", "clch-navigator-1"),
+    "NavigatorView.locality": ("Locality in which the navigator works.", "west"),
+    "NavigatorView.role": ("Role of the navigator.", "care-navigator"),
+    "Registration": "A navigator's locality and role.",
+    "Registration.role": ("Role of the navigator.", "care-navigator"),
+    "Registration.locality": ("Locality in which the navigator works.", "west"),
+    "presence": ("Whether the navigator is available.", "available"),
+    "Presence": "Whether a navigator is available.",
+    "away_until": ("Time of return; absent if unknown or not away.", None),
+    "return_unknown_at": ("Since when a coordinator is asked for the day of return; absent otherwise.", None),
+    "open_tasks": ("Number of open tasks.", 4),
+    "load": ("Weight of the tasks that are not blocked; the next task goes to the lowest load.", 4),
+    "feed_sequence": ("Sequence of the feed's last entry, to send as Last-Event-ID.", 41),
+    "feed_cursor": ("Cursor of the feed's end, to send as `cursor`.", "NDE"),
+    "Availability": "A navigator comes or goes.",
+    "is_available": ("Whether the navigator is available.", False),
+    "until": ("Time of return from an absence; absent if unknown.", "2026-09-28T07:00:00Z"),
+    # feeds
+    "change": ("Change of the navigator's list.", "assigned"),
+    "Change": "A task came to the navigator's list, changed, or left it.",
+    "task_id": ("Id of the task.", _ID),
+    # home checks
+    "HomeCheckView.status": ("State of the check.", "expected"),
+    "HomeCheckStatus": "States of a home check.",
+    "discharged_on": ("Day of discharge from hospital.", "2026-09-14"),
+    "HomeCheckView.due_at": ("Time of the check, 91 days after the discharge.", "2026-12-14T09:00:00Z"),
+    "Discharge": "A discharge from hospital.",
+    "HomeCheckCancellation": "The cancellation of a home check.",
+    "HomeCheckCancellation.reason": ("Why the check is cancelled.", "no-longer-needed"),
+    "check_id": ("Id of the home check.", _ID),
+    # parameters
+    "path.navigator_id": "Code of the navigator, as the `sub` of their token.",
+    "list_tasks.status": ("Tasks without a navigator, or tasks that need attention.", "unassigned"),
+    "list_tasks.locality": ("Locality of the tasks; all by default.", None),
+    "task_outcomes.since": ("Beginning of the period.", "2026-09-01T00:00:00Z"),
+    "task_outcomes.until": ("End of the period.", "2026-10-01T00:00:00Z"),
+}
+
+DESCRIPTION = ApiDescription(
+    _TEXTS,
+    examples={
+        "DeclareAvailability": {"an absence": {}, "a return": {"is_available": True, "until": None}},
+    },
+)
