@@ -5,18 +5,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from infra.contexts import CONTEXTS
-from tests.builders.ownership_check import Aggregate, aggregates
-
-#: Aggregates that are not about one person.
-_WITHOUT_PERSON = {"life", "meeting", "navigator"}
-#: Persons whose death or move stands, who were not referred again in spite of it, and whom case finding has not found after a move.
-_GONE = """
-SELECT person_id, status FROM referrals.life WHERE status IN ('deceased', 'moved')
-    AND person_id NOT IN (SELECT person_id FROM referrals.referral WHERE person_is_recorded_as IS NOT NULL)
-    AND NOT (status = 'moved' AND person_id IN (SELECT person_id FROM mdt.risk WHERE status <> 'ended'))"""
-_OPEN = "SELECT '{name} ' || t.{column} || ' of a person who is ' || gone.status AS fault FROM {relation} t JOIN gone USING (person_id)"
-#: The bereaved carer is visited after a death.
-_BUT = {"task": " AND t.kind <> 'bereavement-support'"}
+from infra.operations.verify.checks.agreement import AGREEMENT
 
 #: The arrivals, the requests and the relay leave rows that a second delivery may change.
 _BOOKKEEPING = {"inbox", "parked", "audit", "idempotency", "outbox", "relay_state", "clock_offset", "log_pruning", "alembic_version"}
@@ -28,7 +17,7 @@ _DIGEST = "SELECT '{schema}.{name}' AS name, md5(string_agg(t::text, '' ORDER BY
 
 async def disagreements(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
     """The open work about persons who died or moved, after all events have arrived."""
-    return [row["fault"] for row in await connection.fetch(_STATEMENT)]
+    return [row["item"] for row in await connection.fetch(_STATEMENT)]
 
 
 async def digests(connection: "asyncpg.Connection[asyncpg.Record]") -> Mapping[str, str | None]:
@@ -38,11 +27,4 @@ async def digests(connection: "asyncpg.Connection[asyncpg.Record]") -> Mapping[s
     return {row["name"]: row["digest"] for row in await connection.fetch(statement)}
 
 
-def _open_work(aggregate: Aggregate) -> str:
-    states = ",".join(sorted(state for state, ownership in aggregate.owners.items() if ownership))
-    head = _OPEN.format(name=aggregate.name, column=aggregate.column, relation=aggregate.relation)
-    return f"{head} WHERE t.{aggregate.column} = ANY('{{{states}}}'){_BUT.get(aggregate.name, '')}"
-
-
-_OF_PERSONS = [_open_work(aggregate) for aggregate in aggregates() if aggregate.name not in _WITHOUT_PERSON]
-_STATEMENT = f"WITH gone AS ({_GONE}) " + " UNION ALL ".join(_OF_PERSONS)
+_STATEMENT = " UNION ALL ".join(each.contradictions.format(context=context) for each in AGREEMENT for context in each.contexts)

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from tests.builders.ownership_check import Aggregate, aggregates
+from infra.operations.verify.checks.owners import Aggregate, aggregates
 from tests.builders.random_bodies import NAVIGATORS
 
 _ROWS = """

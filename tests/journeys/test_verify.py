@@ -19,6 +19,8 @@ from infra.operations.verify import client_log
 from infra.operations.verify.broker import connected
 from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
+from infra.operations.verify.checks.agreement import AGREEMENT
+from infra.operations.verify.checks.owners import aggregates
 from infra.operations.verify.comparison import compare
 from infra.operations.verify.deliveries import deliveries, snapshot_kafka
 from infra.operations.verify.finding import Finding
@@ -36,6 +38,23 @@ _COPY = """
 INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data)
 SELECT gen_random_uuid(), '{kind}', topic, subject, 1000, key, occurred_at, correlation_id, actor_org, actor_role, data
 FROM rapid_care.event WHERE type = 'rapid-care.response.at-risk.v1' LIMIT 1"""
+
+#: As by a service that moves an aggregate and forgets its deadline.
+_WITHOUT_DEADLINE = """
+UPDATE {each.context}.deadline SET state = 'cancelled'; UPDATE {each.relation} SET {each.column} = '{state}'"""
+
+#: As by services that have applied the event of a death and ended nothing. Each has an open item of the person.
+_UNKNOWN_DEATH = """
+INSERT INTO referrals.life (id, person_id, correlation_id, status, changes, version)
+SELECT gen_random_uuid(), id, correlation_id, 'deceased', '[]', 1 FROM referrals.person;
+INSERT INTO referrals.event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data)
+SELECT life.id, 'referrals.person.deceased.v1', 'referrals.person', life.id, 1, life.person_id, now(), correlation_id, 'CLCH', 'nurse', '{}'
+FROM referrals.life;
+INSERT INTO rapid_care.inbox (event_id, type) SELECT id, 'x' FROM referrals.life;
+INSERT INTO mdt.inbox (event_id, type) SELECT id, 'x' FROM referrals.life;
+INSERT INTO navigation.inbox (event_id, type) SELECT id, 'x' FROM referrals.life;
+UPDATE referrals.referral SET status = 'accepted'; UPDATE rapid_care.response SET status = 'accepted';
+UPDATE navigation.task SET status = 'assigned'"""
 
 #: The statement that contradicts each check, by its sentence.
 _CONTRADICTIONS = {
@@ -58,24 +77,24 @@ _CONTRADICTIONS = {
         UPDATE rapid_care.response SET contacted_at = due_at + interval '1 second'""",
     "every two-hour clock past its deadline is breached or has a breach deadline": """
         UPDATE rapid_care.response SET contacted_at = NULL, ended_at = NULL""",
-    "every listed case has a meeting with a roll-over deadline": """
-        UPDATE mdt.case SET status = 'listed', meeting_id = gen_random_uuid()""",
-    "every case without screening has a screening deadline or was escalated": """
-        WITH gone AS (DELETE FROM mdt.deadline WHERE kind = 'screening') UPDATE mdt.case SET status = 'referred'""",
-    "every open referral has an owner and a deadline by which the owner must act": """
+    **{each.sentence: _WITHOUT_DEADLINE.format(each=each, state=each.open_states[0]) for each in aggregates()},
+    "every open referral has a due time, and an accepted one a service": """
         UPDATE referrals.referral SET status = 'accepted', service_code = NULL""",
+    "every unanswered call and discrepancy of an open referral has a deadline": """
+        UPDATE referrals.referral SET ended_at = NULL, discrepancies_due_at = now()""",
     "every ended referral has an outcome, a reason for cancellation, or the referral that it was merged into": """
         UPDATE referrals.referral SET outcome = NULL WHERE status = 'closed'""",
     "every response without a first contact has its clock, and every dispatched one names its clinician": """
-        UPDATE rapid_care.response SET ended_at = NULL, clinician_id = NULL""",
-    "every discussed case has a lead, and a care plan with a review deadline": """
-        UPDATE mdt.deadline SET state = 'cancelled' WHERE kind = 'review'""",
-    "every open task has an overdue deadline, and a navigator or a deadline to find one": """
-        DELETE FROM navigation.deadline WHERE kind LIKE '%overdue'""",
-    "each person has at most one active lead, and each proposed lead has an answer deadline": """
+        UPDATE rapid_care.response SET status = 'assigned', ended_at = NULL, clinician_id = NULL""",
+    "every discussed case has a lead": "UPDATE mdt.lead SET status = 'ended'",
+    "each person has at most one active lead": """
         ALTER TABLE mdt.lead DROP CONSTRAINT IF EXISTS uq_lead_active; DROP INDEX IF EXISTS mdt.uq_lead_active;
         UPDATE mdt.lead SET status = 'active';
         INSERT INTO mdt.lead SELECT (jsonb_populate_record(lead, jsonb_build_object('id', gen_random_uuid()))).* FROM mdt.lead LIMIT 1""",
+    "every notification that waits for an answer has a deadline by which the chair is notified": """
+        UPDATE mdt.notification SET acknowledged_at = NULL, settled_at = NULL, thread_id = gen_random_uuid()""",
+    "every task that a navigator has names the navigator": "UPDATE navigation.task SET ended_at = NULL, navigator_id = NULL",
+    **{check.sentence: _UNKNOWN_DEATH for check in AGREEMENT},
     "each navigator's feed is numbered from 1 without a gap": "DELETE FROM navigation.feed_entry WHERE sequence = 1",
     "every referral has exactly one receipt in the event log": "DELETE FROM referrals.event WHERE type = 'referrals.referral.received.v1'",
     "each care plan projection is as new as the newest applied event": "UPDATE rapid_care.care_plan SET sequence = 0",

@@ -10,14 +10,22 @@ _RAPID_CARE, _MDT, _NAVIGATION, _REFERRALS = (["rapid_care"], ["mdt"], ["navigat
 PEOPLE = (
     Check(
         "I8",
-        "every open referral has an owner and a deadline by which the owner must act",
+        "every open referral has a due time, and an accepted one a service",
         "SELECT count(*) FROM {context}.referral WHERE status NOT IN ('merged', 'closed', 'cancelled')",
         """SELECT format('referral %s is %s', id, status) AS item FROM {context}.referral
             WHERE status NOT IN ('merged', 'closed', 'cancelled') AND (due_at IS NULL OR ended_at IS NOT NULL
-              OR (status = 'accepted' AND service_code IS NULL)
-              OR NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = referral.id AND {live}
-                AND kind = CASE coalesce(asked_in, status) WHEN 'routed' THEN 'acknowledgement'
-                  WHEN 'accepted' THEN 'outcome' WHEN 'signposted' THEN 'outcome' ELSE 'triage' END))""",
+              OR (status = 'accepted' AND service_code IS NULL))""",
+        _REFERRALS,
+    ),
+    Check(
+        "I8",
+        "every unanswered call and discrepancy of an open referral has a deadline",
+        """SELECT count(*) FROM {context}.referral WHERE ended_at IS NULL
+           AND (discrepancies_due_at IS NOT NULL OR answer_by IS NOT NULL)""",
+        """SELECT format('%s of referral %s', owed.kind, id) AS item FROM {context}.referral
+           CROSS JOIN LATERAL (VALUES ('discrepancy', discrepancies_due_at), ('call', answer_by)) AS owed (kind, due_at)
+           WHERE ended_at IS NULL AND owed.due_at IS NOT NULL AND NOT EXISTS (
+             SELECT FROM {context}.deadline WHERE subject = referral.id AND deadline.kind = owed.kind AND {live})""",
         _REFERRALS,
     ),
     Check(
@@ -37,60 +45,42 @@ PEOPLE = (
         """SELECT format('response %s is %s', id, status) AS item FROM {context}.response WHERE ended_at IS NULL AND (
               (contacted_at IS NULL AND breached_at IS NULL AND NOT EXISTS (
                 SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'breach' AND {live}))
-              OR (status = 'held-until-opening' AND NOT EXISTS (
-                SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'opening' AND {live}))
-              OR (status NOT IN ('held-until-opening', 'requested', 'accepted') AND clinician_id IS NULL)
+              OR (status IN ('assigned', 'en-route') AND clinician_id IS NULL)
               OR NOT EXISTS (SELECT FROM referrals.referral WHERE referral.id = referral_id))""",
         _RAPID_CARE,
     ),
     Check(
         "I8",
-        "every listed case has a meeting with a roll-over deadline",
-        "SELECT count(*) FROM {context}.case WHERE status = 'listed'",
-        """SELECT format('case %s', listed.id) AS item FROM {context}.case AS listed WHERE status = 'listed' AND NOT EXISTS (
-              SELECT FROM {context}.deadline WHERE subject = listed.meeting_id AND kind = 'roll-over' AND {live})""",
-        _MDT,
-    ),
-    Check(
-        "I8",
-        "every case without screening has a screening deadline or was escalated",
-        "SELECT count(*) FROM {context}.case WHERE status = 'referred' AND referred_at > {fired}",
-        """SELECT format('case %s', referred.id) AS item FROM {context}.case AS referred
-           WHERE status = 'referred' AND referred_at > {fired} AND NOT EXISTS (SELECT FROM {context}.deadline
-             WHERE subject = referred.id AND kind = 'screening' AND state IN ('pending', 'fired', 'parked'))""",
-        _MDT,
-    ),
-    Check(
-        "I8",
-        "every discussed case has a lead, and a care plan with a review deadline",
+        "every discussed case has a lead",
         "SELECT count(*) FROM {context}.case WHERE status IN ('active-management', 'stepped-down')",
         """SELECT format('case %s is %s', led.id, led.status) AS item FROM {context}.case AS led
-            WHERE status IN ('active-management', 'stepped-down') AND (
-              NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = led.care_plan_id AND kind = 'review' AND {live})
-              OR NOT EXISTS (
-                SELECT FROM {context}.lead WHERE lead.person_id = led.person_id AND lead.status IN ('active', 'proposed')))""",
+            WHERE status IN ('active-management', 'stepped-down') AND NOT EXISTS (
+              SELECT FROM {context}.lead WHERE lead.person_id = led.person_id AND lead.status IN ('active', 'proposed'))""",
         _MDT,
     ),
     Check(
         "I8",
-        "each person has at most one active lead, and each proposed lead has an answer deadline",
+        "each person has at most one active lead",
         "SELECT count(DISTINCT person_id) FROM {context}.lead",
         """SELECT format('person %s', person_id) AS item FROM {context}.lead GROUP BY person_id
-            HAVING count(*) FILTER (WHERE status = 'active') > 1
-            UNION ALL SELECT format('lead %s', id) FROM {context}.lead WHERE status = 'proposed' AND answer_by IS NOT NULL
-            AND NOT EXISTS (SELECT FROM {context}.deadline WHERE subject = lead.id AND kind = 'answer' AND {live})""",
+            HAVING count(*) FILTER (WHERE status = 'active') > 1""",
         _MDT,
     ),
     Check(
         "I8",
-        "every open task has an overdue deadline, and a navigator or a deadline to find one",
+        "every notification that waits for an answer has a deadline by which the chair is notified",
+        "SELECT count(DISTINCT thread_id) FROM {context}.notification",
+        """SELECT format('thread %s', thread_id) AS item FROM {context}.notification WHERE thread_id IS NOT NULL
+           GROUP BY thread_id HAVING bool_and(acknowledged_at IS NULL AND settled_at IS NULL) AND NOT EXISTS (
+             SELECT FROM {context}.deadline WHERE subject = thread_id AND kind = 'notification-acknowledgement' AND {live})""",
+        _MDT,
+    ),
+    Check(
+        "I8",
+        "every task that a navigator has names the navigator",
         "SELECT count(*) FROM {context}.task WHERE ended_at IS NULL",
-        """SELECT format('task %s is %s', id, status) AS item FROM {context}.task WHERE ended_at IS NULL AND (
-              (status <> 'unassigned' AND navigator_id IS NULL)
-              OR NOT EXISTS (
-                SELECT FROM {context}.deadline WHERE subject = task.id AND kind IN ('overdue', 'long-overdue') AND {live})
-              OR (status IN ('unassigned', 'assigned') AND escalated_at IS NULL AND NOT EXISTS (
-                SELECT FROM {context}.deadline WHERE subject = task.id AND kind = 'acknowledgement' AND {live})))""",
+        """SELECT format('task %s is %s', id, status) AS item FROM {context}.task
+           WHERE ended_at IS NULL AND status <> 'unassigned' AND navigator_id IS NULL""",
         _NAVIGATION,
     ),
 )
