@@ -245,7 +245,7 @@ async def test_first_referral_needs_demographics_and_story(client: ReferralsClie
          ["number-missing", "birthday-invalid", "demographics-missing"]),
         ({"nhs_number": OTHER_PERSON, "demographics": a_demographics_body(born_on="2031-01-01")},
          ["birthday-invalid", "demographics-missing"]),
-        ({"demographics": a_demographics_body(born_on="1950-01-01"), "story": None}, ["identity-differs", "story-missing"]),
+        ({"demographics": a_demographics_body(born_on="1950-02-01"), "story": None}, ["identity-differs", "story-missing"]),
         ({"demographics": a_demographics_body(born_on="unknown")}, ["identity-differs", "birthday-invalid", "demographics-missing"]),
         ({"nhs_number": OTHER_PERSON, "story": {"narrative": "He is alone. " * 70_000}}, ["history-shortened"]),
         ({"nhs_number": OTHER_PERSON, "condition": None}, ["condition-missing"]),
@@ -309,7 +309,7 @@ async def test_complete_urgent_referral_with_mistyped_number_is_accepted(client:
 
 async def test_number_with_other_birth_date_opens_no_record(client: ReferralsClient) -> None:
     known = await client.refer()
-    stranger = a_demographics_body(born_on="1950-01-01", family_name="Other")
+    stranger = a_demographics_body(born_on="1950-02-01", family_name="Other")
 
     refused = await client.try_refer(demographics=stranger, reason="falls", story=None)
     urgent = await client.refer(demographics=stranger, urgency="urgent", story={"narrative": "Found in the street."})

@@ -60,7 +60,7 @@ LONG = "He is alone. " * 70_000
             id="birthday in the future",
         ),
         pytest.param(
-            {"demographics": some_demographics(born_on=date(1950, 1, 1)), "story": None},
+            {"demographics": some_demographics(born_on=date(1950, 2, 1)), "story": None},
             a_person(),
             [Discrepancy.IDENTITY_DIFFERS, Discrepancy.STORY_MISSING],
             id="other birthday",
