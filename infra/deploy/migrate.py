@@ -12,6 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.contexts import CONTEXTS
 from infra.deploy.database_roles import Roles
+from infra.reference.load import WITH_PRACTICES, load_practices
+from infra.reference.practice_file import read_practices
+from infra.reference.service_file import read_services
+from infra.reference.service_load import WITH_SERVICE_CODES, load_services
 from shared.persistence.retention import PARTITIONS_AHEAD
 
 _HERE = Path(__file__).parent / "migrations"
@@ -22,19 +26,25 @@ _PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE in
 #: A temporary table would hide a table of the same name.
 _NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
 
+#: Tables of reference data, which a context only reads, by the contexts that have them.
+_REFERENCE = {"practice": WITH_PRACTICES, "service": ("referrals",), "service_code": WITH_SERVICE_CODES}
+
 
 async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
-    """Upgrades every schema to the newest version; idempotent. Returns the number of created monthly partitions by context.
+    """Upgrades every schema to the newest version and loads the reference data; idempotent. Returns the created partitions by context.
 
-    Raises sqlalchemy.exc.SQLAlchemyError.
+    Raises PracticeFileRefused and ServiceFileRefused before anything is changed, sqlalchemy.exc.SQLAlchemyError.
     """
-    created: dict[str, int] = {}
+    practices, services, created = read_practices(), read_services(), dict[str, int]()
     async with _opened(owner_url) as engine:
         for context in CONTEXTS:
             async with engine.begin() as connection:
                 await connection.run_sync(_prepare, context, roles)
                 created[context] = await connection.run_sync(_upgrade, context)
                 await connection.run_sync(_grant, context, roles.of(context))
+        async with engine.begin() as connection:
+            await connection.run_sync(load_practices, practices)
+            await connection.run_sync(load_services, services)
     return created
 
 
@@ -95,5 +105,6 @@ def _grant(connection: Connection, context: str, user: str) -> None:
     connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".create_partitions TO "{user}"')
     for partition in connection.execute(_PARTITIONS, {"log": f"{context}.event"}).scalars():
         connection.exec_driver_sql(f'REVOKE ALL ON {partition} FROM "{user}"')
-    for table in ("schema_version", "clock_offset", "log_pruning"):
+    reference = [table for table, contexts in _REFERENCE.items() if context in contexts]
+    for table in ("schema_version", "clock_offset", "log_pruning", *reference):
         connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

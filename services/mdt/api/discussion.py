@@ -16,6 +16,7 @@ from services.mdt.domain.meeting import MeetingNotFound, MeetingNotStarted, NotQ
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
 from shared.kernel.date_limits import DateOutOfLimits
+from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
@@ -29,6 +30,7 @@ _CONTENT = (
     ActionMissing,
     ActionDueInPast,
     DateOutOfLimits,
+    ServiceUnknown,
     ActionUnknown,
     LeadNotAllowed,
     LeadAlreadyActive,

@@ -90,7 +90,7 @@ class Case:
     correlation_id: UUID
     status: Status
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     is_urgent: bool
     referred_at: datetime
     referral_ids: tuple[UUID, ...] = ()
@@ -316,6 +316,11 @@ def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_le
     for number, action in enumerate(command.actions):
         require_within(f"actions.{number}.due_on", action.due_on, today, today + policy.actions_due_within)
     return Agreement(command.joint_plan, command.lead, command.actions)
+
+
+def service_codes(command: DiscussCase) -> dict[str, str]:
+    """The codes of the directory that the actions name, by field."""
+    return {f"actions.{number}.service_code": action.service_code for number, action in enumerate(command.actions) if action.service_code}
 
 
 def discuss(case: Case, *, meeting_id: UUID, care_plan_id: UUID, lead_id: UUID, actions: int) -> Decision[Case]:

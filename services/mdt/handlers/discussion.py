@@ -16,9 +16,10 @@ from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
 from services.mdt.store.person import practice_of
 from services.mdt.store.risk_standing import standing_of
-from services.mdt.store.tables import Tx
+from services.mdt.store.tables import SERVICE_CODES, Tx
 from shared.contracts.care_plans import PlanAction
 from shared.kernel.ids import new_id
+from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
 
 
@@ -27,6 +28,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     meeting = await meetings.load_shared(tx, case_domain.meeting_of(case, command))
     has_lead = await active_professional(tx, case.person_id) is not None
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
+    require_known(case_domain.service_codes(command), await SERVICE_CODES.on(tx, tx.policy.day_of(tx.now)))
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
     practice_code = await practice_of(tx, case.person_id) or case.practice_code
     lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code, plan.id), agreed.lead, tx=tx)

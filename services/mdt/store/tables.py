@@ -6,6 +6,7 @@ from services.mdt.domain.policy import Policy
 from shared.contracts.referrals import AskingService
 from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import add_shared_tables, metadata
+from shared.persistence.service_codes import ServiceCodes
 from shared.persistence.transaction import Transaction
 
 Tx: TypeAlias = Transaction[Policy]
@@ -13,3 +14,4 @@ Tx: TypeAlias = Transaction[Policy]
 METADATA = metadata()
 add_shared_tables(METADATA)
 ONWARD = OnwardAnswers(METADATA, AskingService.MDT)
+SERVICE_CODES = ServiceCodes(METADATA)

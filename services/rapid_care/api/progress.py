@@ -19,6 +19,7 @@ from services.rapid_care.domain.response import (
 )
 from services.rapid_care.handlers import response as handlers
 from shared.kernel.date_limits import DateOutOfLimits
+from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
@@ -51,7 +52,12 @@ async def record_assessment(response_id: UUID, body: Assessment, caller: Clinici
     return await run_command(unit, caller, handlers.record_assessment, Target(response_id, version), body.command())
 
 
-@router.post("/package", name="AgreePackage", response_model=ResponseView, responses=problems(ResponseNotFound, DateOutOfLimits, *REFUSALS))
+@router.post(
+    "/package",
+    name="AgreePackage",
+    response_model=ResponseView,
+    responses=problems(ResponseNotFound, DateOutOfLimits, ServiceUnknown, *REFUSALS),
+)
 async def agree_package(response_id: UUID, body: Package, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """Care at home is arranged or rearranged; it may begin after Rapid Care closes."""
     return await run_command(unit, caller, handlers.agree_package, Target(response_id, version), body.command())

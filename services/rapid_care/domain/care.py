@@ -93,6 +93,11 @@ def agree_package(response: Response, command: AgreePackage, policy: Policy, now
     return _continued(response, Decision(agreed, [ResponsePackageAgreed(items=command.items)]), policy, now)
 
 
+def service_codes(command: AgreePackage) -> dict[str, str]:
+    """The codes of the directory that the package names, by field."""
+    return {f"items.{number}.service_code": item.service_code for number, item in enumerate(command.items)}
+
+
 def step_down(response: Response, command: StepDownResponse, policy: Policy, now: datetime) -> Decision[Response]:
     """The crisis is over; another service continues the care."""
     require_transition(response.status, StepDownResponse, RESPONSE)

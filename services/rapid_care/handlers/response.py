@@ -17,7 +17,8 @@ from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import projections
 from services.rapid_care.store.responses import responses
 from services.rapid_care.store.roster import locked_clinician, locked_roster
-from services.rapid_care.store.tables import Tx
+from services.rapid_care.store.tables import SERVICE_CODES, Tx
+from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
 
 
@@ -67,7 +68,9 @@ async def record_assessment(target: Target, command: RecordAssessment, *, tx: Tx
 
 async def agree_package(target: Target, command: AgreePackage, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, care.agree_package(response, command, tx.policy, tx.now))
+    decision = care.agree_package(response, command, tx.policy, tx.now)
+    require_known(care.service_codes(command), await SERVICE_CODES.on(tx, tx.policy.day_of(tx.now)))
+    return await responses.save(tx, decision)
 
 
 async def step_down_response(target: Target, command: StepDownResponse, *, tx: Tx) -> Response:

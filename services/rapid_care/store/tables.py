@@ -10,6 +10,7 @@ from shared.contracts.referrals import AskingService
 from shared.persistence.merged_persons import MergedPersons
 from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import INSTANT, add_shared_tables, metadata
+from shared.persistence.service_codes import ServiceCodes
 from shared.persistence.transaction import Transaction
 
 #: A transaction with the policy of Rapid Care.
@@ -19,6 +20,7 @@ METADATA = metadata()
 add_shared_tables(METADATA)
 MERGED = MergedPersons(METADATA)
 ONWARD = OnwardAnswers(METADATA, AskingService.RAPID_CARE)
+SERVICE_CODES = ServiceCodes(METADATA)
 
 RESPONSE = sa.Table(
     "response",

@@ -16,6 +16,7 @@ from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from services.referrals.queries import referrals
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
+from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
@@ -42,7 +43,9 @@ async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch,
     return await run_command(unit, caller, handlers.accept_referral, Target(referral_id, version))
 
 
-@router.post("/{referral_id:uuid}/return", name="ReturnReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
+@router.post(
+    "/{referral_id:uuid}/return", name="ReturnReferral", response_model=AdvisedReferralView, responses=problems(*_ANY, ServiceUnknown)
+)
 async def return_referral(referral_id: UUID, body: requests.Return, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """Returns the referral to the Community Point of Access, which routes it elsewhere; never to the referrer.
 

@@ -12,13 +12,14 @@ from uuid import UUID
 
 from services.referrals.commands import RouteReferral
 from services.referrals.domain import deadlines, routing
-from services.referrals.domain.directory import Practice, Service
+from services.referrals.domain.directory import Service
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, lacks_story
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import TRIAGED, OnwardObstacle, Referral, Status
 from shared.contracts.codes import IS_URGENT, STEP_DOWN_SERVICES, Locality, StepDown, Urgency
 from shared.contracts.event import Event
+from shared.contracts.practices import Practice
 from shared.contracts.referrals import (
     AskingService,
     OnwardOf,
@@ -171,8 +172,8 @@ def _referral(asked: Asked, asking: Asking, standing: Standing, now: datetime) -
         requested_urgency=asked.urgency,
         urgency=asked.urgency,
         referrer_organisation=asking.organisation,
-        practice_code=person.practice_code if person else asking.practice_code or UNKNOWN_PRACTICE,
-        locality=person.locality if person else asking.locality,
+        practice_code=_practice_code(asking, standing),
+        locality=standing.practice.locality if standing.practice else asking.locality,
         is_practice_covered=standing.practice is not None,
         is_identified=is_identified,
         received_at=origin.received_at if origin else asking.asked_at,
@@ -183,3 +184,10 @@ def _referral(asked: Asked, asking: Asking, standing: Standing, now: datetime) -
             service=asking.service, subject_id=asking.subject_id, request=asked.request, reference=origin.reference if origin else None
         ),
     )
+
+
+def _practice_code(asking: Asking, standing: Standing) -> str:
+    """The practice of today, which may have taken over from the recorded one."""
+    if standing.practice:
+        return standing.practice.code
+    return standing.person.practice_code if standing.person else asking.practice_code or UNKNOWN_PRACTICE

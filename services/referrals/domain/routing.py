@@ -13,7 +13,6 @@ from services.referrals.domain.directory import (
     OVERRIDABLE,
     Applicant,
     BelowMinimumAge,
-    Practice,
     PracticeNotCovered,
     Service,
     age_on,
@@ -24,6 +23,7 @@ from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import IS_RECALLED, Occurrence, Referral, Status, permit
 from services.referrals.domain.urgency import made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
+from shared.contracts.practices import Practice
 from shared.contracts.referrals import (
     ReferralAcceptanceCrossed,
     ReferralAccepted,
@@ -155,14 +155,14 @@ def route(
     now: datetime,
     policy: Policy,
 ) -> Decision[Referral]:
-    """Asks a receiver to accept the referral, with its original received time (G02) and the person's present practice.
+    """Asks a receiver to accept the referral, with its original received time (G02) and the person's practice of today.
 
     Raises IllegalTransition, EmergencyCall999, RouteNotAllowed, NotComplex and the refusals of eligibility.
     """
     permit(referral, RouteReferral)
     _require_route(referral, command, service, policy)
     is_overridden = _is_overridden(referral, command, service, _applicant(person, practice, now, policy))
-    routed = _routed(referral, command, service, person, is_practice_covered=practice is not None, is_overridden=is_overridden)
+    routed = _routed(referral, command, service, person, practice, is_overridden=is_overridden)
     acknowledge_by = deadlines.acknowledge_by(routed, service, now, policy)
     event = _event(routed, command, service, acknowledge_by, is_overridden=is_overridden)
     return deadlines.begin(routed, [event], acknowledge_by)
@@ -296,18 +296,18 @@ def _is_overridden(referral: Referral, command: RouteReferral, service: Service,
 
 
 def _routed(
-    referral: Referral, command: RouteReferral, service: Service, person: Person, *, is_practice_covered: bool, is_overridden: bool
+    referral: Referral, command: RouteReferral, service: Service, person: Person, practice: Practice | None, *, is_overridden: bool
 ) -> Referral:
     return replace(
         referral,
         status=Status.ROUTED,
-        practice_code=person.practice_code,
-        locality=person.locality,
-        is_practice_covered=is_practice_covered,
+        practice_code=practice.code if practice else person.practice_code,
+        locality=practice.locality if practice else None,
+        is_practice_covered=practice is not None,
         routing=referral.routing + 1,
         route=command.route,
         service_code=service.code,
-        receiver_organisation=service.organisation or person.practice_code,
+        receiver_organisation=service.organisation or (practice.code if practice else person.practice_code),
         also_with=None,
         override_reason=command.override_reason if is_overridden else None,
         return_reason=None,
@@ -340,7 +340,7 @@ def _applicant(person: Person, practice: Practice | None, now: datetime, policy:
     """The person as recorded today, not as at the receipt of the referral."""
     return Applicant(
         age=age_on(person.born_on, policy.day_of(now)) if person.born_on else None,
-        locality=person.locality,
+        locality=practice.locality if practice else None,
         is_practice_covered=practice is not None,
         is_resident=person.residence == policy.residence,
     )

@@ -1,15 +1,16 @@
 """Commands on a referral."""
 
 from services.referrals import commands
-from services.referrals.domain import access, calls, closure, discrepancies, routing, triage
+from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, routing, triage
 from services.referrals.domain import person as people
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.handlers import life
-from services.referrals.store import directory
+from services.referrals.store import amendments, directory
 from services.referrals.store.people import get_person, persons
 from services.referrals.store.referrals import is_relied_on, person_of, referrals
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
+from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
 
 
@@ -37,7 +38,25 @@ async def answer_information(target: Target, command: commands.AnswerInformation
     decision = triage.answer_information(referral, tx.now, is_joined_open=joined is not None)
     await persons.save(tx, people.add_answer(person, command.answer, referral_id=referral.id))
     if joined:
-        await referrals.save(tx, triage.inform(joined, tx.now))
+        sent = await _amendment(commands.AmendReferral(command.answer), joined, referral, tx)
+        await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))
+    return await referrals.save(tx, decision)
+
+
+async def amend_referral(target: Target, command: commands.AmendReferral, *, tx: Tx) -> Referral:
+    """The referral that a merged one joined is amended too: its owner acts."""
+    person = await persons.load(tx, await person_of(tx, target.id))
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    access.require_permitted(referral, tx.actor, commands.AmendReferral)
+    joined = await _open_joined(referral, tx)
+    sent = await _amendment(command, joined or referral, referral, tx)
+    decision = amendment.amend(referral, sent, now=tx.now, policy=tx.policy, is_joined_open=joined is not None)
+    recorded = people.add_amendment(person, command, referral_id=referral.id)
+    if recorded:
+        await persons.save(tx, recorded)
+    await amendments.add(tx, referral, command)
+    if joined:
+        await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))
     return await referrals.save(tx, decision)
 
 
@@ -79,6 +98,8 @@ async def accept_referral(target: Target, *, tx: Tx) -> Referral:
 async def return_referral(target: Target, command: commands.ReturnReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, target.id, if_version=target.version)
     access.require_permitted(referral, tx.actor, commands.ReturnReferral)
+    if command.suggestion:
+        require_known({"suggestion": command.suggestion}, await directory.codes(tx, tx.policy.day_of(tx.now)))
     return await referrals.save(tx, routing.return_referral(referral, command, tx.now, tx.policy))
 
 
@@ -116,6 +137,11 @@ async def cancel_referral(target: Target, command: commands.CancelReferral, *, t
     cancelled = await referrals.save(tx, decision)
     await life.record_end(cancelled, tx=tx)
     return cancelled
+
+
+async def _amendment(command: commands.AmendReferral, acting: Referral, sent_as: Referral, tx: Tx) -> amendment.Amendment:
+    service = await directory.service(tx, acting.service_code or "", tx.policy.day_of(tx.now))
+    return amendment.Amendment(command, sent_as.id, deadlines.answer_call_by(service, tx.now, tx.policy))
 
 
 async def _open_joined(referral: Referral, tx: Tx) -> Referral | None:

@@ -1,4 +1,4 @@
-"""The directory: reference data that migrations insert and change, each entry valid between two days (G52)."""
+"""The directory of services, practices and organisations: reference data, each entry valid between two days (G52)."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.referrals.domain.directory import Organisation, Practice, Service, ServiceNotInDirectory
+from services.referrals.domain.directory import Organisation, Service, ServiceNotInDirectory
 from services.referrals.store.tables import METADATA, Tx
+from shared.contracts.practices import Practice
 from shared.persistence.batching.prefetch import PrefetchedLookup
+from shared.persistence.practices import add_practice_table, practices_of
 from shared.persistence.statements import ReadSession, Statement
 
 SERVICE = sa.Table(
@@ -32,16 +34,7 @@ SERVICE = sa.Table(
     comment="Directory of services, each entry valid between two days.",
 )
 
-PRACTICE = sa.Table(
-    "practice",
-    METADATA,
-    sa.Column("code", sa.Text, primary_key=True),
-    sa.Column("locality", sa.Text, nullable=False),
-    sa.Column("telephone", sa.Text, nullable=False),
-    sa.Column("valid_from", sa.Date, primary_key=True),
-    sa.Column("valid_until", sa.Date),
-    comment="GP practices of the borough with their localities, each entry valid between two days.",
-)
+PRACTICE = add_practice_table(METADATA)
 
 ORGANISATION = sa.Table(
     "organisation",
@@ -54,7 +47,7 @@ ORGANISATION = sa.Table(
     comment="Organisations with their telephone numbers, each entry valid between two days.",
 )
 
-_SERVICES, _PRACTICES, _ORGANISATIONS = TypeAdapter(Service), TypeAdapter(Practice), TypeAdapter(Organisation)
+_SERVICES, _ORGANISATIONS = TypeAdapter(Service), TypeAdapter(Organisation)
 
 
 def valid_on(table: sa.Table) -> sa.Select[tuple[object, ...]]:
@@ -67,13 +60,20 @@ def _one(table: sa.Table) -> Statement:
     return Statement(valid_on(table).where(table.c.code == sa.bindparam("code")))
 
 
-_THESE_PRACTICES = Statement(valid_on(PRACTICE).where(PRACTICE.c.code == sa.any_(sa.bindparam("codes", type_=sa.ARRAY(sa.Text)))))
-_SERVICE, _PRACTICE, _ORGANISATION = _one(SERVICE), _one(PRACTICE), _one(ORGANISATION)
+_SERVICE, _ORGANISATION = _one(SERVICE), _one(ORGANISATION)
+
+
+_ALL_SERVICES = Statement(valid_on(SERVICE))
 
 
 async def service(reader: ReadSession, code: str, on: date) -> Service | None:
     row = await reader.fetch_one(_SERVICE, code=code, on=on)
     return None if row is None else _SERVICES.validate_python(dict(row))
+
+
+async def codes(reader: ReadSession, on: date) -> frozenset[str]:
+    """The codes of the services of that day."""
+    return frozenset(row["code"] for row in await reader.fetch(_ALL_SERVICES, on=on))
 
 
 async def active_service(reader: ReadSession, code: str, on: date) -> Service:
@@ -85,23 +85,28 @@ async def active_service(reader: ReadSession, code: str, on: date) -> Service:
 
 
 async def practice(reader: ReadSession, code: str, on: date) -> Practice | None:
-    """None for a practice outside the borough."""
-    row = await reader.fetch_one(_PRACTICE, code=code, on=on)
-    return None if row is None else _PRACTICES.validate_python(dict(row))
+    """The practice for which the code stands on the day: None for one outside the borough, and for one that closed without successor."""
+    return (await practices_of(reader, [code])).on(code, on)
+
+
+async def acting_practice(reader: ReadSession, code: str, on: date) -> str | None:
+    """The code under which people of this code are cared for on the day; a code outside the table stands for itself."""
+    return (await practices_of(reader, [code])).acting(code, on)
+
+
+async def codes_of_practice(reader: ReadSession, code: str, on: date) -> frozenset[str]:
+    """The codes whose people this practice cares for on the day; none once it has closed."""
+    return (await practices_of(reader, [code])).codes_of(code, on)
 
 
 async def _practices_of_today(tx: Tx, codes: Iterable[str]) -> dict[str, Practice | None]:
-    return {**await practices(tx, codes, tx.policy.day_of(tx.now))}
+    today, wanted = tx.policy.day_of(tx.now), list(codes)
+    practices = await practices_of(tx, wanted)
+    return {code: practices.on(code, today) for code in wanted}
 
 
-#: The practices of today by code; None for one outside the borough.
+#: The practices of today by the code that stands for them; None as of `practice`.
 PRACTICES: PrefetchedLookup[str, Practice | None] = PrefetchedLookup(_practices_of_today, absent=lambda: None, tables=("practice",))
-
-
-async def practices(reader: ReadSession, codes: Iterable[str], on: date) -> dict[str, Practice]:
-    """By code; those outside the borough are absent."""
-    rows = await reader.fetch(_THESE_PRACTICES, codes=list(codes), on=on)
-    return {row["code"]: _PRACTICES.validate_python(dict(row)) for row in rows}
 
 
 async def organisation(reader: ReadSession, code: str, on: date) -> Organisation | None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, service_codes_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -14,6 +14,9 @@ INSTANT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     shared_tables_v1.create()
+    merged_persons_v1.create()
+    onward_answers_v1.create()
+    service_codes_v1.create()
     _meeting()
     _case()
     _care_plan()
@@ -51,7 +54,7 @@ def _case() -> None:
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("practice_code", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
         sa.Column("is_urgent", sa.Boolean, nullable=False),
         sa.Column("referred_at", INSTANT, nullable=False),
         sa.Column("referral_ids", JSONB, nullable=False),
@@ -82,7 +85,7 @@ def _care_plan() -> None:
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
         sa.Column("plan_version", sa.Integer, nullable=False),
         sa.Column("offered", JSONB),
         sa.Column("in_force", JSONB),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, service_codes_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -14,6 +14,9 @@ INSTANT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     shared_tables_v1.create()
+    merged_persons_v1.create()
+    onward_answers_v1.create()
+    service_codes_v1.create()
     _responses()
     _roster_and_capacity()
     _copies()
@@ -28,7 +31,7 @@ def _responses() -> None:
         sa.Column("correlation_id", sa.Uuid, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("condition", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
         sa.Column("received_at", INSTANT, nullable=False),
         sa.Column("clock_starts_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),

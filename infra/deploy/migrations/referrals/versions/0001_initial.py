@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
-from datetime import date, time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ INSTANT = sa.DateTime(timezone=True)
 
 _HERE = Path(__file__).parent
 _SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
-    "tier": (sa.Integer, int),
-    "minimum_age": (sa.Integer, int),
-    "needs": (JSONB, str.split),
-    "localities": (JSONB, str.split),
-    "opens": (sa.Time, time.fromisoformat),
-    "closes": (sa.Time, time.fromisoformat),
     "valid_from": (sa.Date, date.fromisoformat),
     "valid_until": (sa.Date, date.fromisoformat),
 }
@@ -34,14 +28,14 @@ _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 def upgrade() -> None:
     shared_tables_v1.create()
     _people()
+    _identities()
     _lives()
     _proposals()
     _referrals()
     _directory()
     practices_v1.create()
     _copies()
-    for table in ("service", "organisation"):
-        _fill(table)
+    _fill("organisation")
 
 
 def _people() -> None:
@@ -66,6 +60,42 @@ def _people() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
     )
+
+
+def _identities() -> None:
+    """The expressions of indexes are those of `services/referrals/store/search.py`."""
+    family_name = sa.text("lower(translate(family_name, ' -.''’', ''))")
+    telephone = sa.text(
+        "right(regexp_replace(substring(telephone FROM '^[+0-9 ()./-]+'), '[^0-9]', '', 'g'), 10)"
+    )
+    op.create_index("ix_person_born_on_family_name", "person", ["born_on", family_name])
+    op.create_index("ix_person_telephone", "person", [telephone])
+    op.create_index("ix_person_address", "person", [sa.text(r"lower(regexp_replace(address, '\W+', '', 'g'))")])
+    op.create_index("ix_person_postcode", "person", [sa.text("substring(address FROM '[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}$')")])
+    op.create_index(
+        "ix_person_number_as_typed",
+        "person",
+        [sa.text("translate(number_as_typed, ' -', '')")],
+        postgresql_where=sa.text("number_as_typed IS NOT NULL"),
+    )
+    op.create_table(
+        "identity",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("correlation_id", sa.Uuid, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("due_at", INSTANT),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("merged_into", sa.Uuid, comment="the surviving record, which is never merged"),
+        sa.Column("merge", JSONB, comment="the present merge: when, and by whom"),
+        sa.Column("separations", JSONB, nullable=False, comment="former merges: by whom they were ended, and why"),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_identity"),
+        sa.UniqueConstraint("person_id", name="uq_identity_person_id"),
+        comment="Persons without a verified NHS number, and records merged into another. A person without a row is verified.",
+    )
+    op.create_index("ix_identity_merged_into", "identity", ["merged_into"])
+    op.create_index("ix_identity_unverified_due_at", "identity", ["due_at", "id"], postgresql_where=sa.text("status = 'unverified'"))
 
 
 def _lives() -> None:
