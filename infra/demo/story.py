@@ -186,6 +186,24 @@ async def the_navigator_checks(world: World) -> list[str]:
     return [f"The step-down created a {check['kind']} task. It is {done['status']}: {done['outcome']}."]
 
 
+async def the_team_takes_over(world: World) -> list[str]:
+    """The step-down is a referral of its own, which the locality team acknowledges."""
+    team, rapid = world.caller("locality-team"), world.caller("rapid-care")
+    world.ids["onward"] = (await team.get("/referrals/incoming"))["items"][0]["id"]
+    accepted = await team.act(f"/referrals/{world.ids['onward']}", "acceptance")
+    await world.wait_until_drained()
+    response = await rapid.get(f"/rapid-care/responses/{world.ids['response']}")
+    return [
+        f"The Integrated Locality Team has {accepted['reference']} in its list, with his story, and accepts it.",
+        f"Rapid Care sees at its response: {response['onward'][0]['state']}.",
+    ]
+
+
+async def the_team_reports(world: World) -> list[str]:
+    closed = await world.caller("locality-team").act(f"/referrals/{world.ids['onward']}", "closure", {"outcome": "need-met"})
+    return [f"The locality team closes {closed['reference']}: {closed['outcome']}."]
+
+
 async def the_meeting_reviews(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     meeting = (await coordinator.get(path))["meeting_id"]
@@ -231,7 +249,9 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter(day(14, "21:50"), "Care at home", care_at_home),
     Chapter(day(18, "15:00"), "Day 18", the_crisis_is_over),
     Chapter(day(19, "10:00"), "Day 19: the navigator checks", the_navigator_checks),
+    Chapter(day(19, "11:00"), "Day 19: the locality team", the_team_takes_over),
     Chapter(day(24, "13:30"), "The next weekly meeting", the_meeting_reviews),
+    Chapter(day(31, "15:00"), "Day 31: the locality team", the_team_reports),
     Chapter(day(33, "12:00"), "Two weeks after the crisis was closed", two_weeks_later),
 )
 

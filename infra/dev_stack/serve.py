@@ -19,10 +19,11 @@ from shared.messaging.shutdown import cancel_and_wait
 #: Callers for development: actor id, organisation, role, scopes.
 CALLERS: dict[str, tuple[str, str, list[str]]] = {
     "gp": ("W07", "gp", ["referrals:refer"]),
-    "point-of-access": ("CLCH", "clinical-triager", ["referrals:handle", "referrals:refer", "referrals:triage"]),
+    "point-of-access": ("CLCH", "clinical-triager", ["referrals:handle", "referrals:identity", "referrals:refer", "referrals:triage"]),
     "rapid-care": ("CLCH", "emergency-nurse-practitioner", ["rapid-care:coordinate", "rapid-care:respond"]),
     "mdt-coordinator": ("BCCG", "mdt-coordinator", ["mdt:coordinate", "mdt:decide", "mdt:import-risk", "mdt:read"]),
     "clch-community-nurse-1": ("CLCH", "community-nurse", ["mdt:lead", "mdt:read"]),
+    "locality-team": ("CLCH", "community-nurse", ["referrals:receive"]),
     "clch-navigator-1": ("CLCH", "care-navigator", ["navigation:work"]),
     "navigation-coordinator": ("CLCH", "navigation-coordinator", ["navigation:coordinate", "navigation:work"]),
 }

@@ -120,6 +120,7 @@ async def test_crisis_ends_with_named_follow_on_service(story: StoryRun) -> None
     response = await story.world.caller("rapid-care").get(f"/rapid-care/responses/{story.world.ids['response']}")
 
     assert response["stepped_down_to"] == "integrated-locality-team"
+    assert [(each["service_code"], each["state"]) for each in response["onward"]] == [("integrated-locality-team", "closed")]
 
 
 @pytest.mark.acceptance("AC9")

@@ -1,0 +1,138 @@
+"""A Rapid Care response steps down to community nursing: over HTTP and through Kafka, until the receiver has answered."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from infra.demo.story_dates import day
+from infra.demo.world import World
+from infra.dev_stack.product import run_product
+from shared.clock import LONDON
+from shared.kernel.ids import new_id
+from tests.timeouts import LONGEST_WAIT
+
+pytestmark = pytest.mark.timeout(400)
+
+_NURSE = "clch-enp-1"
+
+
+@dataclass(frozen=True)
+class SteppedDown:
+    """The referral of a GP, Rapid Care's response to it, and the onward referral of the step-down."""
+
+    origin: dict[str, Any]
+    response_path: str
+    onward: dict[str, Any]
+
+    @property
+    def onward_path(self) -> str:
+        return f"/referrals/{self.onward['id']}"
+
+
+@pytest.fixture(scope="module")
+async def world() -> AsyncIterator[World]:
+    """The served product on a Monday morning, with a nurse on duty."""
+    async with (
+        run_product(f"journey-onward-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as product,
+        httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
+    ):
+        owner = await asyncpg.connect(product.addresses.database_url)
+        try:
+            world = World(product, http, owner)
+            on_duty = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": True}
+            await world.caller("rapid-care").put(f"/rapid-care/clinicians/{_NURSE}", on_duty)
+            yield world
+        finally:
+            await owner.close()
+
+
+async def test_step_down_is_received_accepted_and_closed(world: World) -> None:
+    stepped_down, team = await _step_down(world, "9990548609"), world.caller("locality-team")
+    onward = stepped_down.onward
+
+    assert (onward["service_code"], onward["status"]) == ("district-nursing", "routed")
+    assert onward["received_at"] == stepped_down.origin["received_at"]
+    assert onward["id"] in {item["id"] for item in (await team.get("/referrals/incoming"))["items"]}
+    assert await _seen_by_rapid_care(world, stepped_down) == ["asked"]
+    await team.act(stepped_down.onward_path, "acceptance")
+    assert await _seen_by_rapid_care(world, stepped_down) == ["accepted"]
+    await team.act(stepped_down.onward_path, "closure", {"outcome": "need-met"})
+    assert await _seen_by_rapid_care(world, stepped_down) == ["closed"]
+    timeline = await world.caller("point-of-access").get(f"/referrals/people/{stepped_down.origin['person_id']}/timeline")
+    verbs = [entry["type"].split(".")[2] for entry in timeline["items"] if entry["subject"] == onward["id"]]
+    assert verbs == ["received", "identified", "triaged", "routed", "accepted", "closed"]
+
+
+async def test_returned_step_down_goes_to_another_service(world: World) -> None:
+    stepped_down, team, access = await _step_down(world, "9434765919"), world.caller("locality-team"), world.caller("point-of-access")
+
+    await team.act(stepped_down.onward_path, "return", {"reason": "capacity"})
+
+    assert await _seen_by_rapid_care(world, stepped_down) == ["returned"]
+    assert stepped_down.onward["id"] in {item["id"] for item in (await access.get("/referrals/work"))["items"]}
+    await access.act(stepped_down.onward_path, "triage", {"urgency": "routine", "is_complex": False, "reason": "Needs enablement."})
+    await access.act(stepped_down.onward_path, "route", {"route": "service", "service_code": "enablement"})
+    await world.wait_until_drained()
+    response = await world.caller("rapid-care").get(stepped_down.response_path)
+    assert [(each["service_code"], each["state"]) for each in response["onward"]] == [("enablement", "asked")]
+
+
+async def test_late_acknowledgement_is_shown_and_may_still_come(world: World) -> None:
+    stepped_down, access = await _step_down(world, "9876543210"), world.caller("point-of-access")
+    assert stepped_down.onward["id"] not in {item["id"] for item in (await access.get("/referrals/work"))["items"]}
+
+    now = await world.owner.fetchval("SELECT now() + delta FROM referrals.clock_offset")
+    await world.travel(now.astimezone(LONDON) + timedelta(days=5))
+
+    overdue = await access.get("/referrals/work", section="overdue")
+    assert stepped_down.onward["id"] in {item["id"] for item in overdue["items"]}
+    await world.caller("locality-team").act(stepped_down.onward_path, "acceptance")
+    assert await _seen_by_rapid_care(world, stepped_down) == ["accepted"]
+
+
+async def _step_down(world: World, nhs_number: str) -> SteppedDown:
+    """Refers the person urgently; Rapid Care visits, assesses and steps down to community nursing."""
+    access, rapid = world.caller("point-of-access"), world.caller("rapid-care")
+    origin = await world.caller("gp").create("/referrals", _urgent(nhs_number))
+    path = f"/referrals/{origin['id']}"
+    await access.act(path, "triage", {"urgency": "urgent", "is_complex": False, "reason": "Likely pneumonia."})
+    await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
+    await world.wait_until_drained()
+    [response] = (await rapid.get("/rapid-care/responses", referral_id=origin["id"]))["items"]
+    response_path = f"/rapid-care/responses/{response['id']}"
+    await rapid.act(response_path, "acceptance")
+    await rapid.act(response_path, "assignment", {"clinician_id": _NURSE})
+    contacted_at = (await rapid.get(response_path))["received_at"]
+    await rapid.act(response_path, "first-contact", {"contacted_at": contacted_at, "mode": "face-to-face"})
+    await rapid.act(response_path, "assessment", {"health_needs": ["infection"], "social_needs": ["none"]})
+    await rapid.act(response_path, "step-down", {"destination": "community-nursing"})
+    await rapid.act(response_path, "closure", {"outcome": "admission-avoided"})
+    await world.wait_until_drained()
+    [found] = (await world.caller("gp").get("/referrals", reference=origin["reference"]))["items"]
+    [onward] = found["onward"]
+    return SteppedDown(origin, response_path, await access.get(f"/referrals/{onward['id']}"))
+
+
+async def _seen_by_rapid_care(world: World, stepped_down: SteppedDown) -> list[str]:
+    await world.wait_until_drained()
+    response = await world.caller("rapid-care").get(stepped_down.response_path)
+    return [each["state"] for each in response["onward"]]
+
+
+def _urgent(nhs_number: str) -> dict[str, Any]:
+    demographics = {
+        "given_name": "Person",
+        "family_name": f"Synthetic-{new_id().hex[:6]}",
+        "born_on": "1940-01-01",
+        "address": "Oakleigh",
+        "practice_code": "W07",
+        "residence": "LBB",
+    }
+    request = {"nhs_number": nhs_number, "source": "gp", "reason": "urgent-deterioration", "urgency": "urgent", "condition": "pneumonia"}
+    return {**request, "demographics": demographics, "story": {"narrative": "Lives alone; short of breath since this morning."}}
