@@ -26,11 +26,11 @@ class CancelMeeting:
 
 @dataclass(frozen=True, slots=True)
 class ReferCase:
-    """A person of case finding becomes a case without a referral."""
+    """A person of case finding becomes a case without a referral. `locality` counts only for a practice that no table has."""
 
     person_id: PersonId
     practice_code: str
-    locality: Locality
+    locality: Locality | None = None
     is_urgent: bool = False
     case_finding_id: UUID | None = None
 
@@ -39,7 +39,7 @@ class ReferCase:
 class ScreenFinding:
     """A coordinator reviewed a person of case finding and names the service that takes over.
 
-    `locality` is required for the meeting when neither practice nor record gives one.
+    `locality` counts only for a practice that no table has.
     """
 
     destination: FindingDestination

@@ -10,6 +10,7 @@ from services.mdt.handlers import care_plan, case, case_finding, closure, lead, 
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
 from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.practices import PracticesDeadline
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -78,6 +79,7 @@ SUBSCRIPTIONS = Subscriptions(
                 RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
             },
         ),
+        **total(PracticesDeadline, {PracticesDeadline.CHANGED: lead.on_practices_changed}),
         **total(NotificationDue, {NotificationDue.ACKNOWLEDGEMENT: notification.on_unanswered}),
     },
     prefetchers={ReferralRouted: case.prefetch_referrals_routed, PersonRecordRecorded: person.prefetch_records},

@@ -38,7 +38,7 @@ class CaseFound(CommandModel[commands.ReferCase]):
 
     person_id: UUID
     practice_code: PracticeCode
-    locality: Locality | None
+    locality: Locality | None = None
     is_urgent: Flag = False
 
 

@@ -34,7 +34,7 @@ _RANK = re.compile(r"[01] [0-3] [0-9]{1,6}(\.[0-9]{1,9})?")
 
 
 class Screening(CommandModel[commands.ScreenFinding]):
-    """The service that takes over. `locality` is required for the meeting when neither practice nor record gives one."""
+    """The service that takes over. `locality` counts only for a practice that no table has."""
 
     destination: FindingDestination
     reason: Code
@@ -81,12 +81,16 @@ async def list_findings(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FindingView]:
-    """The people of a practice at level 2 or 3 and its high climbers; those without a review come first."""
+    """The people of a practice and its predecessors at level 2 or 3 and their high climbers; those without a review come first.
+
+    The code of a closed practice stands for its successor.
+    """
     last = _rank(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        require_member(caller, tx.policy, practice)
-        today = tx.policy.day_of(tx.now)
-        risks = await queries.findings(tx, practice, today=today, after=last, limit=limit + 1)
+        acting = await queries.acting_practice(tx, practice)
+        require_member(caller, tx.policy, acting)
+        today, codes = tx.policy.day_of(tx.now), await queries.codes_of_practice(tx, acting) if acting else [practice]
+        risks = await queries.findings(tx, codes, today=today, after=last, limit=limit + 1)
         newest = await queries.newest_scores(tx, [risk.person_id for risk in risks[:limit]])
         for risk in risks[:limit]:
             tx.audit(risk.person_id)
@@ -99,7 +103,7 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
     """One person of case finding."""
     async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
-        require_member(caller, tx.policy, risk.practice_code)
+        require_member(caller, tx.policy, await queries.acting_practice(tx, risk.practice_code))
         newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)
     return json_response(FindingView.of(risk, newest.get(person_id), today))
 
@@ -116,7 +120,7 @@ async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, requ
     "/case-finding/{person_id:uuid}/screening",
     name="ScreenFinding",
     response_model=FindingView,
-    responses=problems(domain.RiskNotFound, domain.LocalityMissing, CaseAlreadyOpen, *REFUSALS),
+    responses=problems(domain.RiskNotFound, CaseAlreadyOpen, *REFUSALS),
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Records the review: the meeting (which opens a case), the integrated locality team, navigation, the GP, or a watching brief."""

@@ -29,7 +29,7 @@ class PersonStoryView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     story: Story
 
     @classmethod

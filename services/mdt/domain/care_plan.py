@@ -102,7 +102,7 @@ class CarePlan:
     person_id: PersonId
     correlation_id: UUID
     status: Status
-    locality: Locality
+    locality: Locality | None
     plan_version: int
     offered: PlanVersion | None = None
     in_force: PlanVersion | None = None
@@ -195,7 +195,7 @@ TRIGGERS: Mapping[Trigger, ReviewTrigger] = total(
 )
 
 
-def first_plan(*, plan_id: UUID, person_id: PersonId, correlation_id: UUID, locality: Locality) -> CarePlan:
+def first_plan(*, plan_id: UUID, person_id: PersonId, correlation_id: UUID, locality: Locality | None) -> CarePlan:
     """A plan without a version."""
     return CarePlan(plan_id, person_id, correlation_id, Status.OFFERED, locality, plan_version=0)
 

@@ -352,7 +352,7 @@ def require_unscreened(case: Case) -> None:
     require_transition(case.status, CaseDeadline.SCREENING, CASE)
 
 
-def step_down(case: Case, command: StepDownCase, *, practice_code: str, locality: Locality) -> Decision[Case]:
+def step_down(case: Case, command: StepDownCase, *, practice_code: str, locality: Locality | None) -> Decision[Case]:
     """Another service continues, at the person's practice of today; the plan, its reviews and the lead stay."""
     require_transition(case.status, StepDownCase, CASE)
     stepped_down = CaseSteppedDown(destination=command.destination, practice_code=practice_code, locality=locality)

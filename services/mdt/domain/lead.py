@@ -156,9 +156,13 @@ _IS_REFUSED = total(
 REFUSED = tuple(status for status, is_refused in _IS_REFUSED.items() if is_refused)
 
 
+#: The professional id of a practice is this and its code.
+GP_PREFIX = "gp-"
+
+
 def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
-    return LeadCandidate(f"gp-{practice_code}", Role.GP, practice_code)
+    return LeadCandidate(f"{GP_PREFIX}{practice_code}", Role.GP, practice_code)
 
 
 def is_practice_gp(lead: Lead) -> bool:

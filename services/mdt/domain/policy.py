@@ -1,24 +1,14 @@
 """The numbers of the weekly meeting, each a default of docs/rules.md; a deployment may set others."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from shared.contracts.codes import Locality, Role
+from shared.contracts.codes import Role
 from shared.contracts.event import Code
 from shared.kernel.local_time import LocalTime
-from shared.kernel.totality import total
-from shared.kernel.value_rules import Decimals, DistinctEntries, EachEntry, NotEmpty, Range, RisingOrder, WholeDays, WithoutOffset
-
-#: The letters with which the codes of a locality's practices begin (G26).
-_LETTERS = total(Locality, {Locality.WEST: "W", Locality.LOCALITY_B: "B", Locality.LOCALITY_C: "C"})
-
-
-def _localities() -> Mapping[str, Locality]:
-    return {letters: locality for locality, letters in _LETTERS.items()}
-
+from shared.kernel.value_rules import Decimals, DistinctEntries, EachEntry, Range, RisingOrder, WholeDays, WithoutOffset
 
 _WorkingDays = Annotated[int, Range(1, 260)]
 _Weeks = Annotated[int, Range(1, 104)]
@@ -30,9 +20,6 @@ _THOUSANDTHS = Decimals(3)
 @dataclass(frozen=True, slots=True)
 class Policy(LocalTime):
     """`*_working_days` count office days; every other duration runs day and night."""
-
-    # Locality by the letters with which a practice code begins; keys are letters only (G26)
-    localities: Annotated[Mapping[str, Locality], NotEmpty()] = field(default_factory=_localities)
 
     # Weekday of the weekly meeting; Monday is 0, Friday is 4 (G14)
     meets_on_weekday: Annotated[int, Range(0, 4)] = 2
@@ -116,13 +103,3 @@ class Policy(LocalTime):
     scores_within: Annotated[timedelta, Range(_DAY, 10 * _YEAR), WholeDays()] = 2 * _YEAR
     # Refused lines of a risk file that the report lists at most
     refused_lines_listed: Annotated[int, Range(0, 100_000)] = 1000
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for values that are not permitted."""
-        LocalTime.__post_init__(self)
-        if not all(letters.isascii() and letters.isalpha() for letters in self.localities):
-            raise ValueError("localities must have keys of the letters A to Z")
-
-    def locality_of(self, practice_code: str) -> Locality | None:
-        """None for a practice outside the borough: the mapping is partial."""
-        return self.localities.get(practice_code.rstrip("0123456789"))

@@ -28,7 +28,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import InvalidField, NotFound, RuleBroken
+from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
 from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -121,14 +121,6 @@ class RiskNotFound(NotFound):
 
     code = "risk-not-found"
     advice = "Read the practice's case-finding list; only people on it can be screened."
-
-
-class LocalityMissing(InvalidField):
-    """The person's locality is unknown here and the request does not give it."""
-
-    code = "locality-missing"
-    advice = "Send the locality of the person's practice."
-    field = "locality"
 
 
 LISTED = (Status.FOUND, Status.SCREENED, Status.WATCHED)

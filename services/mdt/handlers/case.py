@@ -17,6 +17,7 @@ from services.mdt.store.case import OPEN_CASES, cases
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of, practice_of
+from services.mdt.store.practices import locality_of_practice
 from services.mdt.store.risk_standing import STANDINGS, standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import IS_URGENT, ScreeningOutcome
@@ -87,7 +88,7 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
         correlation_id=command.case_finding_id or case_id,
         status=Status.REFERRED,
         practice_code=command.practice_code,
-        locality=command.locality,
+        locality=await locality_of_practice(tx, command.practice_code) or command.locality,
         is_urgent=command.is_urgent,
         referred_at=tx.now,
     )

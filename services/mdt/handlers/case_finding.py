@@ -5,11 +5,12 @@ from typing import assert_never
 from services.mdt.commands import ReferCase, ScreenFinding
 from services.mdt.domain import risk as domain
 from services.mdt.domain.notification import Kind
-from services.mdt.domain.risk import LocalityMissing, Risk
+from services.mdt.domain.risk import Risk
 from services.mdt.handlers.case import refer_case
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of
+from services.mdt.store.practices import locality_of_practice
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality
@@ -22,10 +23,10 @@ from shared.persistence.transaction import EventSubject
 async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
     """`target` is the person. The destination `mdt` opens a case with the same correlation id; any other notifies the lead (E11).
 
-    Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen, LocalityMissing.
+    Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen.
     """
     risk = await of_person(tx, target.id, if_version=target.version)
-    locality = tx.policy.locality_of(risk.practice_code) or await locality_of(tx, risk.person_id) or command.locality
+    locality = await locality_of_practice(tx, risk.practice_code) or await locality_of(tx, risk.person_id) or command.locality
     screened = await risks.save(tx, domain.screen(risk, command, locality=locality, now=tx.now, policy=tx.policy))
     match command.destination:
         case FindingDestination.MDT:
@@ -55,6 +56,4 @@ async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:
-    if locality is None:
-        raise LocalityMissing("The locality of the person's practice is unknown.")
     await refer_case(ReferCase(risk.person_id, risk.practice_code, locality, case_finding_id=risk.correlation_id), tx=tx)

@@ -11,9 +11,10 @@ from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadConte
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.person_change import Mistake, is_restored
 from services.mdt.domain.table_16 import require_allowed
-from services.mdt.store.lead import ended_leads, leads, lock_leads, open_leads, save_leads
+from services.mdt.store.lead import ended_leads, leads, led_by_practices, lock_leads, open_leads, save_leads
 from services.mdt.store.notification import notify
 from services.mdt.store.person import practice_of
+from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import CaseCloseReason
@@ -22,6 +23,7 @@ from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.practices import all_practices
 
 
 async def accept_lead(target: Target, *, tx: Tx) -> Lead:
@@ -85,7 +87,21 @@ async def follow_registration(person_id: PersonId, *, tx: Tx) -> None:
     current = await open_leads(tx, person_id)
     if current.active:
         person = await _person(tx, current.active)
-        await save_leads(tx, lead_succession.follow_registration(person, current, _now(tx)))
+        await _save(tx, person_id, lead_succession.follow_registration(person, current, _now(tx)))
+
+
+async def on_practices_changed(_: DueDeadline, *, tx: Tx) -> None:
+    """Hands over from each practice that leads to the person's practice of today: its successor, or itself when a closing was withdrawn.
+
+    A practice that closed without a successor stays the lead by name only: the chair is asked to find another one.
+    """
+    practices, today = await all_practices(tx), tx.policy.day_of(tx.now)
+    for lead in await led_by_practices(tx):
+        practice_code = await practice_of(tx, lead.person_id)
+        if practice_code is None and practices.acting(lead.organisation, today) is None:
+            await notify(tx, tx.policy.chair_id, lead.person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
+        elif practice_code != lead.organisation:
+            await follow_registration(lead.person_id, tx=tx)
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -111,15 +127,17 @@ async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
 
 
 async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]:
-    """Saves, notifies proposed leads, and notifies the chair when no candidate is left."""
+    """Saves, notifies proposed leads, and notifies the chair when no candidate is left or the practice that leads is unknown."""
     saved = await save_leads(tx, decisions)
     for lead in saved:
         if lead.status is Status.PROPOSED:
             await notify(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
     refused = [lead for lead in saved if lead.status in domain.REFUSED]
     has_candidate = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
-    if refused and not has_candidate:
-        await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, refused[0].id, tx.now)
+    fallbacks = [lead for lead in saved if lead.status is Status.ACTIVE and lead.is_fallback]
+    unknown = [lead for lead in fallbacks if await practice_today(tx, lead.organisation) is None]
+    for lead in [*(refused if not has_candidate else []), *unknown][:1]:
+        await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
     return saved
 
 

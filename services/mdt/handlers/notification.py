@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.mdt.domain.lead import gp
+from services.mdt.domain.lead import gp, is_practice_gp
 from services.mdt.domain.notification import Kind, Notification, NotificationDeadline, answer_deadline, is_unanswered, require_own_feed
-from services.mdt.store.lead import active_professional
+from services.mdt.store.lead import active_lead
 from services.mdt.store.notification import escalate, load_notification, mark_acknowledged, notify, thread
 from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
@@ -68,11 +68,13 @@ async def on_unanswered(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
-    """Notifies the lead; without one the GP (AC7); without a known practice the chair."""
-    professional_id = await active_professional(tx, person_id)
-    if professional_id is None:
+    """Notifies the lead; without one the GP (AC7); without a known practice the chair. A practice that leads is that of today."""
+    lead = await active_lead(tx, person_id)
+    if lead is None or is_practice_gp(lead):
         practice_code = await practice_of(tx, person_id)
         professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
+    else:
+        professional_id = lead.professional_id
     await notify(tx, professional_id, person_id, kind, subject, occurred_at)
 
 

@@ -1,6 +1,6 @@
 """Reports of imports, and the people of case finding."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from services.mdt.domain.risk import LISTED, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
-from services.mdt.store import risk_import
+from services.mdt.store import practices, risk_import
 from services.mdt.store.risk import RISK, risks
 from shared.contracts.codes import RiskLevel
 from shared.persistence.statements import ReadSession, Statement, is_one_of
+
+#: The practices by the code that stands for them today.
+acting_practice, codes_of_practice = practices.acting_practice, practices.codes_of_practice
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ _AFTER = sa.tuple_(
 )
 _FOUND = Statement(
     sa.select(RISK)
-    .where(RISK.c.practice_code == sa.bindparam("practice"), is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
+    .where(RISK.c.practice_code == sa.any_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))))
+    .where(is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
     .where(
         sa.or_(
             RISK.c.status == Status.FOUND.value,
@@ -71,11 +75,11 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
     return await risk_import.load(reader, import_id)
 
 
-async def findings(reader: ReadSession, practice: str, *, today: date, after: Rank | None, limit: int) -> list[Risk]:
-    """The people of a practice at level 2 or 3, and its high climbers; those without a review come first."""
+async def findings(reader: ReadSession, codes: Collection[str], *, today: date, after: Rank | None, limit: int) -> list[Risk]:
+    """The people of practices at level 2 or 3, and their high climbers; those without a review come first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
-    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practice=practice, today=today, limit=limit, **values)]
+    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practices=list(codes), today=today, limit=limit, **values)]
 
 
 async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:

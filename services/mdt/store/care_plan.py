@@ -23,7 +23,7 @@ CARE_PLAN = sa.Table(
     sa.Column("person_id", sa.Uuid, nullable=False, index=True),
     sa.Column("correlation_id", sa.Uuid, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text),
     sa.Column("plan_version", sa.Integer, nullable=False),
     sa.Column("offered", JSONB),
     sa.Column("in_force", JSONB),

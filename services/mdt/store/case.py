@@ -22,7 +22,7 @@ CASE = sa.Table(
     sa.Column("correlation_id", sa.Uuid, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("practice_code", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text),
     sa.Column("is_urgent", sa.Boolean, nullable=False),
     sa.Column("referred_at", INSTANT, nullable=False),
     sa.Column("referral_ids", JSONB, nullable=False),

@@ -7,7 +7,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
+from services.mdt.domain.lead import GP_PREFIX, OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
 from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.decision import Decision
@@ -62,6 +62,11 @@ _ACTIVE_OF_PEOPLE = Statement(
         LEAD.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), LEAD.c.status == Status.ACTIVE.value
     )
 )
+_LED_BY_PRACTICES = Statement(
+    sa.select(LEAD)
+    .where(LEAD.c.status == Status.ACTIVE.value, LEAD.c.professional_id == sa.func.concat(GP_PREFIX, LEAD.c.organisation))
+    .order_by(LEAD.c.person_id)
+)
 _ACTIVE = Statement(
     sa.select(LEAD.c.professional_id).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ACTIVE.value)
 )
@@ -79,6 +84,17 @@ LEADING_PRACTICES: PrefetchedLookup[UUID, str | None] = PrefetchedLookup(_leadin
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:
     """Serialises decisions about a person's lead. Take it before any of their leads is locked."""
     await tx.lock(f"leads of {person_id}")
+
+
+async def led_by_practices(tx: Tx) -> list[Lead]:
+    """The active leads that are practices, without a lock, in the order of their people."""
+    return [leads.from_row(row) for row in await tx.fetch(_LED_BY_PRACTICES)]
+
+
+async def active_lead(tx: Tx, person_id: PersonId) -> Lead | None:
+    """The active lead, without a lock."""
+    row = await tx.fetch_one(_ACTIVE_OF_PEOPLE, person_ids=[person_id])
+    return leads.from_row(row) if row else None
 
 
 async def active_professional(tx: Tx, person_id: PersonId) -> str | None:

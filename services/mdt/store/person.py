@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.mdt.store.practices import acting_practice, locality_of_practice
 from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded
@@ -20,7 +21,6 @@ PERSON = sa.Table(
 )
 
 _UPSERT = upsert_if_newer(PERSON)
-_LOCALITY = Sql("SELECT record ->> 'locality' FROM person WHERE person_id = $1", "person_id", tables=("person",))
 #: The newest record; else the practice of the newest case; else, for a person of case finding alone, the practice of the score.
 _PRACTICE = Sql(
     """
@@ -34,15 +34,23 @@ SELECT coalesce(
 
 
 async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
-    """The locality of the recorded practice; None without a record."""
-    found: str | None = await tx.fetch_value(_LOCALITY, person_id=person_id)
-    return None if found is None else Locality(found)
+    """The locality of the person's practice of today; None for an unknown practice."""
+    code = await _registered(tx, person_id)
+    return await locality_of_practice(tx, code) if code else None
 
 
 async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
-    """The practice whose GP is the fallback lead; None for an unknown person."""
-    found: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
-    return found
+    """The practice of today, whose GP is the fallback lead; None for an unknown person and for a practice closed without a successor.
+
+    A practice outside the table stands for itself.
+    """
+    code = await _registered(tx, person_id)
+    return await acting_practice(tx, code) if code else None
+
+
+async def _registered(tx: Tx, person_id: PersonId) -> str | None:
+    code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
+    return code
 
 
 async def project_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:
