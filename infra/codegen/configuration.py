@@ -101,6 +101,12 @@ _LOCAL = (
     Variable("CARE_TOPIC_PARTITIONS", "`12`", "`care topics`, local stack", "Partitions of a new topic."),
     Variable("CARE_TOPIC_REPLICATION_FACTOR", "`1`", "`care topics`, local stack", "Replicas of a new topic. Production: 3."),
     Variable("CARE_TOPIC_MIN_INSYNC_REPLICAS", "`1`", "`care topics`, local stack", "Replicas that acknowledge a record. Production: 2."),
+    Variable(
+        "CARE_PRACTICES",
+        "the file of the release",
+        "`care migrate`, `care reference load`, local stack",
+        "CSV file of all GP practices, as `infra/reference/practices.csv`.",
+    ),
     Variable("CARE_HOME", "`~/.cache/care-coordination`", "local stack", "Folder of stacks, logs and Kafka's jars."),
     Variable("XDG_CACHE_HOME", "`~/.cache`", "local stack", "Parent of that folder when `CARE_HOME` is unset."),
     Variable("CARE_KAFKA_BROKER", "unset", "local stack", "`fallback`, the only value, selects the broker in memory."),

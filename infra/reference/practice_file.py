@@ -1,6 +1,7 @@
 """The file of GP practices: one line for each practice and period, checked as a whole before any of it is loaded."""
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import pairwise
@@ -13,7 +14,7 @@ from shared.contracts.codes import Locality
 from shared.contracts.input_types import Address, Day, Line, OrAbsent, PracticeCode, Telephone
 from shared.contracts.practices import Practice, Practices
 
-#: The file that `care migrate`, `care up` and `care reference load` use unless they are given another one.
+#: The file of this release, which `care migrate`, `care up` and `care reference load` use unless CARE_PRACTICES names another one.
 PRACTICES_FILE = Path(__file__).with_name("practices.csv")
 _FIRST_LINE = 2
 
@@ -45,8 +46,8 @@ COLUMNS = tuple(_Line.model_fields)
 
 
 def read_practices(path: Path | None = None) -> list[Practice]:
-    """All practices of a file; without a path, of the file of this release. Raises PracticeFileRefused, OSError."""
-    path = path or PRACTICES_FILE
+    """All practices of a file: of `path`, of CARE_PRACTICES, or of this release. Raises PracticeFileRefused, OSError."""
+    path = path or Path(os.environ.get("CARE_PRACTICES") or PRACTICES_FILE)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -83,6 +83,11 @@ class Practices:
         """The codes whose people this practice cares for on that day: its own, and those of its predecessors; none when it is closed."""
         return frozenset(each for each in (code, *self._entries) if self.acting(each, day) == code)
 
+    def localities_on(self, day: date) -> dict[str, Locality]:
+        """The locality of each code that stands for a practice on that day."""
+        found = {code: self.on(code, day) for code in self._entries}
+        return {code: practice.locality for code, practice in found.items() if practice}
+
     def _successor(self, code: str, day: date) -> str | None:
         """The successor of the last entry that has ended; None while an entry is valid."""
         entries = self._entries.get(code, [])

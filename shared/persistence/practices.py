@@ -1,0 +1,57 @@
+"""The table of GP practices in the schema of a context, loaded by `care reference load` from one file for all contexts."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from shared.contracts.practices import Practice, Practices
+from shared.persistence.statements import ReadSession, Sql
+
+_PRACTICES = TypeAdapter(list[Practice])
+#: Every entry of the codes, of all their successors, and of all their predecessors.
+_RELATED = Sql(
+    """
+WITH RECURSIVE related (code) AS (
+    SELECT unnest($1::text[])
+    UNION
+    SELECT neighbour.code FROM related CROSS JOIN LATERAL (
+        SELECT successor FROM practice WHERE practice.code = related.code AND successor IS NOT NULL
+        UNION ALL SELECT practice.code FROM practice WHERE successor = related.code) AS neighbour (code))
+SELECT practice.* FROM practice JOIN related USING (code)""",
+    "codes",
+    tables=("practice",),
+)
+_ALL = Sql("SELECT * FROM practice", tables=("practice",))
+
+
+def add_practice_table(metadata: sa.MetaData) -> sa.Table:
+    """Adds the table to the metadata of a context that resolves practices itself."""
+    return sa.Table(
+        "practice",
+        metadata,
+        sa.Column("code", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("telephone", sa.Text, nullable=False),
+        sa.Column("valid_from", sa.Date, primary_key=True),
+        sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
+        sa.Column("successor", sa.Text, index=True, comment="the practice that takes over on that day"),
+        sa.Column("source", sa.Text, nullable=False),
+        comment="GP practices of the borough, each entry valid between two days, with the successor of a practice that closed.",
+    )
+
+
+async def practices_of(reader: ReadSession, codes: Iterable[str]) -> Practices:
+    """The entries that decide about these codes on any day."""
+    return _practices(await reader.fetch(_RELATED, codes=list(codes)))
+
+
+async def all_practices(reader: ReadSession) -> Practices:
+    """The whole table."""
+    return _practices(await reader.fetch(_ALL))
+
+
+def _practices(rows: Iterable[object]) -> Practices:
+    return Practices(_PRACTICES.validate_python([dict(row) for row in rows]))  # type: ignore[call-overload]
