@@ -11,11 +11,12 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     LeadActivated,
     LeadEnded,
+    LeadHandedOver,
     RiskHighClimberFound,
     RiskLevelCrossed,
     RiskScreened,
 )
-from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.persons import PersonDeceased, PersonMerged, PersonMoved, PersonRecordRecorded, PersonRestored, PersonSeparated
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import (
     ReferralCancelled,
@@ -49,10 +50,13 @@ SUBSCRIPTIONS = Subscriptions(
         RiskScreened: (events.on_risk_screened,),
         LeadActivated: (events.on_lead_activated,),
         LeadEnded: (events.on_lead_ended,),
+        LeadHandedOver: (events.on_lead_ended,),
         PersonRecordRecorded: (person.on_person_record_recorded,),
         PersonDeceased: (person.on_person_gone,),
         PersonMoved: (person.on_person_gone,),
         PersonRestored: (person.on_person_restored,),
+        PersonMerged: (person.on_person_merged,),
+        PersonSeparated: (person.on_person_separated,),
     },
     on_deadline={
         **total(

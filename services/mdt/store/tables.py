@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from services.mdt.domain.policy import Policy
 from shared.contracts.referrals import AskingService
+from shared.persistence.merged_persons import MergedPersons
 from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import add_shared_tables, metadata
 from shared.persistence.service_codes import ServiceCodes
@@ -13,5 +14,6 @@ Tx: TypeAlias = Transaction[Policy]
 
 METADATA = metadata()
 add_shared_tables(METADATA)
+MERGED = MergedPersons(METADATA)
 ONWARD = OnwardAnswers(METADATA, AskingService.MDT)
 SERVICE_CODES = ServiceCodes(METADATA)

@@ -161,9 +161,10 @@ class FeedEntryView(ResponseModel):
 
 
 class StoryView(ResponseModel):
-    """The person's record with their story, and the lead."""
+    """The person's record with their story, and the lead. `merged_into` is the surviving record."""
 
     person_id: UUID
+    merged_into: UUID | None
     nhs_number: str | None
     given_name: str
     family_name: str
@@ -178,7 +179,7 @@ class StoryView(ResponseModel):
     @classmethod
     def of(cls, person_id: UUID, person: PersonWithLead) -> "StoryView":
         own = {name: getattr(person.record, name) for name in cls.model_fields if hasattr(person.record, name)}
-        return cls(person_id=person_id, lead=_lead(person.lead), **own)
+        return cls(person_id=person_id, merged_into=person.merged_into, lead=_lead(person.lead), **own)
 
 
 class HomeCheckView(VersionedResponse):

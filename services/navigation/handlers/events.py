@@ -21,6 +21,7 @@ from shared.contracts.mdt import (
     FindingDestination,
     LeadActivated,
     LeadEnded,
+    LeadHandedOver,
     RiskHighClimberFound,
     RiskLevelCrossed,
     RiskScreened,
@@ -153,7 +154,7 @@ async def on_risk_screened(event: RiskScreened, envelope: Envelope, *, tx: Tx) -
     destination = _ARRANGED[event.destination]
     if destination is None:
         return
-    if destination is Destination.NAVIGATION and event.level is RiskLevel.LOW:
+    if destination is Destination.NAVIGATION and await _is_low(origin, tx):
         await _inform(origin, event.locality, tx)
     else:
         await _arrange(origin, destination, event.locality, tx)
@@ -163,7 +164,7 @@ async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, 
     """Offers information at level 0 to a person with a record here (navigation-6); an import has many without."""
     origin = origin_of(envelope, TaskSource.RISK)
     await project_level(tx, origin.person_id, origin.occasion, event.to_level)
-    if event.to_level is RiskLevel.LOW and await is_known(tx, origin.person_id):
+    if event.to_level is RiskLevel.LOW and await _is_low(origin, tx) and await is_known(tx, origin.person_id):
         await _inform(origin, None, tx)
 
 
@@ -184,7 +185,8 @@ async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx)
         await create_if_absent(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)
 
 
-async def on_lead_ended(_: LeadEnded, envelope: Envelope, *, tx: Tx) -> None:
+async def on_lead_ended(_: LeadEnded | LeadHandedOver, envelope: Envelope, *, tx: Tx) -> None:
+    """Also after a hand-over, because the successor may have another id of the person."""
     await drop_lead(tx, UUID(envelope.subject))
 
 
@@ -198,6 +200,11 @@ async def _inform(origin: WorkSource, published: Locality | None, tx: Tx) -> Non
     await lock_allocation(tx)
     locality = published or await locality_of(tx, origin.person_id)
     await create_if_absent(work.of_low_risk(origin, locality, tx.now, tx.policy), tx=tx)
+
+
+async def _is_low(origin: WorkSource, tx: Tx) -> bool:
+    """Whether the person is at level 0 under each of their ids. The level of the event has been projected."""
+    return await level_of(tx, origin.person_id) is RiskLevel.LOW
 
 
 async def _end(origin: WorkSource, reason: CancelReason, tx: Tx, *, keep: UUID | None = None) -> None:

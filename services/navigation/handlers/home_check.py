@@ -13,7 +13,7 @@ from services.navigation.handlers.allocation import create_if_absent
 from services.navigation.store import home_check as store
 from services.navigation.store.person_change import STANDING
 from services.navigation.store.projections import locality_of
-from services.navigation.store.tables import Tx, lock_allocation
+from services.navigation.store.tables import MERGED, Tx, lock_allocation
 from shared.contracts.navigation import TaskSource
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
@@ -22,21 +22,25 @@ from shared.persistence.deadlines import DueDeadline
 
 
 async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx) -> HomeCheck:
-    """Idempotent: one check for each discharge. Raises DischargeInFuture, HomeCheckInPast, PersonDied."""
+    """Idempotent: one check for each discharge, also under another id of the person.
+
+    Raises DischargeInFuture, HomeCheckInPast, PersonDied.
+    """
     await lock_allocation(tx)
     require_alive(await STANDING.get(tx, person_id))
     expected = domain.expect(person_id, discharged_on, tx.now, tx.policy)
-    present = await store.find(tx, expected.state.id)
-    if present is None:
-        return await store.save(tx, expected)
-    return await store.save(tx, domain.expect_again(present)) if present.status is Status.CANCELLED else present
+    live = [check for check in await store.checks_after(tx, person_id, discharged_on) if check.status is not Status.CANCELLED]
+    if live:
+        return live[0]
+    cancelled = await store.find(tx, expected.state.id)
+    return await store.save(tx, domain.expect_again(cancelled) if cancelled else expected)
 
 
 async def cancel_home_check(person_id: UUID, target: Target, command: CancelHomeCheck, *, tx: Tx) -> HomeCheck:
     """A repeated command returns the present check. Raises HomeCheckNotFound, VersionConflict, IllegalTransition, CancelReasonNotYours."""
     await lock_allocation(tx)
     check = await store.load(tx, target.id)
-    if check.person_id != person_id:
+    if check.person_id not in await MERGED.group(tx, person_id):
         raise HomeCheckNotFound(f"No home check of this person has the id {target.id}.")
     if domain.is_repeated(check, command):
         return check

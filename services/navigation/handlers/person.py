@@ -1,4 +1,8 @@
-"""A person's record, and the end of all their tasks and home checks by death or move, reversed when that was a mistake."""
+"""A person's record, and the end of all their tasks and home checks by death or move, reversed when that was a mistake.
+
+A merge and a separation only decide which ids are one person. The Community Point of Access publishes a death, a move and its reversal for
+each of them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,13 +16,22 @@ from services.navigation.domain.work import of_bereavement
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all
 from services.navigation.store import home_check, person_change
 from services.navigation.store.projections import locality_of, project_person, record_of
-from services.navigation.store.tables import Tx, lock_allocation
+from services.navigation.store.tables import MERGED, Tx, lock_allocation
 from services.navigation.store.task import ended_tasks_about, open_tasks_about
 from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Envelope
 from shared.contracts.navigation import CancelReason, TaskSource
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.persons import (
+    PersonChange,
+    PersonDeceased,
+    PersonMerged,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    PersonSeparated,
+)
 from shared.kernel.ids import PersonId
+from shared.persistence.merged_persons import Merge
 
 _CHANGES: Mapping[type[PersonDeceased | PersonMoved], PersonChange] = {PersonDeceased: PersonChange.DEATH, PersonMoved: PersonChange.MOVE}
 
@@ -52,8 +65,18 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     await _restore_home_checks(person_id, change, tx)
 
 
+async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    await MERGED.merge(tx, Merge(UUID(envelope.key), event.into, event.merged_at))
+
+
+async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx: Tx) -> None:
+    await lock_allocation(tx)
+    await MERGED.separate(tx, Merge(UUID(envelope.key), event.from_person, event.merged_at), event.separated_at)
+
+
 async def _end_care(person_id: PersonId, reason: CancelReason, tx: Tx) -> None:
-    for check in await home_check.checks_of(tx, person_id):
+    for check in await home_check.checks_under(tx, person_id):
         if home_checks.HOME_CHECK_OWNERS[check.status]:
             await home_check.save(tx, home_checks.end(check, reason, tx.now))
     await cancel_all([task for task in await open_tasks_about(tx, person_id) if not _is_support(task)], reason, tx=tx)
@@ -75,7 +98,7 @@ async def _without_successor(ended: Sequence[Task], person_id: PersonId, tx: Tx)
 
 
 async def _restore_home_checks(person_id: PersonId, change: RecordedChange, tx: Tx) -> None:
-    for check in await home_check.checks_of(tx, person_id):
+    for check in await home_check.checks_under(tx, person_id):
         if check.cancel_reason is REASON_OF[change.change]:
             await home_check.save(tx, home_checks.restore(check))
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from services.navigation.domain.access import Lead
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import lead_of, record_of
+from services.navigation.store.tables import MERGED
 from services.navigation.store.task import TASK
 from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.errors import PersonRecordNotFound
@@ -17,18 +18,22 @@ from shared.persistence.statements import ReadSession, Statement
 
 @dataclass(frozen=True, slots=True)
 class PersonWithLead:
-    """A person's newest record, the lead, and the navigators of present and past tasks with their employers."""
+    """A person's newest record, the lead, and the navigators of present and past tasks with their employers, under all their ids.
+
+    `merged_into` is the record that this one was merged into.
+    """
 
     record: PersonRecordRecorded
     lead: Lead | None
     navigators: dict[str, str]
+    merged_into: UUID | None
 
 
 _NAVIGATORS = Statement(
     sa.select(NAVIGATOR.c.code, NAVIGATOR.c.organisation)
     .distinct()
     .join(TASK, TASK.c.navigator_id == NAVIGATOR.c.code)
-    .where(TASK.c.person_id == sa.bindparam("person_id"))
+    .where(MERGED.is_of_group(TASK.c.person_id))
 )
 
 
@@ -39,4 +44,4 @@ async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
         raise PersonRecordNotFound("Care navigation has no record of the person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
     navigators = {row["code"]: row["organisation"] for row in rows}
-    return PersonWithLead(record, await lead_of(reader, PersonId(person_id)), navigators)
+    return PersonWithLead(record, await lead_of(reader, PersonId(person_id)), navigators, await MERGED.survivor(reader, person_id))

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from services.navigation.domain.access import Lead
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.store.navigator import NAVIGATOR
-from services.navigation.store.projections import CARE_PLAN, LEAD, PERSON
+from services.navigation.store.projections import CARE_PLAN, lead_query, record_query
+from services.navigation.store.tables import MERGED
 from services.navigation.store.task import ATTENTION, TASK, TOPIC, UNASSIGNED, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.persons import PersonRecordRecorded
@@ -57,28 +58,30 @@ class HistoryEntry:
 
 _PLACE_OF_CARE = (
     sa.select(CARE_PLAN.c.preferred_place_of_care)
-    .where(CARE_PLAN.c.person_id == TASK.c.person_id, CARE_PLAN.c.is_in_force)
-    .order_by(CARE_PLAN.c.care_plan_id)
+    .where(MERGED.is_of_group(CARE_PLAN.c.person_id, TASK.c.person_id), CARE_PLAN.c.is_in_force)
+    .order_by((CARE_PLAN.c.person_id == TASK.c.person_id).desc(), CARE_PLAN.c.care_plan_id)
     .limit(1)
     .scalar_subquery()
 )
+_PERSON, _LEAD = record_query(TASK.c.person_id).lateral("person_of_task"), lead_query(TASK.c.person_id).lateral("lead_of_task")
 _DETAILS = (
     sa.select(
         TASK,
-        PERSON.c.record,
-        LEAD.c.professional_id.label("lead_id"),
-        LEAD.c.role.label("lead_role"),
-        LEAD.c.organisation.label("lead_organisation"),
-        LEAD.c.is_fallback.label("lead_is_fallback"),
+        _PERSON.c.record,
+        _LEAD.c.professional_id.label("lead_id"),
+        _LEAD.c.role.label("lead_role"),
+        _LEAD.c.organisation.label("lead_organisation"),
+        _LEAD.c.is_fallback.label("lead_is_fallback"),
         _PLACE_OF_CARE.label("preferred_place_of_care"),
         NAVIGATOR.c.organisation.label("employer"),
     )
-    .outerjoin(PERSON, PERSON.c.person_id == TASK.c.person_id)
-    .outerjoin(LEAD, LEAD.c.person_id == TASK.c.person_id)
+    .select_from(TASK)
+    .outerjoin(_PERSON, sa.true())
+    .outerjoin(_LEAD, sa.true())
     .outerjoin(NAVIGATOR, NAVIGATOR.c.code == TASK.c.navigator_id)
 )
 _ONE = Statement(_DETAILS.where(TASK.c.id == sa.bindparam("id")))
-_ABOUT = Statement(_DETAILS.where(TASK.c.person_id == sa.bindparam("person_id")).order_by(TASK.c.created_at, TASK.c.id))
+_ABOUT = Statement(_DETAILS.where(MERGED.is_of_group(TASK.c.person_id)).order_by(TASK.c.created_at, TASK.c.id))
 _PAGE = (
     _DETAILS.where(
         TASK.c.ended_at.is_(None),
@@ -119,7 +122,7 @@ async def task_details(reader: ReadSession, task_id: UUID) -> TaskDetails:
 
 
 async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
-    """All tasks of a person, the oldest first."""
+    """All tasks of a person under any of their ids, the oldest first."""
     return [_details_of(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from services.navigation.domain.home_check import HomeCheck, HomeCheckNotFound, Status
-from services.navigation.store.tables import METADATA, Tx
+from services.navigation.store.tables import MERGED, METADATA, Tx
 from shared.kernel.decision import Decision
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
@@ -47,9 +47,10 @@ _SAVE = Statement(
     )
 )
 _LOCKED = Statement(sa.select(HOME_CHECK).where(HOME_CHECK.c.id == sa.bindparam("id")).with_for_update())
-_OF_PERSON = Statement(
-    sa.select(HOME_CHECK).where(HOME_CHECK.c.person_id == sa.bindparam("person_id")).order_by(HOME_CHECK.c.due_at, HOME_CHECK.c.id)
-)
+_IN_ORDER = sa.select(HOME_CHECK).order_by(HOME_CHECK.c.due_at, HOME_CHECK.c.id)
+_OF_ID = Statement(_IN_ORDER.where(HOME_CHECK.c.person_id == sa.bindparam("person_id")))
+_OF_PERSON = Statement(_IN_ORDER.where(MERGED.is_of_group(HOME_CHECK.c.person_id)))
+_OF_DISCHARGE = Statement(_IN_ORDER.where(MERGED.is_of_group(HOME_CHECK.c.person_id), HOME_CHECK.c.discharged_on == sa.bindparam("day")))
 _PAGE = Statement(
     sa.select(HOME_CHECK)
     .where(
@@ -90,8 +91,18 @@ async def save(tx: Tx, decision: Decision[HomeCheck]) -> HomeCheck:
     return check
 
 
+async def checks_under(reader: ReadSession, person_id: PersonId) -> list[HomeCheck]:
+    """The home checks under this id, the soonest due first. A death or a move arrives for each id of a person."""
+    return [_of(row) for row in await reader.fetch(_OF_ID, person_id=person_id)]
+
+
+async def checks_after(reader: ReadSession, person_id: PersonId, discharged_on: date) -> list[HomeCheck]:
+    """The home checks of a person after this discharge, under any of their ids."""
+    return [_of(row) for row in await reader.fetch(_OF_DISCHARGE, person_id=person_id, day=discharged_on)]
+
+
 async def checks_of(reader: ReadSession, person_id: PersonId) -> list[HomeCheck]:
-    """All home checks of a person, the soonest due first."""
+    """All home checks of a person under any of their ids, the soonest due first."""
     return [_of(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
 
 

@@ -1,5 +1,9 @@
-"""Projections of other contexts: the person's record, the lead, the risk level, and the care plans."""
+"""Projections of other contexts: the person's record, the lead, the risk level, and the care plans.
 
+Rows are of one id; reads are of the person, under all ids that were merged.
+"""
+
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -7,7 +11,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.navigation.domain.access import Lead
-from services.navigation.store.tables import METADATA, Tx
+from services.navigation.store.tables import MERGED, METADATA, Tx
 from services.navigation.store.task import TASK
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel
 from shared.contracts.mdt import LeadActivated
@@ -68,17 +72,31 @@ _DROP_LEAD = Statement(sa.delete(LEAD).where(LEAD.c.lead_id == sa.bindparam("lea
 _SET_IN_FORCE = Statement(
     sa.update(CARE_PLAN).where(CARE_PLAN.c.care_plan_id == sa.bindparam("plan")).values(is_in_force=sa.bindparam("in_force"))
 )
-_LEAD_OF = Statement(sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id")))
-_LEVEL_OF = Statement(sa.select(RISK.c.level).where(RISK.c.person_id == sa.bindparam("person_id")))
-_RECORD = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
-_IS_KNOWN = Statement(sa.select(sa.exists().where(PERSON.c.person_id == sa.bindparam("person_id"))))
+_PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid)
+
+
+def lead_query(person_id: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """The lead of the person: the one that was activated last under any id."""
+    return sa.select(LEAD).where(MERGED.is_of_group(LEAD.c.person_id, person_id)).order_by(LEAD.c.activated_at.desc()).limit(1)
+
+
+def record_query(person_id: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """The person's record: that of this id, else of another one."""
+    of_person = sa.select(PERSON.c.record).where(MERGED.is_of_group(PERSON.c.person_id, person_id))
+    return of_person.order_by((PERSON.c.person_id == person_id).desc(), PERSON.c.person_id).limit(1)
+
+
+_LEAD_OF = Statement(lead_query(_PERSON_ID))
+_LEVEL_OF = Statement(sa.select(sa.func.max(RISK.c.level)).where(MERGED.is_of_group(RISK.c.person_id)))
+_RECORD = Statement(record_query(_PERSON_ID))
+_IS_KNOWN = Statement(sa.select(sa.exists().where(MERGED.is_of_group(PERSON.c.person_id))))
 _LEAD_ROW = TypeAdapter(Lead)
 _LOCALITY = Statement(
     sa.select(
         sa.func.coalesce(
-            sa.select(PERSON.c.record["locality"].astext).where(PERSON.c.person_id == sa.bindparam("person_id")).scalar_subquery(),
+            record_query(_PERSON_ID).with_only_columns(PERSON.c.record["locality"].astext).scalar_subquery(),
             sa.select(TASK.c.locality)
-            .where(TASK.c.person_id == sa.bindparam("person_id"), TASK.c.locality.is_not(None))
+            .where(MERGED.is_of_group(TASK.c.person_id), TASK.c.locality.is_not(None))
             .order_by(TASK.c.created_at.desc())
             .limit(1)
             .scalar_subquery(),
@@ -110,12 +128,13 @@ async def set_plan_in_force(tx: Tx, care_plan_id: UUID, *, is_in_force: bool) ->
 
 
 async def lead_of(reader: ReadSession, person_id: PersonId) -> Lead | None:
+    """The accountable lead of the person, whichever of their ids the lead was activated under."""
     row = await reader.fetch_one(_LEAD_OF, person_id=person_id)
     return None if row is None else _LEAD_ROW.validate_python(dict(row))
 
 
 async def record_of(reader: ReadSession, person_id: PersonId) -> PersonRecordRecorded | None:
-    """The newest record of the person; None when none has arrived."""
+    """The newest record of the person, of this id if there is one; None when none has arrived."""
     record = await reader.fetch_value(_RECORD, person_id=person_id)
     return None if record is None else PersonRecordRecorded.model_validate(record, extra="ignore")
 
@@ -131,7 +150,7 @@ async def project_level(tx: Tx, person_id: PersonId, sequence: int, level: RiskL
 
 
 async def level_of(reader: ReadSession, person_id: PersonId) -> RiskLevel | None:
-    """The last published level; None for a person who was always at the two lowest."""
+    """The last published level, the highest of the person's ids; None for a person who was always at the two lowest."""
     found: int | None = await reader.fetch_value(_LEVEL_OF, person_id=person_id)
     return None if found is None else RiskLevel(found)
 

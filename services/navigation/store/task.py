@@ -73,6 +73,7 @@ async def open_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[T
 
 
 async def open_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
+    """Open tasks under this id. A death or a move arrives for each id of a person."""
     return [tasks.from_row(row) for row in await tx.fetch(_OF_PERSON, person_id=person_id)]
 
 
@@ -81,6 +82,7 @@ async def ended_tasks_from(tx: Tx, source: TaskSource, source_id: UUID) -> list[
 
 
 async def ended_tasks_about(tx: Tx, person_id: PersonId) -> list[Task]:
+    """Ended tasks under this id."""
     return [tasks.from_row(row) for row in await tx.fetch(_ENDED_OF_PERSON, person_id=person_id)]
 
 

@@ -1,4 +1,8 @@
-"""A death or a move of a person ends every unfinished response; its reversal restores them."""
+"""A death or a move of a person ends every unfinished response; its reversal restores them.
+
+A merge and a separation only decide which ids are one person. The Community Point of Access publishes a death, a move and its reversal for
+each of them.
+"""
 
 from uuid import UUID
 
@@ -8,9 +12,10 @@ from services.rapid_care.domain.response import Response
 from services.rapid_care.store.projections import drop_person_change, project_person_change
 from services.rapid_care.store.responses import ended_by_change, responses, unfinished_of_person
 from services.rapid_care.store.roster import is_on_duty
-from services.rapid_care.store.tables import Tx
+from services.rapid_care.store.tables import MERGED, Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMerged, PersonMoved, PersonRestored, PersonSeparated
+from shared.persistence.merged_persons import Merge
 
 
 async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
@@ -28,6 +33,14 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     for response in await ended_by_change(tx, UUID(envelope.key), mistaken):
         restored = await responses.save(tx, person_change.restore(response, tx.policy, tx.now))
         await _require_on_duty(restored, tx)
+
+
+async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -> None:
+    await MERGED.merge(tx, Merge(UUID(envelope.key), event.into, event.merged_at))
+
+
+async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx: Tx) -> None:
+    await MERGED.separate(tx, Merge(UUID(envelope.key), event.from_person, event.merged_at), event.separated_at)
 
 
 async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:

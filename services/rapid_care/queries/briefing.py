@@ -5,7 +5,8 @@ from uuid import UUID
 
 from services.rapid_care.domain.access import may_see_story
 from services.rapid_care.store import projections
-from services.rapid_care.store.responses import is_in_crisis
+from services.rapid_care.store.responses import open_responses
+from services.rapid_care.store.tables import MERGED
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import PersonRecordRecorded, Story
@@ -15,22 +16,31 @@ from shared.persistence.statements import ReadSession
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """A part that has not arrived is absent; so is a withheld story after the crisis."""
+    """A part that has not arrived is absent; so is a withheld story after the crisis.
+
+    `other_plans` are in force as well: two persons with a plan each were merged. `open_responses` are all of the person.
+    """
 
     person: PersonRecordRecorded | None
     story: Story | None
     plan: CarePlanRecorded | None
     lead: LeadActivated | None
+    other_plans: tuple[CarePlanRecorded, ...] = ()
+    open_responses: tuple[UUID, ...] = ()
 
 
 async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
     person = await projections.person(reader, person_id)
-    may_see = person is not None and may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id))
+    plans = await projections.plans(reader, person_id)
+    responses = await open_responses(reader, person_id)
+    may_see = person is not None and may_see_story(person.sharing, is_in_crisis=bool(responses))
     return Briefing(
         person=person,
         story=person.story if person and may_see else None,
-        plan=await projections.plan(reader, person_id),
+        plan=plans[0] if plans else None,
         lead=await projections.lead(reader, person_id),
+        other_plans=tuple(plans[1:]),
+        open_responses=responses,
     )
 
 
@@ -39,6 +49,11 @@ async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
     person = await projections.person(reader, person_id)
     if person is None:
         raise PersonRecordNotFound("Rapid Care has no record of the person.")
-    if not may_see_story(person.sharing, is_in_crisis=await is_in_crisis(reader, person_id)):
+    if not may_see_story(person.sharing, is_in_crisis=bool(await open_responses(reader, person_id))):
         raise StoryWithheld("The person has withheld their story.")
     return person
+
+
+async def merged_into(reader: ReadSession, person_id: UUID) -> UUID | None:
+    """The record that this one was merged into."""
+    return await MERGED.survivor(reader, person_id)

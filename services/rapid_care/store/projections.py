@@ -1,6 +1,7 @@
 """Projections: the person's record, the care plan and the accountable lead for the briefing; recorded deaths and moves.
 
-Events may arrive in any order: a row is replaced only by a later one (`sequence`).
+Events may arrive in any order: a row is replaced only by a later one (`sequence`). Rows are of one id; reads are of the person, under all
+ids that were merged.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.dispatch import CrisisPlan
 from services.rapid_care.domain.person_change import RecordedChange
-from services.rapid_care.store.tables import CARE_PLAN, LEAD, PERSON, PERSON_CHANGE, Tx
+from services.rapid_care.store.tables import CARE_PLAN, LEAD, MERGED, PERSON, PERSON_CHANGE, Tx
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated
@@ -43,16 +44,21 @@ _PERSON_CHANGES = Statement(
     .order_by(PERSON_CHANGE.c.recorded_at)
 )
 
-_PERSON = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
-_PLAN = Statement(
-    sa.select(CARE_PLAN.c.record)
-    .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), ~CARE_PLAN.c.is_closed, CARE_PLAN.c.record.is_not(None))
-    .order_by(CARE_PLAN.c.recorded_at.desc())
+_PERSON = Statement(
+    sa.select(PERSON.c.record)
+    .where(MERGED.is_of_group(PERSON.c.person_id))
+    .order_by((PERSON.c.person_id == sa.bindparam("person_id")).desc(), PERSON.c.sequence.desc(), PERSON.c.person_id)
     .limit(1)
+)
+#: A plan with a crisis section comes first.
+_PLANS = Statement(
+    sa.select(CARE_PLAN.c.record)
+    .where(MERGED.is_of_group(CARE_PLAN.c.person_id), ~CARE_PLAN.c.is_closed, CARE_PLAN.c.record.is_not(None))
+    .order_by(CARE_PLAN.c.record["crisis"].astext.is_(None), CARE_PLAN.c.recorded_at.desc(), CARE_PLAN.c.care_plan_id)
 )
 _LEAD = Statement(
     sa.select(LEAD.c.record)
-    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.activated_at.is_not(None))
+    .where(MERGED.is_of_group(LEAD.c.person_id), LEAD.c.activated_at.is_not(None))
     .order_by(LEAD.c.activated_at.desc())
     .limit(1)
 )
@@ -109,15 +115,14 @@ async def drop_lead(tx: Tx, envelope: Envelope) -> None:
 
 
 async def person(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded | None:
-    """The person's latest record."""
+    """The person's latest record, of this id if there is one."""
     record = await reader.fetch_value(_PERSON, person_id=person_id)
     return None if record is None else PersonRecordRecorded.model_validate(record)
 
 
-async def plan(reader: ReadSession, person_id: UUID) -> CarePlanRecorded | None:
-    """The care plan in force."""
-    record = await reader.fetch_value(_PLAN, person_id=person_id)
-    return None if record is None else CarePlanRecorded.model_validate(record)
+async def plans(reader: ReadSession, person_id: UUID) -> list[CarePlanRecorded]:
+    """The care plans in force, those with a crisis section first. A person has several after a merge of two with a plan each."""
+    return [CarePlanRecorded.model_validate(row["record"]) for row in await reader.fetch(_PLANS, person_id=person_id)]
 
 
 async def lead(reader: ReadSession, person_id: UUID) -> LeadActivated | None:
@@ -127,9 +132,9 @@ async def lead(reader: ReadSession, person_id: UUID) -> LeadActivated | None:
 
 
 async def crisis_plan(reader: ReadSession, person_id: UUID) -> CrisisPlan | None:
-    """The plan in force and its version, if it has a crisis section."""
-    current = await plan(reader, person_id)
-    return CrisisPlan(current.care_plan_id, current.plan_version) if current and current.crisis else None
+    """The plan in force that has a crisis section, and its version."""
+    with_section = (plan for plan in await plans(reader, person_id) if plan.crisis)
+    return next((CrisisPlan(plan.care_plan_id, plan.plan_version) for plan in with_section), None)
 
 
 async def _project_lead(tx: Tx, lead: LeadActivated | None, envelope: Envelope) -> None:

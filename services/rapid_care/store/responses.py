@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.person_change import REASON, RecordedChange
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
-from services.rapid_care.store.tables import RESPONSE, Tx
+from services.rapid_care.store.tables import MERGED, RESPONSE, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement, is_one_of
@@ -49,14 +49,16 @@ _OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).wi
 _ADMITTED = Statement(
     sa.select(
         sa.exists().where(
-            RESPONSE.c.person_id == sa.bindparam("person_id"),
+            MERGED.is_of_group(RESPONSE.c.person_id),
             RESPONSE.c.status == Status.ESCALATED.value,
             RESPONSE.c.ended_at >= sa.bindparam("since", type_=INSTANT),
         )
     )
 )
-_IN_CRISIS = Statement(
-    sa.select(sa.exists().where(RESPONSE.c.person_id == sa.bindparam("person_id"), is_one_of(RESPONSE.c.status, UNFINISHED)))
+_OPEN = Statement(
+    sa.select(RESPONSE.c.id)
+    .where(MERGED.is_of_group(RESPONSE.c.person_id), is_one_of(RESPONSE.c.status, UNFINISHED))
+    .order_by(RESPONSE.c.id)
 )
 
 
@@ -67,7 +69,7 @@ async def unfinished_of(tx: Tx, referral_id: UUID) -> Response | None:
 
 
 async def unfinished_of_person(tx: Tx, person_id: UUID) -> list[Response]:
-    """The person's responses that have not ended, locked."""
+    """The responses under this id that have not ended, locked. A death or a move arrives for each id of a person."""
     return [responses.attach(tx, row) for row in await tx.fetch(_UNFINISHED_OF_PERSON, person_id=person_id)]
 
 
@@ -77,7 +79,7 @@ async def unfinished_of_clinician(tx: Tx, clinician_id: str) -> list[Response]:
 
 
 async def ended_by_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> list[Response]:
-    """The responses that ended by this death or move, locked: the last one of each referral."""
+    """The responses under this id that ended by this death or move, locked: the last one of each referral."""
     rows = await tx.fetch(_ENDED_BY_CHANGE, person_id=person_id, reason=REASON[recorded.change].value, since=recorded.recorded_at)
     return [responses.attach(tx, row) for row in rows]
 
@@ -92,7 +94,6 @@ async def is_admitted_since(tx: Tx, response: Response) -> bool:
     return is_admitted
 
 
-async def is_in_crisis(reader: ReadSession, person_id: UUID) -> bool:
-    """Whether a response to the person has not ended."""
-    is_in_crisis: bool = await reader.fetch_value(_IN_CRISIS, person_id=person_id)
-    return is_in_crisis
+async def open_responses(reader: ReadSession, person_id: UUID) -> tuple[UUID, ...]:
+    """The ids of the responses to the person that have not ended; a person who has one is in a crisis."""
+    return tuple(row["id"] for row in await reader.fetch(_OPEN, person_id=person_id))

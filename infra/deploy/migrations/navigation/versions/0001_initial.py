@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -15,6 +15,7 @@ ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NUL
 
 def upgrade() -> None:
     shared_tables_v1.create()
+    merged_persons_v1.create()
     _tasks()
     _navigators()
     _feeds()
