@@ -4,14 +4,23 @@ from collections.abc import Mapping
 
 from services.rapid_care.domain.response import ResponseDeadline
 from services.rapid_care.handlers import deadlines, person, projections, referral
-from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
+from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded, CarePlanReopened
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
-from shared.contracts.persons import PersonDeceased, PersonMerged, PersonMoved, PersonRecordRecorded, PersonRestored, PersonSeparated
+from shared.contracts.persons import (
+    PersonDeceased,
+    PersonMerged,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    PersonReturned,
+    PersonSeparated,
+)
 from shared.contracts.referrals import (
     ReferralAccepted,
     ReferralCallRepeated,
     ReferralCancelled,
     ReferralClosed,
+    ReferralConditionSet,
     ReferralRecalled,
     ReferralReopened,
     ReferralReturned,
@@ -46,14 +55,17 @@ SUBSCRIPTIONS = Subscriptions(
         ReferralReopened: (projections.project_onward_answer,),
         ReferralRecalled: (referral.on_referral_recalled, projections.project_onward_answer),
         ReferralCallRepeated: (referral.on_call_repeated,),
+        ReferralConditionSet: (referral.on_condition_set,),
         PersonDeceased: (person.on_person_deceased,),
         PersonMoved: (person.on_person_moved,),
         PersonRestored: (person.on_person_restored,),
+        PersonReturned: (person.on_person_returned,),
         PersonMerged: (person.on_person_merged,),
         PersonSeparated: (person.on_person_separated,),
         PersonRecordRecorded: (projections.project_person,),
         CarePlanRecorded: (projections.project_plan,),
         CarePlanClosed: (projections.drop_plan,),
+        CarePlanReopened: (projections.reopen_plan,),
         LeadActivated: (projections.project_lead,),
         LeadHandedOver: (projections.drop_lead,),
         LeadEnded: (projections.drop_lead,),

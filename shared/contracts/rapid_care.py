@@ -94,7 +94,7 @@ class ResponseRequested(Event):
     clock_starts_at: Instant
     due_at: Instant
     crosses_close: bool
-    locality: Locality
+    locality: Locality | None
 
 
 class ResponseHeldUntilOpening(Event):
@@ -108,7 +108,7 @@ class ResponseHeldUntilOpening(Event):
     received_at: Instant
     opens_at: Instant
     due_at: Instant
-    locality: Locality
+    locality: Locality | None
 
 
 class ResponseAccepted(Event):
@@ -283,6 +283,16 @@ class ResponseCallAnswered(Event):
     routing: int
 
 
+class ResponseConditionSet(Event):
+    """The Community Point of Access named or corrected the condition. A clinician who was assigned before has the response still."""
+
+    TYPE = "rapid-care.response.condition-set.v1"
+    TOPIC = "rapid-care.response"
+
+    referral_id: UUID
+    condition: Condition
+
+
 class ResponseRestored(Event):
     """The response had ended with a recorded death or move, which was a mistake. It continues, on the same clock."""
 
@@ -301,7 +311,7 @@ class ResponseSteppedDown(Event):
 
     referral_id: UUID
     destination: StepDown
-    locality: Locality
+    locality: Locality | None
 
 
 class ResponseEscalated(Event):

@@ -146,6 +146,7 @@ class BriefingView(ResponseModel):
     After a merge of two records a person may have several plans and responses: `other_crisis_plans` and `other_open_responses`.
     """
 
+    condition: Condition
     newer_call: CallView | None
     other_open_responses: tuple[UUID, ...]
 
@@ -164,6 +165,7 @@ class BriefingView(ResponseModel):
     def of(cls, briefing: Briefing, response: Response) -> "BriefingView":
         person, story, plan = briefing.person, briefing.story, briefing.plan
         return cls(
+            condition=response.condition,
             newer_call=CallView.of(response),
             other_open_responses=tuple(each for each in briefing.open_responses if each != response.id),
             person=PersonView.model_validate(person) if person else None,

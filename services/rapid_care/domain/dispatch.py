@@ -13,7 +13,9 @@ from services.rapid_care.domain.duties import advance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import IN_CARE, RESPONSE, Occurrence, Response, Status, require_permitted
 from services.rapid_care.domain.roster import Clinician, fitting_skill
-from shared.contracts.rapid_care import ResponseAssigned, ResponseEnRoute, ResponseUnassigned, UnassignReason
+from shared.contracts.codes import Condition
+from shared.contracts.rapid_care import ResponseAssigned, ResponseConditionSet, ResponseEnRoute, ResponseUnassigned, UnassignReason
+from shared.contracts.referrals import ReferralConditionSet
 from shared.kernel.decision import Decision
 from shared.kernel.state_table import require_transition
 
@@ -52,6 +54,17 @@ def go_off_duty(response: Response, policy: Policy, now: datetime) -> Decision[R
     """The clinician of the response goes off duty, and the response goes back to the coordinator."""
     require_transition(response.status, Occurrence.CLINICIAN_OFF_DUTY, RESPONSE)
     return _unassign(response, UnassignReason.OFF_DUTY, policy, now)
+
+
+def set_condition(response: Response, condition: Condition) -> Decision[Response]:
+    """The condition is known, or was corrected: the next assignment needs a skill for it. Raises IllegalTransition.
+
+    A clinician who was assigned before keeps the response: the coordinator sees the condition, and assigns another where needed.
+    """
+    require_transition(response.status, ReferralConditionSet.TYPE, RESPONSE)
+    called = None if response.call_condition is condition else response.call_condition
+    changed = replace(response, condition=condition, call_condition=called)
+    return Decision(changed, [ResponseConditionSet(referral_id=response.referral_id, condition=condition)])
 
 
 def depart(response: Response, now: datetime) -> Decision[Response]:

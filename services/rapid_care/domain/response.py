@@ -42,6 +42,7 @@ from shared.contracts.rapid_care import (
     ResponseCallRepeated,
     ResponseCancelled,
     ResponseClosed,
+    ResponseConditionSet,
     ResponseContacted,
     ResponseDeclined,
     ResponseEnRoute,
@@ -54,7 +55,14 @@ from shared.contracts.rapid_care import (
     ResponseSteppedDown,
     ResponseUnassigned,
 )
-from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
+from shared.contracts.referrals import (
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralConditionSet,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.errors import IllegalTransition, InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, allowed_commands, require_transition, state_table, transition
@@ -129,7 +137,7 @@ class Response:
     correlation_id: UUID
     status: Status
     condition: Condition
-    locality: Locality
+    locality: Locality | None
     received_at: datetime
     clock_starts_at: datetime
     due_at: datetime
@@ -297,6 +305,7 @@ RESPONSE: Transitions = state_table(
         ReferralRouted.TYPE: transition((Status.HELD, Status.REQUESTED), Status.CANCELLED, ResponseCancelled, ResponseBreached),
         ReferralRecalled.TYPE: transition(UNFINISHED, (Status.CANCELLED, *IN_CARE), ResponseCancelled, ResponseBreached, ResponseAccepted),
         ReferralCallRepeated.TYPE: transition(UNFINISHED, (), ResponseCallRepeated),
+        ReferralConditionSet.TYPE: transition(UNFINISHED, (), ResponseConditionSet),
         Occurrence.ROUTED_AGAIN: transition((*_ACCEPTED, *IN_CARE), (), ResponseAccepted),
     },
     ResponseDeadline,

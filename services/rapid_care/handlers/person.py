@@ -1,4 +1,4 @@
-"""A death or a move of a person ends every unfinished response; its reversal restores them.
+"""A death or a move of a person ends every unfinished response; its reversal restores them, and a return of the person does not.
 
 A merge and a separation only decide which ids are one person. The Community Point of Access publishes a death, a move and its reversal for
 each of them.
@@ -9,12 +9,20 @@ from uuid import UUID
 from services.rapid_care.domain import dispatch, person_change
 from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.response import Response
-from services.rapid_care.store.projections import drop_person_change, project_person_change
+from services.rapid_care.store.projections import drop_person_change, drop_person_changes, project_person_change
 from services.rapid_care.store.responses import ended_by_change, responses, unfinished_of_person
 from services.rapid_care.store.roster import is_on_duty
 from services.rapid_care.store.tables import MERGED, Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMerged, PersonMoved, PersonRestored, PersonSeparated
+from shared.contracts.persons import (
+    PersonChange,
+    PersonDeceased,
+    PersonMerged,
+    PersonMoved,
+    PersonRestored,
+    PersonReturned,
+    PersonSeparated,
+)
 from shared.persistence.merged_persons import Merge
 
 
@@ -41,6 +49,11 @@ async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -
 
 async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx: Tx) -> None:
     await MERGED.separate(tx, Merge(UUID(envelope.key), event.from_person, event.merged_at), event.separated_at)
+
+
+async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """No death or move until then ends a response any longer. Those that it ended stay ended."""
+    await drop_person_changes(tx, UUID(envelope.key), event.recorded_at)
 
 
 async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:

@@ -2,7 +2,7 @@
 
 from services.rapid_care.store import projections
 from services.rapid_care.store.tables import ONWARD, Tx
-from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded
+from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded, CarePlanReopened
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.persons import PersonRecordRecorded
@@ -18,7 +18,11 @@ async def project_plan(event: CarePlanRecorded, envelope: Envelope, *, tx: Tx) -
 
 
 async def drop_plan(_: CarePlanClosed, envelope: Envelope, *, tx: Tx) -> None:
-    await projections.drop_plan(tx, envelope)
+    await projections.mark_plan(tx, envelope, is_closed=True)
+
+
+async def reopen_plan(_: CarePlanReopened, envelope: Envelope, *, tx: Tx) -> None:
+    await projections.mark_plan(tx, envelope, is_closed=False)
 
 
 async def project_lead(event: LeadActivated, envelope: Envelope, *, tx: Tx) -> None:

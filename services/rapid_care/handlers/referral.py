@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care.domain import capacity, clock, person_change, second_call
+from services.rapid_care.domain import capacity, clock, dispatch, person_change, second_call
 from services.rapid_care.domain.opening import month_of
 from services.rapid_care.domain.response import Response
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
@@ -16,6 +16,7 @@ from shared.contracts.referrals import (
     CancelReason,
     ReferralCallRepeated,
     ReferralCancelled,
+    ReferralConditionSet,
     ReferralRecalled,
     ReferralReturned,
     ReferralRouted,
@@ -82,6 +83,13 @@ async def on_call_repeated(event: ReferralCallRepeated, envelope: Envelope, *, t
     response = await unfinished_of(tx, UUID(envelope.subject))
     if response:
         await responses.save(tx, second_call.take_call(response, event, tx.policy, tx.now))
+
+
+async def on_condition_set(event: ReferralConditionSet, envelope: Envelope, *, tx: Tx) -> None:
+    """The condition of a response that ended stays as it was."""
+    response = await unfinished_of(tx, UUID(envelope.subject))
+    if response and response.condition is not event.condition:
+        await responses.save(tx, dispatch.set_condition(response, event.condition))
 
 
 async def _request(event: ReferralRouted, envelope: Envelope, previous: Response | None, tx: Tx) -> None:

@@ -5,6 +5,7 @@ ids that were merged.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -24,11 +25,16 @@ from shared.persistence.statements import ReadSession, Statement
 
 _PROJECT_PERSON = upsert_if_newer(PERSON)
 _PROJECT_LEAD = upsert_if_newer(LEAD)
-_PROJECT_PLAN = upsert_if_newer(CARE_PLAN, omit=("is_closed",))
-_CLOSED = insert(CARE_PLAN).values(
-    care_plan_id=sa.bindparam("care_plan_id"), person_id=sa.bindparam("person_id"), sequence=0, is_closed=True
+_PROJECT_PLAN = upsert_if_newer(CARE_PLAN, omit=("is_closed", "marked_sequence"))
+_MARKED = ("care_plan_id", "person_id", "is_closed", "marked_sequence")
+_MARK = insert(CARE_PLAN).values(sequence=0, **{name: sa.bindparam(name) for name in _MARKED})
+_MARK_PLAN = Statement(
+    _MARK.on_conflict_do_update(
+        index_elements=["care_plan_id"],
+        set_={name: _MARK.excluded[name] for name in ("is_closed", "marked_sequence")},
+        where=_MARK.excluded.marked_sequence > CARE_PLAN.c.marked_sequence,
+    )
 )
-_DROP_PLAN = Statement(_CLOSED.on_conflict_do_update(index_elements=["care_plan_id"], set_={"is_closed": True}))
 
 _PROJECT_PERSON_CHANGE = upsert_if_newer(PERSON_CHANGE, order=("recorded_at",))
 _DROP_PERSON_CHANGE = Statement(
@@ -36,6 +42,11 @@ _DROP_PERSON_CHANGE = Statement(
         PERSON_CHANGE.c.person_id == sa.bindparam("person_id"),
         PERSON_CHANGE.c.change == sa.bindparam("change"),
         PERSON_CHANGE.c.recorded_at <= sa.bindparam("recorded_at", type_=INSTANT),
+    )
+)
+_DROP_PERSON_CHANGES = Statement(
+    sa.delete(PERSON_CHANGE).where(
+        PERSON_CHANGE.c.person_id == sa.bindparam("person_id"), PERSON_CHANGE.c.recorded_at <= sa.bindparam("until", type_=INSTANT)
     )
 )
 _PERSON_CHANGES = Statement(
@@ -77,6 +88,11 @@ async def drop_person_change(tx: Tx, person_id: UUID, recorded: RecordedChange) 
     await tx.defer_write(_DROP_PERSON_CHANGE, person_id=person_id, change=recorded.change.value, recorded_at=recorded.recorded_at)
 
 
+async def drop_person_changes(tx: Tx, person_id: UUID, until: datetime) -> None:
+    """Changes of every kind that were recorded until then."""
+    await tx.defer_write(_DROP_PERSON_CHANGES, person_id=person_id, until=until)
+
+
 async def _person_changes(tx: Tx, person_ids: Sequence[UUID]) -> dict[UUID, RecordedChange | None]:
     """The latest change of each person."""
     rows = await tx.fetch(_PERSON_CHANGES, person_ids=list(person_ids))
@@ -100,9 +116,10 @@ async def project_plan(tx: Tx, record: CarePlanRecorded, envelope: Envelope) -> 
     )
 
 
-async def drop_plan(tx: Tx, envelope: Envelope) -> None:
-    """Closes the plan, also before its first record has arrived: the two travel on different topics."""
-    await tx.defer_write(_DROP_PLAN, care_plan_id=UUID(envelope.subject), person_id=UUID(envelope.key))
+async def mark_plan(tx: Tx, envelope: Envelope, *, is_closed: bool) -> None:
+    """Closes or reopens the plan, also before its first record has arrived: the two travel on different topics."""
+    ids = {"care_plan_id": UUID(envelope.subject), "person_id": UUID(envelope.key)}
+    await tx.defer_write(_MARK_PLAN, **ids, is_closed=is_closed, marked_sequence=envelope.sequence)
 
 
 async def project_lead(tx: Tx, lead: LeadActivated, envelope: Envelope) -> None:

@@ -125,6 +125,7 @@ CARE_PLAN = sa.Table(
     sa.Column("record", JSONB),
     sa.Column("recorded_at", INSTANT),
     sa.Column("is_closed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("marked_sequence", sa.Integer, nullable=False, server_default=sa.text("0"), comment="of the last closure or reopening"),
     comment="Projection of the care plan's words, from mdt; its closure travels on another topic and may arrive first.",
 )
 

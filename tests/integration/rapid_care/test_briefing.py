@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 
 from services.rapid_care.domain.response import Status
-from shared.contracts.care_plans import CarePlanClosed
-from shared.contracts.codes import PlaceOfCare, Role
+from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
+from shared.contracts.codes import Condition, PlaceOfCare, Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import LeadEnded, LeadHandedOver
 from shared.contracts.persons import SharingPreference, Story
-from shared.contracts.rapid_care import ResponseAssigned
+from shared.contracts.rapid_care import ResponseAssigned, ResponseConditionSet, Skill
+from shared.contracts.referrals import ReferralConditionSet
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_care_plan, a_lead, at, mr_dale
 
@@ -94,6 +95,49 @@ async def test_closed_plan_is_hidden_in_any_order(team: RapidCareClient) -> None
     for person_id in people:
         response_id = await team.receive_referral(person_id=person_id)
         assert (await team.get(f"responses/{response_id}/briefing"))["crisis_plan"] is None
+
+
+async def test_reopened_plan_is_shown_again_in_any_order(team: RapidCareClient) -> None:
+    people = new_id(), new_id()
+    plan, reopened_first = a_care_plan(), a_care_plan()
+    await _deliver(team, people[0], plan, plan.care_plan_id)
+    await _deliver(team, people[0], CarePlanClosed(reason="died"), plan.care_plan_id, 4)
+    await _deliver(team, people[0], CarePlanReopened(), plan.care_plan_id, 5)
+    await _deliver(team, people[1], CarePlanReopened(), reopened_first.care_plan_id, 5)
+    await _deliver(team, people[1], CarePlanClosed(reason="died"), reopened_first.care_plan_id, 4)
+    await _deliver(team, people[1], reopened_first, reopened_first.care_plan_id)
+
+    for person_id in people:
+        response_id = await team.receive_referral(person_id=person_id)
+        assert (await team.get(f"responses/{response_id}/briefing"))["crisis_plan"] is not None
+
+
+async def test_condition_set_later_reaches_briefing_and_skill_match(team: RapidCareClient) -> None:
+    person_id, referral_id = new_id(), new_id()
+    response_id = await team.receive_referral(person_id=person_id, referral_id=referral_id, condition=None)
+    await team.advance(response_id, Status.ACCEPTED)
+    await team.roster(NURSE, Skill.EMERGENCY_NURSE_PRACTITIONER, is_on_duty=False)
+    await team.roster("therapist-1", Skill.OCCUPATIONAL_THERAPIST)
+    unknown = await team.refusal(response_id, "assignment")
+
+    for _ in range(2):
+        await team.context.deliver(ReferralConditionSet(condition=Condition.FALL), key=person_id, subject=referral_id, sequence=5)
+
+    assert unknown == (409, "no-clinician-available")
+    assert (await team.read(response_id))["condition"] == "fall"
+    assert (await team.get(f"responses/{response_id}/briefing"))["condition"] == "fall"
+    assert (await team.command(response_id, "assignment"))["clinician_id"] == "therapist-1"
+    assert [event.condition for event in await team.context.published(ResponseConditionSet)] == [Condition.FALL]
+
+
+async def test_condition_of_ended_response_stays(team: RapidCareClient) -> None:
+    person_id, referral_id = new_id(), new_id()
+    response_id = await team.receive_referral(person_id=person_id, referral_id=referral_id)
+    await team.command(response_id, "decline", reason="capacity")
+
+    await team.context.deliver(ReferralConditionSet(condition=Condition.FALL), key=person_id, subject=referral_id, sequence=5)
+
+    assert (await team.read(response_id))["condition"] == "urinary-tract-infection"
 
 
 async def test_revised_plan_replaces_earlier_version(team: RapidCareClient) -> None:

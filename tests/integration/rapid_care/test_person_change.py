@@ -6,7 +6,7 @@ import pytest
 
 from services.rapid_care.domain.response import Status
 from shared.contracts.event import Event
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.contracts.rapid_care import ResponseAtRisk, ResponseBreached, ResponseCancelled, ResponseRequested, ResponseRestored
 from shared.contracts.referrals import CancelReason, ReferralCancelled
 from shared.kernel.ids import PersonId, new_id
@@ -63,6 +63,22 @@ async def test_cancelled_referral_of_gone_person_never_raises(team: RapidCareCli
 
     assert (await team.read(response_id))["cancel_reason"] == "died"
     assert await team.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
+
+
+@pytest.mark.parametrize("after", PersonChange)
+async def test_returned_person_is_responded_to_again(team: RapidCareClient, after: PersonChange) -> None:
+    person_id = PersonId(new_id())
+    ended = await team.receive_referral(person_id=person_id)
+    await _deliver(team, person_id, PersonMoved(moved_on=None, reported_by="W07", recorded_at=at("14:00")))
+    if after is PersonChange.DEATH:
+        await _deliver(team, person_id, _died(at("14:01")), 2)
+    returned_at = at("14:00") + timedelta(days=30)
+
+    await _deliver(team, person_id, PersonReturned(after=after, reported_by="CLCH", recorded_at=returned_at), 3)
+    crossed = await team.receive_referral(person_id=person_id, received_at=at("13:59"))
+
+    assert (await team.read(ended))["status"] == "cancelled"
+    assert (await team.read(crossed))["status"] == "requested"
 
 
 async def test_mistaken_death_restores_responses_on_same_clock(team: RapidCareClient) -> None:

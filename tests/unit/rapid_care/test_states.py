@@ -35,10 +35,17 @@ from services.rapid_care.domain.response import (
     Status,
 )
 from services.rapid_care.subscriptions import SUBSCRIPTIONS
-from shared.contracts.codes import StepDown
+from shared.contracts.codes import Condition, StepDown
 from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, PackageItemKind, ResponseOutcome
-from shared.contracts.referrals import ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted
+from shared.contracts.referrals import (
+    ReferralCallRepeated,
+    ReferralCancelled,
+    ReferralConditionSet,
+    ReferralRecalled,
+    ReferralReturned,
+    ReferralRouted,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, allowed_commands
@@ -114,6 +121,7 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     ReferralReturned.TYPE: (_cancel(ReferralReturned.TYPE),),
     ReferralRouted.TYPE: (_cancel(ReferralRouted.TYPE),),
     ReferralRecalled.TYPE: (lambda response, now: clock.recall(response, _RECALLED, now),),
+    ReferralConditionSet.TYPE: (lambda response, _: dispatch.set_condition(response, Condition.FALL),),
     ReferralCallRepeated.TYPE: (lambda response, now: second_call.take_call(response, a_repeated_call(), POLICY, now),),
 }
 
@@ -172,5 +180,5 @@ def test_no_rule_moves_deadline_or_clock() -> None:
 def test_every_deadline_and_event_trigger_is_subscribed() -> None:
     named = {trigger for trigger in RESPONSE if isinstance(trigger, str)}
 
-    events = (ReferralCallRepeated, ReferralCancelled, ReferralRecalled, ReferralReturned, ReferralRouted)
+    events = (ReferralCallRepeated, ReferralCancelled, ReferralConditionSet, ReferralRecalled, ReferralReturned, ReferralRouted)
     assert named == set(SUBSCRIPTIONS.on_deadline) | set(Occurrence) | {event.TYPE for event in events}

@@ -126,6 +126,7 @@ def _copies() -> None:
         sa.Column("record", JSONB),
         sa.Column("recorded_at", INSTANT),
         sa.Column("is_closed", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("marked_sequence", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.PrimaryKeyConstraint("care_plan_id", name="pk_care_plan"),
         comment="Projection of the care plan's words, from mdt; its closure travels on another topic and may arrive first.",
     )
