@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-_CLASH = re.compile(r"services__\w+?__(?:api|domain)__(\w+)__(\w+)")
+_CLASH = re.compile(r"(?:\w+?__)+(\w+)__(\w+)")
 _PAGE = re.compile(r"Page_(\w+?)(?:View)?_")
 _REFERENCE = "#/components/schemas/"
 

@@ -103,9 +103,12 @@ def test_every_refusal_is_a_problem_listed_once(document: dict[str, Any]) -> Non
         (status, each) for _, operation in operations(document) for status, each in operation["responses"].items() if status >= "400"
     ]
 
-    assert {str(each["content"]) for _, each in refusals} == {
-        "{'application/problem+json': {'schema': {'$ref': '#/components/schemas/Problem'}}}"
+    assert {(*each["content"], str(each["content"]["application/problem+json"]["schema"])) for _, each in refusals} == {
+        ("application/problem+json", "{'$ref': '#/components/schemas/Problem'}")
     }
+    assert [
+        each for _, each in refusals if list(each["content"]["application/problem+json"]["examples"]) != each["description"].split(", ")
+    ] == []
     assert [
         each["description"] for _, each in refusals if len(set(each["description"].split(", "))) < len(each["description"].split(", "))
     ] == []
