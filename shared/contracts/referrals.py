@@ -101,7 +101,10 @@ class CancelReason(StrEnum):
 
 
 class Discrepancy(StrEnum):
-    """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it."""
+    """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
+
+    `practice-unknown`: no table has the person's practice, or it closed without a successor. A referral of any urgency may have it.
+    """
 
     NUMBER_MISSING = "number-missing"
     NUMBER_INVALID = "number-invalid"
@@ -111,6 +114,7 @@ class Discrepancy(StrEnum):
     STORY_MISSING = "story-missing"
     HISTORY_SHORTENED = "history-shortened"
     CONDITION_MISSING = "condition-missing"
+    PRACTICE_UNKNOWN = "practice-unknown"
 
 
 class AskingService(StrEnum):
@@ -155,7 +159,7 @@ class ReferralReceived(Event):
     requested_urgency: Urgency
     received_at: Instant
     practice_code: Code
-    locality: Locality
+    locality: Locality | None
     is_story_known: bool
     discrepancies: tuple[Discrepancy, ...] = ()
     onward_of: OnwardOf | None = None
@@ -219,7 +223,7 @@ class ReferralRouted(Event):
     clock_starts_at: Instant
     acknowledge_by: Instant
     practice_code: Code
-    locality: Locality
+    locality: Locality | None
     is_eligibility_overridden: bool
     is_by_telephone: bool = False
     routing: int = 1
@@ -275,7 +279,8 @@ class ReferralRecalled(Event):
 class ReferralCallRepeated(Event):
     """A second urgent call about the person was merged into a referral that a receiver already has. The receiver answers it by `answer_by`.
 
-    `condition` is the condition that the second call names; its text is in the person's record.
+    `condition` is the condition that the second call names; its text is in the person's record. `merged_referral_id` is the referral of
+    the caller: the one that was merged, or the same one when its own referrer raised the urgency.
     """
 
     TYPE = "referrals.referral.call-repeated.v1"
@@ -298,8 +303,19 @@ class ReferralCallAnswered(Event):
     answered_at: Instant
 
 
+class ReferralDiscrepancyFound(Event):
+    """An open referral has a fault since its receipt: the person's practice closed without a successor, or a correction made it unknown."""
+
+    TYPE = "referrals.referral.discrepancy-found.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    discrepancies: tuple[Discrepancy, ...]
+    resolve_by: Instant
+
+
 class ReferralDiscrepancyResolved(Event):
-    """The Community Point of Access resolved a fault of an urgent referral, or a correction of the record ended it."""
+    """The Community Point of Access resolved a fault of a referral, or a correction of the record or of the practices ended it."""
 
     TYPE = "referrals.referral.discrepancy-resolved.v1"
     TOPIC = "referrals.referral"
@@ -347,6 +363,29 @@ class ReferralInformationAnswered(Event):
     PUBLIC = True
 
     answered_at: Instant
+
+
+class AmendedPart(StrEnum):
+    """A part of a referral that its referrer amended."""
+
+    INFORMATION = "information"
+    TELEPHONE = "telephone"
+    URGENCY = "urgency"
+
+
+class ReferralAmended(Event):
+    """A referrer amended what it sent; the text and the telephone are in the person's record.
+
+    `sent_as` is the referral that the referrer sent: the amended one, or one that was merged into it.
+    """
+
+    TYPE = "referrals.referral.amended.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    amended_at: Instant
+    sent_as: UUID
+    parts: tuple[AmendedPart, ...]
 
 
 class ReferralUrgencyRaised(Event):
@@ -401,6 +440,17 @@ class ReferralCancelled(Event):
 
     reason: Code
     onward_of: OnwardOf | None = None
+
+
+class ReferralSeparated(Event):
+    """The referral had joined one of another person, whose record was merged by mistake. It is open again, alone."""
+
+    TYPE = "referrals.referral.separated.v1"
+    TOPIC = "referrals.referral"
+    PUBLIC = True
+
+    from_referral_id: UUID
+    separated_at: Instant
 
 
 class ReferralReopened(Event):

@@ -15,6 +15,7 @@ from services.referrals import api, subscriptions
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.commands import (
     AcceptReferral,
+    AmendReferral,
     AnswerCall,
     AnswerInformation,
     CancelReferral,
@@ -31,8 +32,8 @@ from services.referrals.commands import (
     SignpostReferral,
     TriageReferral,
 )
-from services.referrals.domain import Policy, calls, closure, deadlines, discrepancies, routing, triage
-from services.referrals.domain.directory import Need, Practice, Serves, Service
+from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, routing, triage
+from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
 from shared.clock import LONDON
@@ -40,6 +41,7 @@ from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
 from shared.contracts.persons import FamilyContact, Story
+from shared.contracts.practices import Practice
 from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
@@ -78,7 +80,7 @@ class ReferralsClient:
     @cached_property
     def triager(self) -> dict[str, str]:
         """The header of a triager of the Community Point of Access."""
-        return self.context.token("referrals:handle", "referrals:triage", organisation="CLCH", actor="triager-1")
+        return self.context.token("referrals:handle", "referrals:identity", "referrals:triage", organisation="CLCH", actor="triager-1")
 
     @cached_property
     def ambulance(self) -> dict[str, str]:
@@ -282,8 +284,8 @@ def a_service(code: str = "district-nursing", **changes: Any) -> Service:
     return Service(**(fields | changes))
 
 
-def a_practice(code: str = "W07") -> Practice:
-    return Practice(code, Locality.WEST, "020 7946 0207", date(2013, 4, 1), None)
+def a_practice(code: str = "W07", locality: Locality = Locality.WEST) -> Practice:
+    return Practice(code, f"Surgery {code}", locality, "1 High Road", "020 7946 0207", date(2013, 4, 1))
 
 
 def transitions(
@@ -300,6 +302,7 @@ def transitions(
         SignpostReferral: lambda it: _signpost(it, now, policy),
         RequestInformation: lambda it: triage.request_information(it, RequestInformation("Which medicines?"), now),
         AnswerInformation: lambda it: triage.answer_information(it, now, is_joined_open=True),
+        AmendReferral: lambda it: amendment.amend(it, an_amendment(it, now), now=now, policy=policy, is_joined_open=True),
         SetCondition: lambda it: discrepancies.set_condition(it, SetCondition(Condition.PNEUMONIA), now),
         ResolveDiscrepancy: lambda it: discrepancies.resolve(it, ResolveDiscrepancy(it.discrepancies[0], "Asked the GP"), now),
         AcceptReferral: lambda it: routing.accept(it, now, policy),
@@ -312,6 +315,8 @@ def transitions(
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.record_other_acceptance(it, "rapid-care", now),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
+        Occurrence.PRACTICE_LOST: lambda it: _changed(discrepancies.follow_practice(it, a_person(locality=None), now, policy)),
+        Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),
         Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),
         ReferralDeadline.ACKNOWLEDGEMENT: lambda it: deadlines.mark_overdue(it, ReferralDeadline.ACKNOWLEDGEMENT, now, policy),
@@ -319,6 +324,18 @@ def transitions(
         ReferralDeadline.CALL: lambda it: deadlines.mark_overdue(it, ReferralDeadline.CALL, now, policy),
         ReferralDeadline.DISCREPANCY: lambda it: deadlines.mark_overdue(it, ReferralDeadline.DISCREPANCY, now, policy),
     }
+
+
+def an_amendment(
+    referral: Referral, now: datetime, *, sent_as: UUID | None = None, information: str | None = None, is_urgent: bool = True
+) -> amendment.Amendment:
+    """A raised urgency, unless it is information alone; the answer of a receiver is due after 45 minutes."""
+    return amendment.Amendment(AmendReferral(information, is_urgent=is_urgent), sent_as or referral.id, now + timedelta(minutes=45))
+
+
+def _changed(decision: Decision[Referral] | None) -> Decision[Referral]:
+    assert decision
+    return decision
 
 
 def _cancellation(referral: Referral) -> CancelReferral:

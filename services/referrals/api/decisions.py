@@ -141,6 +141,21 @@ async def answer_information(
 
 
 @router.post(
+    "/{referral_id:uuid}/amendment",
+    name="AmendReferral",
+    response_model=AdvisedReferralView,
+    responses=problems(*_ANY, OrganisationNotInvolved),
+)
+async def amend_referral(referral_id: UUID, body: requests.Amendment, caller: Referrer, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The referrer adds information, the person's telephone, or that the referral is urgent now; possible until the referral ends.
+
+    Urgency takes effect at once: the receiver answers a second urgent call, or the Community Point of Access triages the referral again.
+    A telephone becomes that of the person if none is recorded; otherwise it is part of the story.
+    """
+    return await run_command(unit, caller, handlers.amend_referral, Target(referral_id, version), body.command())
+
+
+@router.post(
     "/{referral_id:uuid}/cancellation",
     name="CancelReferral",
     response_model=AdvisedReferralView,

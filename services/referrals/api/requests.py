@@ -7,6 +7,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 from services.referrals import commands
 from services.referrals.api import urgent_body
 from services.referrals.api.story_bounds import require_bounded
+from services.referrals.queries.candidates import Criterion
 from shared.contracts.codes import IS_URGENT, Condition, Urgency
 from shared.contracts.input_types import (
     Address,
@@ -101,7 +102,24 @@ class NewReferrals(RequestModel):
 
 
 class Search(RequestModel):
-    nhs_number: TypedNhsNumber
+    """One of: an NHS number, a family name with the date of birth, a postcode, an address, a telephone number."""
+
+    nhs_number: OrAbsent[TypedNhsNumber] = None
+    family_name: OrAbsent[Line] = None
+    born_on: OrAbsent[Day] = None
+    postcode: OrAbsent[Line] = None
+    address: OrAbsent[Address] = None
+    telephone: OrAbsent[Telephone] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if given != {"family_name", "born_on"} and (len(given) != 1 or given & {"family_name", "born_on"}):
+            raise ValueError("a search has one of NHS number, family name with birthday, postcode, address, telephone")
+        return self
+
+    def criterion(self) -> Criterion:
+        return Criterion(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class Revision(RequestModel):

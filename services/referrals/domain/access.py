@@ -20,6 +20,8 @@ from shared.kernel.totality import total
 _ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Route.NAVIGATION: True, Route.SERVICE: False})
 #: Scopes of the routes.
 TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referrals:refer", "referrals:receive"
+#: Staff of the Community Point of Access who verify a person's identity, and merge and separate records.
+IDENTITY = "referrals:identity"
 
 
 class AnsweredByService(RuleBroken):
@@ -45,7 +47,7 @@ class HandlingOnly(NotAllowed):
 
 #: The roles that may give a command, beside the Community Point of Access, whose clinicians may also cancel and answer for a receiver.
 _BY_REFERRER, _BY_RECEIVER = (
-    frozenset({commands.AnswerInformation, commands.CancelReferral}),
+    frozenset({commands.AnswerInformation, commands.AmendReferral, commands.CancelReferral}),
     frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral, commands.AnswerCall}),
 )
 #: The commands of call handlers and clinicians. Which of the two settles a discrepancy depends on the discrepancy.
@@ -58,6 +60,7 @@ _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
         Discrepancy.NUMBER_INVALID: False,
         Discrepancy.IDENTITY_DIFFERS: False,
         Discrepancy.BIRTHDAY_INVALID: False,
+        Discrepancy.PRACTICE_UNKNOWN: False,
         Discrepancy.DEMOGRAPHICS_MISSING: False,
         Discrepancy.STORY_MISSING: False,
         Discrepancy.HISTORY_SHORTENED: True,
@@ -83,14 +86,14 @@ def is_receiver(referral: Referral, actor: Actor) -> bool:
     return RECEIVE in actor.scopes and referral.ended_at is None and referral.receiver_organisation == actor.organisation
 
 
-def is_own_practice(referral: Referral, actor: Actor) -> bool:
-    return REFER in actor.scopes and referral.practice_code == actor.organisation
+def is_own_practice(practice_code: str | None, actor: Actor) -> bool:
+    return REFER in actor.scopes and practice_code == actor.organisation
 
 
-def require_involved(referral: Referral, actor: Actor) -> None:
-    """Raises OrganisationNotInvolved."""
-    roles = (is_referrer, is_receiver, is_own_practice)
-    if not (is_point_of_access(actor) or any(has_role(referral, actor) for has_role in roles)):
+def require_involved(referral: Referral, actor: Actor, practice_code: str | None) -> None:
+    """`practice_code` is the practice that cares for the person today: a successor of the referral's. Raises OrganisationNotInvolved."""
+    is_concerned = is_referrer(referral, actor) or is_receiver(referral, actor) or is_own_practice(practice_code, actor)
+    if not (is_point_of_access(actor) or is_concerned):
         raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, closure, routing, triage
+from services.referrals.domain import access, amendment, closure, routing, triage
 from services.referrals.domain.referral import Referral, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -46,6 +46,7 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.RecallReferral: _recall,
     commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
+    commands.AmendReferral: lambda referral, _, facts: amendment.require_amendable(referral, is_joined_open=facts.is_joined_open),
     commands.RouteReferral: lambda referral, _, facts: routing.require_routable(referral, is_practice_covered=facts.is_practice_covered),
     commands.SignpostReferral: lambda referral, _, facts: routing.require_signpostable(
         referral, is_entitled=facts.is_practice_covered and facts.is_resident

@@ -53,7 +53,8 @@ def answer(referral: Referral, now: datetime) -> Decision[Referral]:
     """The receiver has taken note of the call. Raises IllegalTransition, NoOpenCall."""
     permit(referral, AnswerCall)
     require_call(referral)
-    return Decision(deadlines.without_call(referral), [ReferralCallAnswered(answered_at=now)], cancels=[ReferralDeadline.CALL])
+    answered = replace(deadlines.without_call(referral), raised_at=None)
+    return Decision(answered, [ReferralCallAnswered(answered_at=now)], cancels=[ReferralDeadline.CALL])
 
 
 def require_call(referral: Referral) -> None:

@@ -3,7 +3,7 @@
 Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -233,15 +233,25 @@ class Identity:
 
 
 def record(
-    known: Person | None, received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality | None, policy: Policy
+    known: Person | None,
+    received: ReceiveReferral,
+    identity: Identity,
+    *,
+    referral_id: UUID,
+    locality: Locality | None,
+    policy: Policy,
+    as_one: Callable[[Person], Person] = lambda own: own,
 ) -> tuple[Person, Decision[Person] | None]:
-    """The person after a referral, and the change of their record, if any. Raises what `register` raises."""
+    """The person after a referral, and the change of their record, if any. Raises what `register` raises.
+
+    `as_one` composes the record with those that were merged with it: they count as given.
+    """
     if known is None:
         registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
         return registered.state, registered
     updated = update_from_referral(known, received, referral_id=referral_id, locality=locality)
     person = updated.state if updated else known
-    _require_complete(person, received)
+    _require_complete(as_one(person), received)
     return person, updated
 
 

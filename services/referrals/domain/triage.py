@@ -60,6 +60,7 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
         was_urgent=referral.was_urgent or is_urgent,
         clock_starts_at=clock_start(referral, now) if is_urgent else referral.clock_starts_at,
         condition=command.condition or referral.condition,
+        raised_at=None,
         triaged_at=now,
         triaged_by=triaged_by,
         triage_reason=command.reason,
@@ -85,14 +86,20 @@ def raise_urgency(referral: Referral, command: RaiseUrgency, *, raised_by: str, 
         route=None,
         service_code=None,
         receiver_organisation=None,
+        raised_at=None,
         triaged_at=now,
         triaged_by=raised_by,
         triage_reason=command.reason,
     )
-    recalled = ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing, onward_of=referral.onward_of)
-    raised_at = ReferralUrgencyRaised(clock_starts_at=raised.clock_starts_at)
-    events: list[Event] = [recalled, raised_at] if is_with_receiver(referral) else [raised_at]
+    events: list[Event] = [*recall_of(referral), ReferralUrgencyRaised(clock_starts_at=raised.clock_starts_at)]
     return deadlines.begin(deadlines.without_call(raised), events, deadlines.triage_by(raised, now, policy))
+
+
+def recall_of(referral: Referral) -> list[Event]:
+    """The event that takes a referral back from its receiver, if it has one."""
+    if not is_with_receiver(referral):
+        return []
+    return [ReferralRecalled(service_code=referral.service_code or "", routing=referral.routing, onward_of=referral.onward_of)]
 
 
 def require_not_urgent(referral: Referral) -> None:

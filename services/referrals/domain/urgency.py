@@ -13,7 +13,12 @@ def clock_start(referral: Referral, now: datetime) -> datetime:
     return referral.clock_starts_at if referral.was_urgent or referral.triaged_at is None else now
 
 
-def made_urgent(referral: Referral, now: datetime) -> Referral:
-    """The referral as urgent from now on; one without a condition is marked."""
-    urgent = replace(referral, urgency=Urgency.URGENT, was_urgent=True, clock_starts_at=clock_start(referral, now))
+def clock_of_raise(referral: Referral, now: datetime) -> datetime:
+    """The start of the clock of a referral whose referrer states that it has become urgent: now, unless it was urgent before (G41)."""
+    return referral.clock_starts_at if referral.was_urgent else now
+
+
+def made_urgent(referral: Referral, now: datetime, *, starts_at: datetime | None = None) -> Referral:
+    """The referral as urgent from now on; one without a condition is marked. `starts_at` replaces the start by `clock_start`."""
+    urgent = replace(referral, urgency=Urgency.URGENT, was_urgent=True, clock_starts_at=starts_at or clock_start(referral, now))
     return mark_condition(urgent)

@@ -13,6 +13,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
 from services.referrals.store.directory import SERVICE
 from services.referrals.store.tables import EVENT
+from shared.contracts.referrals import ReferralAmended
 from shared.persistence.statements import ReadSession, Statement
 
 _EVENTS = Statement(
@@ -36,14 +37,17 @@ _SENTENCES: Mapping[str, str] = {
     "recalled": "We have taken it back from {service}, to find a quicker way; you need not do anything.",
     "call-repeated": "There was another urgent call about the person. {service} must answer it.",
     "call-answered": "The other urgent call about the person was answered.",
+    "discrepancy-found": "We have a question about what was sent. Nothing waits for it.",
     "discrepancy-resolved": "A question about what was sent is settled.",
     "signposted": "The person was signposted to {service}.",
     "information-requested": "We need more from you. Nothing waits for it.",
     "information-answered": "Your answer has arrived.",
+    "amended": "What you added has arrived.",
     "acknowledgement-overdue": "{service} should have answered by now. We are asking.",
     "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
     "closed": "It is closed: {outcome}.",
     "cancelled": "It was withdrawn: {reason}.",
+    "separated": "It had joined a referral of another person by mistake. Your referral is open again.",
     "reopened": "The record that the person had died or moved away was a mistake. Your referral is open again.",
 }
 
@@ -83,6 +87,8 @@ _OF_ITS_REFERRER = (".received.v1", ".information-requested.v1", ".information-a
 
 
 def _is_own(row: Any, referral_id: UUID) -> bool:
+    if row["type"] == ReferralAmended.TYPE:
+        return str(orjson.loads(row["data"])["sent_as"]) == str(referral_id) == str(row["subject"])
     return bool(row["subject"] == referral_id) or not row["type"].endswith(_OF_ITS_REFERRER)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals import commands
-from services.referrals.domain import Policy, access, calls, closure, discrepancies, routing, triage
+from services.referrals.domain import Policy, access, amendment, calls, closure, discrepancies, routing, triage
 from services.referrals.domain.actions import Circumstances, offered
 from services.referrals.domain.directory import Serves, Service
 from services.referrals.domain.person import Person
@@ -19,7 +19,7 @@ from shared.contracts.codes import Condition, Urgency
 from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReturnReason, Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
-from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service
+from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service, an_amendment
 
 NOW = MONDAY.astimezone(UTC) + timedelta(hours=1)
 POLICY = Policy()
@@ -171,6 +171,10 @@ def _one(run: Callable[[Referral, Circumstances], object]) -> Callable[[Circumst
     return lambda facts: [lambda it, _: run(it, facts)]
 
 
+def _amend(referral: Referral, facts: Circumstances) -> object:
+    return amendment.amend(referral, an_amendment(referral, NOW), now=NOW, policy=POLICY, is_joined_open=facts.is_joined_open)
+
+
 RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.TriageReferral: _triages,
     commands.RouteReferral: _routes,
@@ -179,6 +183,7 @@ RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.ResolveDiscrepancy: _resolutions,
     commands.RequestInformation: _one(lambda it, _: triage.request_information(it, commands.RequestInformation("Who?"), NOW)),
     commands.AnswerInformation: _one(lambda it, facts: triage.answer_information(it, NOW, is_joined_open=facts.is_joined_open)),
+    commands.AmendReferral: _one(_amend),
     commands.SetCondition: _one(lambda it, _: discrepancies.set_condition(it, commands.SetCondition(Condition.COPD), NOW)),
     commands.AcceptReferral: _one(lambda it, _: routing.accept(it, NOW, POLICY)),
     commands.ReturnReferral: _one(lambda it, _: routing.return_referral(it, commands.ReturnReferral(ReturnReason.CAPACITY), NOW, POLICY)),

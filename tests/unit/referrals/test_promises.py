@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.referrals.commands import AmendReferral
 from services.referrals.domain import Policy, deadlines, receipt
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
@@ -76,10 +77,12 @@ def test_any_path_keeps_owner_deadline_and_clock(urgency: Urgency, steps: list[t
         if not commands:
             break
         is_judged = journey.referral.triaged_at is not None
-        decision = transitions(journey.now, POLICY, judged=judged)[commands[choice % len(commands)]](journey.referral)
+        command = commands[choice % len(commands)]
+        decision = transitions(journey.now, POLICY, judged=judged)[command](journey.referral)
         journey.save(decision)
         is_urgent = journey.referral.urgency is Urgency.URGENT
-        clock = journey.now if is_urgent and is_judged and not was_urgent else clock
+        begins_anew = is_judged or command is AmendReferral  # a referrer states that it has become urgent (G41)
+        clock = journey.now if is_urgent and begins_anew and not was_urgent else clock
         was_urgent = was_urgent or is_urgent
         raised = [event.clock_starts_at for event in decision.events if isinstance(event, ReferralUrgencyRaised)]
         assert raised in ([], [clock])

@@ -24,6 +24,7 @@ from services.referrals.domain.referral import (
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Discrepancy, Route
 from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import new_id
 from shared.kernel.state_table import Trigger, name_of
 from tests.builders.referrals import MONDAY, a_referral, transitions
 
@@ -32,7 +33,7 @@ TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 
 #: A merged referral is withdrawn by its referrer, who may also give information, and a mistaken death or move is reversed.
 _FROM_AN_END: dict[Status, set[Trigger]] = {
-    Status.MERGED: {commands.CancelReferral, commands.AnswerInformation},
+    Status.MERGED: {commands.CancelReferral, commands.AnswerInformation, commands.AmendReferral, Occurrence.PERSON_SEPARATED},
     Status.CLOSED: {Occurrence.PERSON_RESTORED},
     Status.CANCELLED: {Occurrence.PERSON_RESTORED},
 }
@@ -45,6 +46,7 @@ _NEEDED: dict[Trigger, dict[str, Any]] = {
     commands.ResolveDiscrepancy: _OF_A_DISCREPANCY,
     ReferralDeadline.DISCREPANCY: _OF_A_DISCREPANCY,
     Occurrence.PERSON_RESTORED: {"ended_from": Status.IDENTIFIED},
+    Occurrence.PERSON_SEPARATED: {"merged_into": new_id()},
 }
 
 #: Every state, and an open question asked in each state that permits one.
@@ -76,7 +78,9 @@ def test_every_trigger_follows_state_table(trigger: Trigger, status: Status, ask
 def test_every_command_and_deadline_has_a_row() -> None:
     named = {each for each in vars(commands).values() if isinstance(each, type) and each.__module__ == commands.__name__}
     of_a_life = {commands.RecordDeath, commands.RecordMove, commands.RecordReturn, commands.RestorePerson}
-    not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life
+    of_an_identity = {commands.VerifyIdentity, commands.MergePerson, commands.SeparatePerson}
+    of_a_proposal = {commands.ConfirmProposal, commands.DismissProposal}
+    not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life | of_an_identity | of_a_proposal
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
     assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral, Occurrence.REFERRED_ONWARD}

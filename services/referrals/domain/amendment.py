@@ -1,0 +1,116 @@
+"""A referrer's amendment of what it sent: information, the person's telephone, a raised urgency.
+
+A raised urgency takes effect at once. A receiver that takes urgent calls answers it as a second call; otherwise the Community Point of
+Access has the referral again, as urgent, and reviews it by its triage. Sources: AC1, G02, G41, G42.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.referrals.commands import AmendReferral
+from services.referrals.domain import calls, deadlines, triage
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import (
+    AT_POINT_OF_ACCESS,
+    UNTRIAGED,
+    Referral,
+    ReferralDeadline,
+    Status,
+    effective_status,
+    is_with_receiver,
+    permit,
+)
+from services.referrals.domain.urgency import clock_of_raise, made_urgent
+from shared.contracts.codes import IS_URGENT, Urgency
+from shared.contracts.event import Event
+from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralUrgencyRaised
+from shared.kernel.decision import Decision
+from shared.kernel.errors import IllegalTransition
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What a referrer amends, and the referral that it sent. `answer_by`: the receiver's answer to a raised urgency is due then."""
+
+    command: AmendReferral
+    sent_as: UUID
+    answer_by: datetime
+
+
+def amend(referral: Referral, amendment: Amendment, *, now: datetime, policy: Policy, is_joined_open: bool = False) -> Decision[Referral]:
+    """Adds to an open referral; information answers an open question. A merged one only notes what its referrer sent.
+
+    The referral that a merged one joined is amended by the same rule. Raises IllegalTransition, also when that one has ended.
+    """
+    permit(referral, AmendReferral)
+    require_amendable(referral, is_joined_open=is_joined_open)
+    noted = _noted(referral, amendment, now)
+    event = ReferralAmended(amended_at=now, sent_as=amendment.sent_as, parts=tuple(_parts(amendment.command)))
+    if referral.status is Status.MERGED or not amendment.command.is_urgent:
+        return Decision(noted, [event])
+    return _raised(replace(noted, raised_at=now), event, amendment, now, policy)
+
+
+def require_amendable(referral: Referral, *, is_joined_open: bool) -> None:
+    """Raises IllegalTransition."""
+    if referral.status is Status.MERGED and not is_joined_open:
+        raise IllegalTransition(AmendReferral.__name__, referral.status)
+
+
+def _parts(command: AmendReferral) -> list[AmendedPart]:
+    stated = {
+        AmendedPart.INFORMATION: command.information is not None,
+        AmendedPart.TELEPHONE: command.telephone is not None,
+        AmendedPart.URGENCY: command.is_urgent,
+    }
+    return [part for part, is_stated in stated.items() if is_stated]
+
+
+def _noted(referral: Referral, amendment: Amendment, now: datetime) -> Referral:
+    command = amendment.command
+    informed = replace(referral, informed_at=now) if command.information or command.telephone else referral
+    is_answer = command.information is not None and amendment.sent_as == referral.id
+    return replace(informed, status=effective_status(informed), asked_in=None) if is_answer else informed
+
+
+def _raised(noted: Referral, event: Event, amendment: Amendment, now: datetime, policy: Policy) -> Decision[Referral]:
+    was_urgent = IS_URGENT[noted.urgency]
+    urgent = noted if was_urgent else made_urgent(noted, now, starts_at=clock_of_raise(noted, now))
+    raised: list[Event] = [] if was_urgent else [ReferralUrgencyRaised(clock_starts_at=urgent.clock_starts_at)]
+    if _is_call(noted):
+        return _call(urgent, [event, *raised], amendment, now, policy)
+    if was_urgent and noted.status in AT_POINT_OF_ACCESS and not is_with_receiver(noted):
+        return Decision(noted, [event])  # its triage or its route is due already
+    return _to_triage(urgent, [event], raised, now, policy)
+
+
+def _is_call(referral: Referral) -> bool:
+    """A receiver that has the referral answers it. One that was asked on routine terms is asked no longer."""
+    is_asked_as_urgent = IS_URGENT[referral.urgency] or effective_status(referral) is Status.ACCEPTED
+    return is_with_receiver(referral) and is_asked_as_urgent and calls.takes_call(referral, Urgency.URGENT)
+
+
+def _call(urgent: Referral, events: Sequence[Event], amendment: Amendment, now: datetime, policy: Policy) -> Decision[Referral]:
+    called = calls.repeat(urgent, amendment.sent_as, None, amendment.answer_by, now)
+    resolved_by = (urgent.discrepancies_due_at or amendment.answer_by) if urgent.discrepancies else None
+    state = replace(called.state, due_at=_earlier_outcome(urgent, now, policy), discrepancies_due_at=resolved_by)
+    kinds = (ReferralDeadline.CALL, ReferralDeadline.OUTCOME, ReferralDeadline.DISCREPANCY)
+    return Decision(state, [*events, *called.events], deadlines.rows_of(state, *kinds), cancels=list(kinds))
+
+
+def _earlier_outcome(referral: Referral, now: datetime, policy: Policy) -> datetime | None:
+    """An accepted referral that becomes urgent has the outcome of an urgent one."""
+    if effective_status(referral) is not Status.ACCEPTED or referral.due_at is None:
+        return referral.due_at
+    return min(referral.due_at, deadlines.outcome_by(referral, now, policy))
+
+
+def _to_triage(urgent: Referral, before: Sequence[Event], after: Sequence[Event], now: datetime, policy: Policy) -> Decision[Referral]:
+    """The Community Point of Access has the referral, as urgent. A clinician triages it again, unless its first triage is still due."""
+    status = effective_status(urgent)
+    back = replace(urgent, status=status if status in UNTRIAGED else Status.RETURNED)
+    if back.status is Status.RETURNED and status is not Status.RETURNED:
+        back = replace(back, route=None, service_code=None, receiver_organisation=None, return_reason=None, suggestion=None)
+    return deadlines.begin(deadlines.without_call(back), [*before, *triage.recall_of(urgent), *after], deadlines.triage_by(back, now, policy))
