@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, service_codes_v1, shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, practices_v1, service_codes_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -17,6 +17,7 @@ def upgrade() -> None:
     merged_persons_v1.create()
     onward_answers_v1.create()
     service_codes_v1.create()
+    practices_v1.create()
     _meeting()
     _case()
     _care_plan()
