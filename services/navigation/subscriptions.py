@@ -16,7 +16,15 @@ from shared.contracts.mdt import (
     RiskLevelCrossed,
     RiskScreened,
 )
-from shared.contracts.persons import PersonDeceased, PersonMerged, PersonMoved, PersonRecordRecorded, PersonRestored, PersonSeparated
+from shared.contracts.persons import (
+    PersonDeceased,
+    PersonMerged,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    PersonReturned,
+    PersonSeparated,
+)
 from shared.contracts.rapid_care import ResponseSteppedDown
 from shared.contracts.referrals import (
     ReferralCancelled,
@@ -55,6 +63,7 @@ SUBSCRIPTIONS = Subscriptions(
         PersonDeceased: (person.on_person_gone,),
         PersonMoved: (person.on_person_gone,),
         PersonRestored: (person.on_person_restored,),
+        PersonReturned: (person.on_person_returned,),
         PersonMerged: (person.on_person_merged,),
         PersonSeparated: (person.on_person_separated,),
     },

@@ -1,5 +1,7 @@
 """A person's record, and the end of all their tasks and home checks by death or move, reversed when that was a mistake.
 
+A return makes the person living: new work stands again, and what has ended stays ended.
+
 A merge and a separation only decide which ids are one person. The Community Point of Access publishes a death, a move and its reversal for
 each of them.
 """
@@ -28,6 +30,7 @@ from shared.contracts.persons import (
     PersonMoved,
     PersonRecordRecorded,
     PersonRestored,
+    PersonReturned,
     PersonSeparated,
 )
 from shared.kernel.ids import PersonId
@@ -58,11 +61,18 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     if not await person_change.reverse(tx, person_id, change, event.restored_at):
         return
     if change.change is PersonChange.DEATH:
-        support = [task for task in await open_tasks_about(tx, person_id) if _is_support(task)]
-        await cancel_all(support, CancelReason.PERSON_RESTORED, tx=tx)
+        await _end_support(person_id, tx)
     ended = [task for task in await ended_tasks_about(tx, person_id) if ended_with(task, change.change, change.recorded_at, tx.policy)]
     await restore_all(await _without_successor(ended, person_id, tx), tx=tx)
     await _restore_home_checks(person_id, change, tx)
+
+
+async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """No death or move until then ends work any longer; the family of a living person needs no support."""
+    await lock_allocation(tx)
+    person_id = PersonId(UUID(envelope.key))
+    if await person_change.end(tx, person_id, event.recorded_at):
+        await _end_support(person_id, tx)
 
 
 async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -> None:
@@ -80,6 +90,11 @@ async def _end_care(person_id: PersonId, reason: CancelReason, tx: Tx) -> None:
         if home_checks.HOME_CHECK_OWNERS[check.status]:
             await home_check.save(tx, home_checks.end(check, reason, tx.now))
     await cancel_all([task for task in await open_tasks_about(tx, person_id) if not _is_support(task)], reason, tx=tx)
+
+
+async def _end_support(person_id: PersonId, tx: Tx) -> None:
+    support = [task for task in await open_tasks_about(tx, person_id) if _is_support(task)]
+    await cancel_all(support, CancelReason.PERSON_RESTORED, tx=tx)
 
 
 async def _support_bereaved(envelope: Envelope, tx: Tx) -> None:

@@ -21,19 +21,19 @@ PERSON_CHANGE = sa.Table(
     sa.Column("person_id", sa.Uuid, primary_key=True),
     sa.Column("change", sa.Text, primary_key=True),
     sa.Column("recorded_at", INSTANT, nullable=False),
-    sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a new referral"),
+    sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a return or a new referral"),
     comment="Projection of people's deaths and moves, from referrals.",
 )
 
 _NEW = insert(PERSON_CHANGE).values({column.name: sa.bindparam(column.name) for column in PERSON_CHANGE.columns})
 _VALUES = {"recorded_at": _NEW.excluded.recorded_at, "lifted_at": _NEW.excluded.lifted_at}
 _KEY = ["person_id", "change"]
-#: The first record of a change counts while it holds.
+#: The first record of a change counts while it holds; after that, one that is not older than the end of the last.
 _RECORD = Statement(
     _NEW.on_conflict_do_update(
         index_elements=_KEY,
         set_=_VALUES,
-        where=sa.and_(PERSON_CHANGE.c.lifted_at.is_not(None), PERSON_CHANGE.c.recorded_at < _NEW.excluded.recorded_at),
+        where=sa.and_(PERSON_CHANGE.c.lifted_at.is_not(None), PERSON_CHANGE.c.lifted_at <= _NEW.excluded.recorded_at),
     )
 )
 _REVERSE = Statement(
@@ -65,6 +65,12 @@ async def reverse(tx: Tx, person_id: PersonId, change: RecordedChange, restored_
     """Whether the reversal concerns the present record, and not an older one."""
     values = {"person_id": person_id, "change": change.change, "recorded_at": change.recorded_at, "lifted_at": restored_at}
     return await tx.execute(_REVERSE, **values) == "INSERT 0 1"
+
+
+async def end(tx: Tx, person_id: PersonId, returned_at: datetime) -> bool:
+    """Whether the person returns from a change that held, or that arrives late. No change of any kind holds until then."""
+    ended = [await reverse(tx, person_id, RecordedChange(change, returned_at), returned_at) for change in PersonChange]
+    return any(ended)
 
 
 async def lift(tx: Tx, person_id: PersonId, at: datetime) -> None:

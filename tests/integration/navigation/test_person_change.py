@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
 from shared.contracts.event import Event
 from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, SharingPreference
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned, SharingPreference
 from shared.contracts.referrals import ReferralCancelled, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
@@ -231,6 +231,47 @@ async def test_second_true_death_offers_support_again(client: NavigationClient) 
     await client.publish(a_death(at("16:00")), person=person_id, subject=person_id)
 
     assert await open_kinds(client) == ["bereavement-support"]
+
+
+async def test_second_death_at_the_instant_of_the_reversal_counts(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.publish(a_death(), person=person_id, subject=person_id)
+    reversed_at_once = PersonRestored(mistaken=PersonChange.DEATH, recorded_at=RECORDED, restored_at=RECORDED)
+    await client.publish(reversed_at_once, person=person_id, subject=person_id)
+    await client.plan(an_action(), person=person_id)
+    assert await open_kinds(client) == ["arrange-social-care-assessment"]
+
+    await client.publish(a_death(), person=person_id, subject=person_id)
+
+    assert await open_kinds(client) == ["bereavement-support"]
+
+
+async def test_death_before_its_reversal_arrives_late_and_changes_nothing(client: NavigationClient) -> None:
+    person_id = await mr_dale(client)
+    await client.plan(an_action(), person=person_id)
+    await client.publish(a_reversal(), person=person_id, subject=person_id)
+
+    await client.publish(a_death(at("14:30")), person=person_id, subject=person_id)
+
+    assert await open_kinds(client) == ["arrange-social-care-assessment"]
+
+
+@pytest.mark.parametrize(("change", "after"), [(a_move(), PersonChange.MOVE), (a_death(), PersonChange.DEATH)])
+async def test_returned_person_has_new_work_and_no_old(client: NavigationClient, change: Event, after: PersonChange) -> None:
+    person_id, returned_at = await mr_dale(client), RECORDED + timedelta(days=30)
+    await client.plan(an_action(), person=person_id)
+    await client.expect_home_check(person_id, WEDNESDAY)
+    await client.publish(change, person=person_id, subject=person_id)
+
+    for _ in range(2):
+        event = PersonReturned(after=after, reported_by="CLCH", recorded_at=returned_at)
+        await client.publish(event, person=person_id, subject=person_id)
+    await client.publish(a_step_down(), person=person_id, subject=new_id(), happened_at=at("14:40"))
+    await client.publish(a_death(at("14:50")), person=person_id, subject=person_id)
+
+    assert await open_kinds(client) == ["follow-up-check"]
+    [check] = (await client.read(f"people/{person_id}/home-checks"))["items"]
+    assert check["status"] == "cancelled"
 
 
 async def test_other_cancellations_are_not_restored(client: NavigationClient) -> None:

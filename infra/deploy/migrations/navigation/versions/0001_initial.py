@@ -136,7 +136,7 @@ def _copies() -> None:
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("change", sa.Text, nullable=False),
         sa.Column("recorded_at", INSTANT, nullable=False),
-        sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a new referral"),
+        sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a return or a new referral"),
         sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
         comment="Projection of people's deaths and moves, from referrals.",
     )
