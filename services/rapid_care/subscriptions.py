@@ -17,10 +17,12 @@ from shared.contracts.persons import (
 )
 from shared.contracts.referrals import (
     ReferralAccepted,
+    ReferralAmended,
     ReferralCallRepeated,
     ReferralCancelled,
     ReferralClosed,
     ReferralConditionSet,
+    ReferralInformationAnswered,
     ReferralRecalled,
     ReferralReopened,
     ReferralReturned,
@@ -55,6 +57,8 @@ SUBSCRIPTIONS = Subscriptions(
         ReferralReopened: (projections.project_onward_answer,),
         ReferralRecalled: (referral.on_referral_recalled, projections.project_onward_answer),
         ReferralCallRepeated: (referral.on_call_repeated,),
+        ReferralAmended: (projections.project_information,),
+        ReferralInformationAnswered: (projections.project_information,),
         ReferralConditionSet: (referral.on_condition_set,),
         PersonDeceased: (person.on_person_deceased,),
         PersonMoved: (person.on_person_moved,),

@@ -19,6 +19,7 @@ _TEXTS: Texts = {
     "guidance": ("Alternatives for the person in closed hours; absent otherwise.", None),
     "text": ("The alternatives in words.", "Call 111, or 999 for a life-threatening emergency."),
     "service_codes": ("Codes of the alternatives in the directory of services.", ["out-of-hours-gp"]),
+    "informed_at": ("Time at which the referrer last added information, which is in the story; absent without one.", None),
     "clinician_id": ("Code of the clinician, as the `sub` of their token; absent before an assignment.", None),
     "Assignment.clinician_id": ("Code of the clinician; absent, the least busy one with a needed skill is chosen.", None),
     "contacted_at": ("Time of the contact that stopped the clock; absent before.", None),

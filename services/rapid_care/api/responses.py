@@ -141,13 +141,14 @@ class CallView(ResponseModel):
 
 
 class BriefingView(ResponseModel):
-    """The briefing of the clinician who goes. A part that has not arrived is absent.
+    """The briefing of the clinician who goes. A part that has not arrived is absent. `informed_at`: the referrer's last addition.
 
     After a merge of two records a person may have several plans and responses: `other_crisis_plans` and `other_open_responses`.
     """
 
     condition: Condition
     newer_call: CallView | None
+    informed_at: datetime | None
     other_open_responses: tuple[UUID, ...]
 
     person: PersonView | None
@@ -167,6 +168,7 @@ class BriefingView(ResponseModel):
         return cls(
             condition=response.condition,
             newer_call=CallView.of(response),
+            informed_at=briefing.informed_at,
             other_open_responses=tuple(each for each in briefing.open_responses if each != response.id),
             person=PersonView.model_validate(person) if person else None,
             story=story,

@@ -1,16 +1,25 @@
 """Events that Rapid Care copies: the person's record, the care plan and the lead, and the answers of services asked to continue."""
 
+from uuid import UUID
+
 from services.rapid_care.store import projections
 from services.rapid_care.store.tables import ONWARD, Tx
 from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded, CarePlanReopened
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralInformationAnswered
 from shared.persistence.onward_answers import OnwardEvent
 
 
 async def project_person(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
     await projections.project_person(tx, event, envelope)
+
+
+async def project_information(event: ReferralAmended | ReferralInformationAnswered, envelope: Envelope, *, tx: Tx) -> None:
+    """A raised urgency alone is no information: it arrives as a call."""
+    if isinstance(event, ReferralInformationAnswered) or set(event.parts) - {AmendedPart.URGENCY}:
+        await projections.project_information(tx, UUID(envelope.subject), envelope.time)
 
 
 async def project_plan(event: CarePlanRecorded, envelope: Envelope, *, tx: Tx) -> None:

@@ -1,6 +1,7 @@
 """The briefing of a clinician: the story, the crisis plan, the preferred place of care and the lead."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.rapid_care.domain.access import may_see_story
@@ -19,6 +20,7 @@ class Briefing:
     """A part that has not arrived is absent; so is a withheld story after the crisis.
 
     `other_plans` are in force as well: two persons with a plan each were merged. `open_responses` are all of the person.
+    `informed_at`: the referrer last added information then, which is in the story.
     """
 
     person: PersonRecordRecorded | None
@@ -27,9 +29,10 @@ class Briefing:
     lead: LeadActivated | None
     other_plans: tuple[CarePlanRecorded, ...] = ()
     open_responses: tuple[UUID, ...] = ()
+    informed_at: datetime | None = None
 
 
-async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
+async def briefing(reader: ReadSession, person_id: UUID, referral_id: UUID) -> Briefing:
     person = await projections.person(reader, person_id)
     plans = await projections.plans(reader, person_id)
     responses = await open_responses(reader, person_id)
@@ -41,6 +44,7 @@ async def briefing(reader: ReadSession, person_id: UUID) -> Briefing:
         lead=await projections.lead(reader, person_id),
         other_plans=tuple(plans[1:]),
         open_responses=responses,
+        informed_at=await projections.informed_at(reader, referral_id),
     )
 
 

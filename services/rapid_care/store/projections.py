@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.dispatch import CrisisPlan
 from services.rapid_care.domain.person_change import RecordedChange
-from services.rapid_care.store.tables import CARE_PLAN, LEAD, MERGED, PERSON, PERSON_CHANGE, Tx
+from services.rapid_care.store.tables import CARE_PLAN, INFORMATION, LEAD, MERGED, PERSON, PERSON_CHANGE, Tx
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated
@@ -36,6 +36,8 @@ _MARK_PLAN = Statement(
     )
 )
 
+_PROJECT_INFORMATION = upsert_if_newer(INFORMATION, order=("informed_at",))
+_INFORMED_AT = Statement(sa.select(INFORMATION.c.informed_at).where(INFORMATION.c.referral_id == sa.bindparam("referral_id")))
 _PROJECT_PERSON_CHANGE = upsert_if_newer(PERSON_CHANGE, order=("recorded_at",))
 _DROP_PERSON_CHANGE = Statement(
     sa.delete(PERSON_CHANGE).where(
@@ -103,6 +105,16 @@ async def _person_changes(tx: Tx, person_ids: Sequence[UUID]) -> dict[UUID, Reco
 PERSON_CHANGES: PrefetchedLookup[UUID, RecordedChange | None] = PrefetchedLookup(
     _person_changes, absent=lambda: None, tables=("person_change",)
 )
+
+
+async def project_information(tx: Tx, referral_id: UUID, informed_at: datetime) -> None:
+    await tx.defer_write(_PROJECT_INFORMATION, referral_id=referral_id, informed_at=informed_at)
+
+
+async def informed_at(reader: ReadSession, referral_id: UUID) -> datetime | None:
+    """The time of the referrer's last information."""
+    at: datetime | None = await reader.fetch_value(_INFORMED_AT, referral_id=referral_id)
+    return at
 
 
 async def project_plan(tx: Tx, record: CarePlanRecorded, envelope: Envelope) -> None:

@@ -107,6 +107,14 @@ PERSON = sa.Table(
     comment="Projection of the person's record, from referrals.",
 )
 
+INFORMATION = sa.Table(
+    "information",
+    METADATA,
+    sa.Column("referral_id", sa.Uuid, primary_key=True),
+    sa.Column("informed_at", INSTANT, nullable=False, comment="the referrer's last information, which is in the person's record"),
+    comment="When the referrer of a referral last added information, from referrals.",
+)
+
 PERSON_CHANGE = sa.Table(
     "person_change",
     METADATA,

@@ -113,4 +113,6 @@ def _to_triage(urgent: Referral, before: Sequence[Event], after: Sequence[Event]
     back = replace(urgent, status=status if status in UNTRIAGED else Status.RETURNED)
     if back.status is Status.RETURNED and status is not Status.RETURNED:
         back = replace(back, route=None, service_code=None, receiver_organisation=None, return_reason=None, suggestion=None)
-    return deadlines.begin(deadlines.without_call(back), [*before, *triage.recall_of(urgent), *after], deadlines.triage_by(back, now, policy))
+    return deadlines.begin(
+        deadlines.without_call(back), [*before, *triage.recall_of(urgent), *after], deadlines.triage_by(back, now, policy)
+    )

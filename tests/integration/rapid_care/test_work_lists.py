@@ -13,6 +13,7 @@ from shared.contracts.rapid_care import (
     ResponseContacted,
     ResponseOverdue,
 )
+from shared.contracts.referrals import AmendedPart, ReferralAmended
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_repeated_call, at
 
@@ -106,6 +107,20 @@ async def test_second_call_is_shown_and_answered(team: RapidCareClient) -> None:
     assert await _listed(team, attention="unanswered-call") == []
     assert await team.refusal(response_id, "call-answer") == (409, "illegal-transition")
     assert len(await team.context.published(ResponseOverdue)) == 1
+
+
+async def test_briefing_shows_when_the_referrer_added_information(team: RapidCareClient) -> None:
+    referral_id = new_id()
+    response_id = await team.receive_referral(referral_id=referral_id)
+    before = await team.get(f"responses/{response_id}/briefing")
+
+    for parts in ((AmendedPart.URGENCY,), (AmendedPart.INFORMATION, AmendedPart.URGENCY)):
+        event = ReferralAmended(amended_at=at("14:00"), sent_as=referral_id, parts=parts)
+        await team.context.deliver(event, key=new_id(), subject=referral_id, sequence=2)
+        shown = (await team.get(f"responses/{response_id}/briefing"))["informed_at"]
+        assert (shown is None) is (parts == (AmendedPart.URGENCY,))
+
+    assert before["informed_at"] is None
 
 
 async def test_call_names_condition_that_was_unknown(team: RapidCareClient) -> None:

@@ -321,8 +321,8 @@ async def test_offered_actions_depend_on_caller(client: ReferralsClient) -> None
 
     answers = {"AcceptReferral", "ReturnReferral"}
     assert offered == {
-        "triager": answers | {"RequestInformation", "AnswerInformation", "SetCondition", "RaiseUrgency", "CancelReferral"},
-        "gp": {"AnswerInformation", "CancelReferral"},
+        "triager": answers | {"RequestInformation", "AnswerInformation", "AmendReferral", "SetCondition", "RaiseUrgency", "CancelReferral"},
+        "gp": {"AnswerInformation", "AmendReferral", "CancelReferral"},
         "nurse": answers,
     }
 
@@ -330,6 +330,7 @@ async def test_offered_actions_depend_on_caller(client: ReferralsClient) -> None
 _ACTIONS: dict[str, Any] = {
     "RequestInformation": {"question": "Who has the key?"},
     "AnswerInformation": {"answer": "The neighbour has the key."},
+    "AmendReferral": {"information": "The neighbour has the key."},
     "SetCondition": {"condition": "copd"},
     "AcceptReferral": None,
     "ReturnReferral": {"reason": "capacity"},
@@ -349,4 +350,4 @@ async def test_offered_action_can_be_called(client: ReferralsClient, name: str) 
 
     assert response.status_code == 200
     assert response.json()["version"] > routed["version"]
-    assert (response.json()["status"] == "routed") is (name in {"AnswerInformation", "SetCondition"})
+    assert (response.json()["status"] == "routed") is (name in {"AnswerInformation", "AmendReferral", "SetCondition"})

@@ -132,6 +132,13 @@ def _copies() -> None:
     )
     op.create_index("ix_care_plan_person_id", "care_plan", ["person_id"])
     op.create_table(
+        "information",
+        sa.Column("referral_id", sa.Uuid, nullable=False),
+        sa.Column("informed_at", INSTANT, nullable=False, comment="the referrer's last information, which is in the person's record"),
+        sa.PrimaryKeyConstraint("referral_id", name="pk_information"),
+        comment="When the referrer of a referral last added information, from referrals.",
+    )
+    op.create_table(
         "lead",
         sa.Column("lead_id", sa.Uuid, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),

@@ -1,0 +1,113 @@
+"""A referrer amends what it sent, also of a referral that was merged."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralCallRepeated, ReferralUrgencyRaised
+from tests.builders.referrals import ReferralsClient, a_demographics_body
+
+
+async def test_amendment_extends_story_and_fills_telephone(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    body = {"information": "He has fallen twice.", "telephone": "020 7946 0001"}
+
+    amended = await client.command(sent["id"], "amendment", body, caller=client.gp())
+
+    assert (amended["status"], amended["informed_at"], amended["raised_at"]) == ("identified", "2015-03-16T10:05:00Z", None)
+    record = (await client.context.published(PersonRecordRecorded))[-1]
+    assert ("He has fallen twice." in record.story.history, record.telephone) == (True, "020 7946 0001")
+    assert [event.parts for event in await client.context.published(ReferralAmended)] == [(AmendedPart.INFORMATION, AmendedPart.TELEPHONE)]
+
+
+async def test_second_telephone_replaces_no_recorded_one(client: ReferralsClient) -> None:
+    sent = await client.refer(demographics=a_demographics_body(telephone="020 7946 0099"))
+
+    await client.command(sent["id"], "amendment", {"telephone": "020 7946 0001"}, caller=client.gp())
+
+    record = (await client.context.published(PersonRecordRecorded))[-1]
+    assert (record.telephone, "Telephone: 020 7946 0001" in record.story.history) == ("020 7946 0099", True)
+
+
+async def test_empty_amendment_is_refused_with_its_reason(client: ReferralsClient) -> None:
+    sent = await client.refer()
+
+    refused = await client.try_command(sent["id"], "amendment", {"information": " "}, caller=client.gp())
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request")
+
+
+async def test_only_the_referrer_amends(client: ReferralsClient) -> None:
+    sent = await client.refer()
+
+    for caller in (client.gp("W08"), client.ambulance):
+        refused = await client.try_command(sent["id"], "amendment", {"is_urgent": True}, caller=caller)
+        assert (refused.status_code, refused.json()["code"]) == (403, "organisation-not-involved")
+
+
+async def test_raised_urgency_before_triage_is_urgent_at_once(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    await client.context.let_pass(timedelta(hours=2))
+
+    raised = await client.command(sent["id"], "amendment", {"is_urgent": True}, caller=client.gp())
+
+    assert (raised["urgency"], raised["clock_starts_at"], raised["raised_at"]) == ("urgent", *["2015-03-16T12:05:00Z"] * 2)
+    assert (raised["owner"]["service_code"], raised["deadline"]["due_at"]) == ("community-point-of-access", "2015-03-16T12:20:00Z")
+    [listed] = (await client.get("/work")).json()["items"]
+    assert (listed["id"], listed["raised_at"]) == (sent["id"], raised["raised_at"])
+    judged = await client.command(sent["id"], "triage", {"urgency": "urgent", "is_complex": False, "reason": "Seen", "condition": "fall"})
+    assert (judged["raised_at"], judged["clock_starts_at"]) == (None, "2015-03-16T12:05:00Z")
+
+
+async def test_accepting_service_must_answer_a_raised_urgency(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route()
+    accepted = await client.command(routed["id"], "acceptance", caller=client.receiver("CLCH"))
+
+    raised = await client.command(routed["id"], "amendment", {"is_urgent": True, "information": "He cannot stand."}, caller=client.gp())
+
+    assert (raised["status"], raised["urgency"], raised["answer_by"]) == ("accepted", "urgent", "2015-03-16T10:50:00Z")
+    assert raised["deadline"]["due_at"] < accepted["deadline"]["due_at"]
+    [incoming] = (await client.get("/incoming", client.receiver("CLCH"))).json()["items"]
+    assert (incoming["raised_at"], incoming["informed_at"]) == (raised["raised_at"], raised["informed_at"])
+    for kind in (ReferralUrgencyRaised, ReferralCallRepeated):
+        assert len(await client.context.published(kind)) == 1
+    await client.context.let_pass(timedelta(minutes=46))
+    assert (await client.read(routed["id"]))["call_overdue_since"] == raised["answer_by"]
+    answered = await client.command(routed["id"], "call-answer", caller=client.receiver("CLCH"))
+    assert (answered["raised_at"], answered["answer_by"]) == (None, None)
+
+
+async def test_merged_referral_passes_its_amendment_to_the_one_that_it_joined(client: ReferralsClient) -> None:
+    first, second = await client.refer(), await client.refer(caller=client.ambulance)
+    await client.command(first["id"], "amendment", {"information": "From the practice."}, caller=client.gp())
+
+    merged = await client.command(second["id"], "amendment", {"is_urgent": True, "information": "From us."}, caller=client.ambulance)
+
+    joined = await client.read(first["id"])
+    assert (merged["status"], joined["urgency"], joined["raised_at"]) == ("merged", "urgent", "2015-03-16T10:05:00Z")
+    assert {"From the practice.", "From us."} <= set((await client.context.published(PersonRecordRecorded))[-1].story.history)
+    assert {each["information"] for each in joined["amendments"]} == {"From the practice.", "From us."}
+    for referral, caller, own in ((first, client.gp(), "From the practice."), (second, client.ambulance, "From us.")):
+        seen = (await client.get(f"/{referral['id']}", caller)).json()
+        assert [each["information"] for each in seen["amendments"]] == [own]
+        assert [line["code"] for line in seen["feedback"]].count("amended") == 1
+
+
+async def test_receiver_reads_no_words_of_an_amendment_in_the_referral(client: ReferralsClient) -> None:
+    """They are in the person's record, whose policy decides."""
+    routed = await client.refer_and_route()
+    await client.command(routed["id"], "amendment", {"information": "From the practice."}, caller=client.gp())
+
+    assert (await client.get(f"/{routed['id']}", client.receiver("CLCH"))).json()["amendments"] == []
+
+
+@pytest.mark.parametrize("verb", ["cancellation", "amendment"])
+async def test_ended_referral_is_not_amended(client: ReferralsClient, verb: str) -> None:
+    sent = await client.refer()
+    await client.command(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
+
+    body = {"reason": "withdrawn"} if verb == "cancellation" else {"is_urgent": True}
+    refused = await client.try_command(sent["id"], verb, body, caller=client.gp())
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "illegal-transition")
