@@ -74,6 +74,6 @@ async def _deliver(team: RapidCareClient, onward_id: UUID, event: Event, sequenc
 async def _answers(team: RapidCareClient, response_id: str) -> list[tuple[str, str | None, str | None]]:
     """As the list and the page of the response show them alike."""
     one = await team.get(f"responses/{response_id}")
-    listed = await team.get("responses?status=open")
+    listed = await team.get("responses", status="open")
     assert [each["onward"] for each in listed["items"] if each["id"] == response_id] == [one["onward"]]
     return [(each["state"], each["service_code"], each["reason"]) for each in one["onward"]]

@@ -1,8 +1,12 @@
 """Step-downs of Rapid Care and of the weekly meeting become onward referrals, which their receivers answer."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+import asyncpg
 
 from shared.contracts.codes import Locality, StepDown
 from shared.contracts.event import Event
@@ -19,7 +23,7 @@ from shared.contracts.referrals import (
     ReferralRouted,
 )
 from shared.kernel.ids import new_id
-from tests.builders.referrals import MONDAY, ReferralsClient
+from tests.builders.referrals import MONDAY, ReferralsClient, a_body
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 RESPONSE_ID = new_id()
@@ -109,7 +113,7 @@ async def test_late_acknowledgement_is_shown_to_point_of_access(client: Referral
 
 
 async def test_step_down_to_service_outside_its_locality_waits_for_triage(client: ReferralsClient) -> None:
-    origin = await _in_rapid_care(client, demographics={"practice_code": "B03"})
+    origin = await _in_rapid_care(client, demographics=a_body()["demographics"] | {"practice_code": "B03"})
 
     onward = await _stepped_down(client, origin, StepDown.INTEGRATED_LOCALITY_TEAM)
 
@@ -122,12 +126,9 @@ async def test_step_down_to_service_outside_its_locality_waits_for_triage(client
     assert onward["deadline"]["kind"] == "triage"
 
 
-async def test_step_down_to_service_that_has_left_the_directory_waits_for_triage(client: ReferralsClient) -> None:
-    await client.context.database.owner.execute("UPDATE referrals.service SET valid_until = '2015-03-01' WHERE code = 'district-nursing'")
-    try:
+async def test_step_down_to_service_that_has_left_the_directory_waits_for_triage(client: ReferralsClient, owner_url: str) -> None:
+    async with _ended_service(owner_url, "district-nursing"):
         onward = await _stepped_down(client, await _in_rapid_care(client))
-    finally:
-        await client.context.database.owner.execute("UPDATE referrals.service SET valid_until = NULL WHERE code = 'district-nursing'")
 
     assert (onward["status"], onward["onward_obstacle"]) == ("identified", "service-not-in-directory")
 
@@ -161,6 +162,18 @@ async def test_step_down_to_navigation_makes_no_referral(client: ReferralsClient
     await _deliver(client, origin, _a_step_down(origin, StepDown.NAVIGATION))
 
     assert await _onward_ids(client) == []
+
+
+@asynccontextmanager
+async def _ended_service(owner_url: str, code: str) -> AsyncIterator[None]:
+    """The directory without this service from 1 March 2015 on."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        await owner.execute("UPDATE referrals.service SET valid_until = '2015-03-01' WHERE code = $1", code)
+        yield
+    finally:
+        await owner.execute("UPDATE referrals.service SET valid_until = NULL WHERE code = $1", code)
+        await owner.close()
 
 
 async def _in_rapid_care(client: ReferralsClient, **changes: Any) -> dict[str, Any]:
