@@ -41,7 +41,7 @@ class _PlanInForce(Event):
     preferred_place_of_care: PlaceOfCare
     has_crisis_section: bool
     review_on: Day
-    locality: Locality
+    locality: Locality | None
     actions: tuple[PlanAction, ...]
     referral_ids: tuple[UUID, ...] = ()
 

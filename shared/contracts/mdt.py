@@ -135,7 +135,7 @@ class CaseSteppedDown(Event):
 
     destination: StepDown
     practice_code: Code
-    locality: Locality
+    locality: Locality | None
 
 
 class CaseReopened(Event):

@@ -52,7 +52,7 @@ class Work:
     happened_at: datetime | None = None
 
 
-def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality, policy: Policy) -> list[Work]:
+def of_plan(origin: WorkSource, actions: Sequence[PlanAction], locality: Locality | None, policy: Policy) -> list[Work]:
     """The actions of a care plan that navigators and case managers own (001:10022-10023).
 
     An action with another role, kind or service is other work.

@@ -10,7 +10,7 @@ from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource, of_plan
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from, save_task
 from services.navigation.store.person_change import STANDING
-from services.navigation.store.projections import project_plan, set_plan_in_force
+from services.navigation.store.projections import locality_of, project_plan, set_plan_in_force
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised
@@ -84,7 +84,8 @@ async def on_care_plan_reopened(_: CarePlanReopened, envelope: Envelope, *, tx: 
 
 
 async def _work_of_plan(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
-    return [await _with_new_id(work, tx) for work in of_plan(origin, event.actions, event.locality, tx.policy)]
+    locality = event.locality or await locality_of(tx, origin.person_id)
+    return [await _with_new_id(work, tx) for work in of_plan(origin, event.actions, locality, tx.policy)]
 
 
 async def _with_new_id(work: Work, tx: Tx) -> Work:

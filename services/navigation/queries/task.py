@@ -91,7 +91,8 @@ _PAGE = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _LOCALITY = sa.bindparam("locality", type_=sa.Text)
-_IN_LOCALITY = _PAGE.where(sa.or_(_LOCALITY.is_(None), TASK.c.locality == _LOCALITY))
+#: A task without a locality belongs to the coordinators of all of them.
+_IN_LOCALITY = _PAGE.where(sa.or_(_LOCALITY.is_(None), TASK.c.locality == _LOCALITY, TASK.c.locality.is_(None)))
 _WORK_LIST = Statement(_PAGE.where(TASK.c.navigator_id == sa.bindparam("navigator_id")))
 _LISTS = total(
     TaskFilter,
@@ -135,7 +136,7 @@ async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[date
 async def tasks_where(
     reader: ReadSession, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[TaskDetails]:
-    """The soonest due first; without a locality those of every one, and those without any."""
+    """The soonest due first: the tasks of a locality and those without any; all when no locality is named."""
     due_at, last = after or _BEGINNING
     return [_details_of(row) for row in await reader.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, limit=limit)]
 

@@ -91,11 +91,13 @@ _LEVEL_OF = Statement(sa.select(sa.func.max(RISK.c.level)).where(MERGED.is_of_gr
 _RECORD = Statement(record_query(_PERSON_ID))
 _IS_KNOWN = Statement(sa.select(sa.exists().where(MERGED.is_of_group(PERSON.c.person_id))))
 _LEAD_ROW = TypeAdapter(Lead)
+_RECORDED_LOCALITY = record_query(_PERSON_ID).with_only_columns(PERSON.c.record["locality"].astext).scalar_subquery()
+#: A record counts also when it has no locality, because the person's practice is unknown.
 _LOCALITY = Statement(
     sa.select(
-        sa.func.coalesce(
-            record_query(_PERSON_ID).with_only_columns(PERSON.c.record["locality"].astext).scalar_subquery(),
-            sa.select(TASK.c.locality)
+        sa.case(
+            (sa.exists().where(MERGED.is_of_group(PERSON.c.person_id)), _RECORDED_LOCALITY),
+            else_=sa.select(TASK.c.locality)
             .where(MERGED.is_of_group(TASK.c.person_id), TASK.c.locality.is_not(None))
             .order_by(TASK.c.created_at.desc())
             .limit(1)
@@ -156,6 +158,6 @@ async def level_of(reader: ReadSession, person_id: PersonId) -> RiskLevel | None
 
 
 async def locality_of(reader: ReadSession, person_id: PersonId) -> Locality | None:
-    """The recorded locality, else that of the newest task; None when neither exists."""
+    """The locality of the record; without a record that of the newest task. None for an unknown one."""
     found: str | None = await reader.fetch_value(_LOCALITY, person_id=person_id)
     return Locality(found) if found else None

@@ -52,7 +52,7 @@ class RecordView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     sharing: SharingPreference
     story: Story | None
 
@@ -71,7 +71,7 @@ async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> Http
     """The referral with its owner, its deadline and its feedback."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller)
+        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
         view = await followed(tx, referral)
     return json_response(view)
 
@@ -81,7 +81,7 @@ async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, requ
     """The commands that the referral permits to this caller now."""
     async with unit.transaction(caller) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller)
+        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
         facts = await circumstances(tx, referral, on=tx.policy.day_of(tx.now), policy=tx.policy)
     return actions(request, referral.status, [offered(referral, caller, facts)], referral_id=referral_id)
 
@@ -93,7 +93,7 @@ async def referral_timeline(
     """The events of the referral's chain in all services, oldest first."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller)
+        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
         entries = await timeline.of_chain(tx, referral.correlation_id, after=pages.oldest_first(cursor), limit=limit)
     return page_of(entries, limit)
 

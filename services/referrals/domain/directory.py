@@ -1,4 +1,4 @@
-"""The directory of services, practices and organisations: reference data with validity dates (G52), and the rules of eligibility.
+"""The directory of services and organisations: reference data with validity dates (G52), and the rules of eligibility.
 
 Each refusal of an ineligible person names an alternative (E11).
 """
@@ -90,17 +90,6 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
-    """A GP practice of the borough."""
-
-    code: str
-    locality: Locality
-    telephone: str
-    valid_from: date
-    valid_until: date | None
-
-
-@dataclass(frozen=True, slots=True)
 class Organisation:
     code: str
     name: str
@@ -111,10 +100,10 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """The facts that eligibility depends on; `age` is None while the date of birth is unknown."""
+    """The facts that eligibility depends on. `age` is None while the date of birth is unknown, `locality` while the practice is."""
 
     age: int | None
-    locality: Locality
+    locality: Locality | None
     is_practice_covered: bool
     is_resident: bool
 
@@ -168,9 +157,9 @@ OVERRIDABLE = (BelowMinimumAge, PracticeNotCovered)
 
 
 def eligibility_failures(service: Service, applicant: Applicant) -> Sequence[RuleBroken]:
-    """The rules of eligibility that this person does not meet for this service."""
+    """The rules of eligibility that this person does not meet for this service. An unknown locality is no reason to refuse."""
     failures: list[RuleBroken] = []
-    if applicant.locality not in service.localities:
+    if applicant.locality is not None and applicant.locality not in service.localities:
         failures.append(LocalityNotCovered(f"{service.code} does not serve the locality {applicant.locality}."))
     if (failure := _entitlement_failure(service, applicant)) is not None:
         failures.append(failure)

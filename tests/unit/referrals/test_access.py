@@ -48,7 +48,7 @@ def test_only_involved_organisations_have_access(organisation: str, scope: str, 
 def test_practice_reads_referral_sent_by_others() -> None:
     sent_by_the_ambulance = a_referral(Status.ROUTED, referrer_organisation="LAS")
 
-    access.require_involved(sent_by_the_ambulance, _actor("W07", access.REFER))
+    access.require_involved(sent_by_the_ambulance, _actor("W07", access.REFER), "W07")
     with pytest.raises(OrganisationNotInvolved):
         access.require_referrer(sent_by_the_ambulance, _actor("W07", access.REFER))
 
@@ -64,7 +64,7 @@ def test_receiver_loses_access_after_end() -> None:
     ended = a_referral(Status.CLOSED, receiver_organisation="CLCH", ended_at=MONDAY)
 
     with pytest.raises(OrganisationNotInvolved):
-        access.require_involved(ended, _actor("CLCH", access.RECEIVE))
+        access.require_involved(ended, _actor("CLCH", access.RECEIVE), "W07")
 
 
 @pytest.mark.parametrize("command", [AcceptReferral, ReturnReferral, CloseReferral])
@@ -149,7 +149,7 @@ def _is_permitted(command: type, actor: Actor) -> bool:
 
 def _is_involved(actor: Actor) -> bool:
     try:
-        access.require_involved(REFERRAL, actor)
+        access.require_involved(REFERRAL, actor, "W07")
     except OrganisationNotInvolved:
         return False
     return True

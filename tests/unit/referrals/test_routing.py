@@ -12,7 +12,6 @@ from services.referrals.domain.directory import (
     BelowMinimumAge,
     EligibleHere,
     LocalityNotCovered,
-    Practice,
     PracticeNotCovered,
     ResidenceElsewhere,
     Serves,
@@ -21,6 +20,7 @@ from services.referrals.domain.directory import (
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, owner, permit
 from shared.contracts.codes import Locality, Urgency
+from shared.contracts.practices import Practice
 from shared.contracts.referrals import (
     Discrepancy,
     ReferralAccepted,
@@ -173,9 +173,9 @@ def test_signposting_needs_advice_triage() -> None:
 
 
 def test_routing_uses_corrected_practice() -> None:
-    moved = a_person(practice_code="B01", locality=Locality.LOCALITY_B)
+    moved, practice = a_person(practice_code="B01"), a_practice("B01", Locality.LOCALITY_B)
 
-    decision = _route(a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False), a_service(), person=moved)
+    decision = _route(a_referral(Status.TRIAGED_ROUTINE, is_practice_covered=False), a_service(), person=moved, practice=practice)
 
     [event] = decision.events
     assert isinstance(event, ReferralRouted)

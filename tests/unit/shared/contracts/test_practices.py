@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.codes import Locality
@@ -26,7 +26,7 @@ def code_on(practices: Practices, code: str, day: date) -> str | None:
 @st.composite
 def tables(draw: st.DrawFn) -> Practices:
     """Any table, also with circles and successors that do not exist."""
-    rows = draw(st.lists(st.tuples(_CODES, _DAYS, st.none() | st.integers(1, 20), st.none() | _CODES), max_size=8))
+    rows = draw(st.lists(st.tuples(_CODES, _DAYS, st.none() | st.integers(1, 20), st.none() | _CODES), max_size=6))
     return Practices([entry(code, day, day + timedelta(days=length) if length else None, then) for code, day, length, then in rows])
 
 
@@ -79,6 +79,7 @@ def test_successor_cares_for_people_of_predecessors() -> None:
     assert practices.codes_of("W07", CLOSED) == frozenset()
 
 
+@settings(deadline=None)
 @given(practices=tables(), code=_CODES, day=_DAYS)
 def test_resolution_ends_at_valid_practice_or_at_none(practices: Practices, code: str, day: date) -> None:
     found = practices.on(code, day)
@@ -86,6 +87,7 @@ def test_resolution_ends_at_valid_practice_or_at_none(practices: Practices, code
     assert found is None or (found.is_valid_on(day) and practices.on(found.code, day) == found)
 
 
+@settings(deadline=None)
 @given(practices=tables(), code=_CODES, day=_DAYS)
 def test_code_is_among_those_of_its_acting_practice_and_of_no_other(practices: Practices, code: str, day: date) -> None:
     acting = practices.acting(code, day)
@@ -94,6 +96,7 @@ def test_code_is_among_those_of_its_acting_practice_and_of_no_other(practices: P
     assert caring == ({acting} if acting else set())
 
 
+@settings(deadline=None)
 @given(practices=tables(), code=_CODES, day=_DAYS)
 def test_chain_names_each_code_once(practices: Practices, code: str, day: date) -> None:
     chain = list(practices.chain(code, day))

@@ -1,0 +1,215 @@
+"""Practices that are unknown, close, merge or open again, at the Community Point of Access (A15, B11)."""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from infra.reference.load import Changes
+from infra.reference.practice_file import PracticeFileRefused
+from services.referrals.domain.referral import ReferralDeadline
+from shared.contracts.codes import Locality
+from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
+from tests.builders.practices import a_practice_entry, load_entries, write
+from tests.builders.referrals import MONDAY, ReferralsClient, a_demographics_body, referrals
+
+CLOSING = MONDAY.date() + timedelta(days=7)
+OUR_TELEPHONE = "020 7946 0001"
+
+
+@pytest.fixture
+async def own(own_url: str, keys: Keys) -> AsyncIterator[ReferralsClient]:
+    """The Community Point of Access on a database whose practices a test may change."""
+    async with referrals(own_url, keys, MONDAY) as client:
+        yield client
+
+
+async def contact_of(client: ReferralsClient, referral: dict[str, Any]) -> tuple[str, str]:
+    seen = (await client.get(f"/people/{referral['person_id']}/contact")).json()
+    return seen["professional_id"], seen["telephone"]
+
+
+async def registered(client: ReferralsClient, practice: str) -> list[str]:
+    page = (await client.get("", caller=client.gp(practice), whose="registered")).json()
+    return [item["id"] for item in page["items"]]
+
+
+async def localities_published(client: ReferralsClient) -> list[Locality | None]:
+    return [event.locality for event in await client.context.published(PersonRecordRecorded)]
+
+
+@pytest.mark.parametrize("urgency", ["urgent", "routine"])
+async def test_referral_with_unknown_practice_has_no_locality_and_an_owner_who_asks(client: ReferralsClient, urgency: str) -> None:
+    sent = await client.refer(urgency=urgency, condition="fall", demographics=a_demographics_body(practice_code="E85001"))
+
+    seen = await client.read(sent["id"])
+    assert (seen["locality"], seen["discrepancies"], seen["owner"]["service_code"]) == (
+        None,
+        ["practice-unknown"],
+        "community-point-of-access",
+    )
+    assert seen["discrepancies_due_at"] == seen["deadline"]["due_at"]
+    work = (await client.get("/work", section="discrepancies")).json()
+    assert [item["id"] for item in work["items"]] == [sent["id"]]
+    assert await contact_of(client, sent) == ("community-point-of-access", OUR_TELEPHONE)
+
+
+async def test_unanswered_question_about_the_practice_is_repeated(client: ReferralsClient) -> None:
+    sent = await client.refer(urgency="urgent", condition="fall", demographics=a_demographics_body(practice_code="E85001"))
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "is_complex": False, "reason": "Fall"})
+    await client.command(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care", "override_reason": "He is ill"})
+
+    await client.context.let_pass(timedelta(minutes=20))
+
+    overdue = await client.context.published(ReferralAcknowledgementOverdue)
+    assert [event.service_code for event in overdue] == ["community-point-of-access"]
+
+
+async def test_corrected_practice_ends_the_question(client: ReferralsClient) -> None:
+    sent = await client.refer(demographics=a_demographics_body(practice_code="E85001"))
+    person = (await client.get(f"/people/{sent['person_id']}")).json()
+
+    revised = await client.post(
+        f"/people/{person['id']}/record", {"demographics": a_demographics_body(practice_code="B01")}, version=person["version"]
+    )
+
+    assert (revised.status_code, revised.json()["locality"]) == (200, "locality-b")
+    assert (await client.read(sent["id"]))["discrepancies"] == []
+    assert len(await client.context.published(ReferralDiscrepancyResolved)) == 1
+
+
+async def test_correction_to_unknown_practice_begins_the_question(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    person = (await client.get(f"/people/{sent['person_id']}")).json()
+
+    revised = await client.post(
+        f"/people/{person['id']}/record", {"demographics": a_demographics_body(practice_code="E85001")}, version=person["version"]
+    )
+
+    assert (revised.status_code, revised.json()["locality"]) == (200, None)
+    assert (await client.read(sent["id"]))["discrepancies"] == ["practice-unknown"]
+
+
+async def test_successor_takes_over_on_the_closing_day(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await own.refer()
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+    before = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
+
+    own.context.clock.at = MONDAY + timedelta(days=7)  # no deadline has fired: a read resolves the code
+    on_the_day = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
+    await own.context.let_pass(timedelta(days=1))
+    after = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
+
+    assert before == (("gp-W07", "020 7946 0807"), [sent["id"]], [])
+    assert on_the_day == after == (("gp-W08", "020 7946 0208"), [], [sent["id"]])
+    assert (await own.get(f"/{sent['id']}", caller=own.gp("W08"))).status_code == 200
+    assert await own.context.published(ReferralDiscrepancyFound) == []
+    assert await localities_published(own) == [Locality.WEST]
+
+
+async def test_people_of_closed_practice_stay_covered(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+    own.context.clock.at = MONDAY + timedelta(days=8)
+
+    routed = await own.refer_and_route()
+
+    assert (routed["practice_code"], routed["locality"], routed["is_practice_covered"]) == ("B01", "locality-b", True)
+
+
+async def test_record_follows_successor_into_another_locality(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await own.refer()
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+
+    await own.context.let_pass(timedelta(days=8))
+
+    assert await localities_published(own) == [Locality.WEST, Locality.LOCALITY_B]
+    assert (await own.get(f"/people/{sent['person_id']}")).json()["locality"] == "locality-b"
+
+
+async def test_practice_closed_without_successor_leaves_an_owner_who_asks(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await own.refer_and_route()
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+
+    await own.context.let_pass(timedelta(days=8))
+
+    seen = await own.read(sent["id"])
+    assert seen["discrepancies"] == ["practice-unknown"]
+    assert seen["discrepancies_due_at"] is not None
+    assert await contact_of(own, sent) == ("community-point-of-access", OUR_TELEPHONE)
+    assert (await registered(own, "W07"), (await own.get(f"/{sent['id']}", caller=own.gp("W08"))).status_code) == ([], 403)
+    assert await localities_published(own) == [Locality.WEST, None]
+    pending = await own.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending'")
+    assert ReferralDeadline.DISCREPANCY in {row["kind"] for row in pending}
+
+
+async def test_withdrawn_closing_restores_everything(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await own.refer()
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+    await own.context.let_pass(timedelta(days=8))
+
+    await load_entries(own_url, own.context.clock.at, tmp_path)
+    await own.context.let_pass(timedelta(minutes=1))
+
+    assert (await own.read(sent["id"]))["discrepancies"] == []
+    assert await contact_of(own, sent) == ("gp-W07", "020 7946 0207")
+    assert await localities_published(own) == [Locality.WEST, None, Locality.WEST]
+
+
+async def test_new_practice_of_the_table_ends_the_question(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await own.refer(demographics=a_demographics_body(practice_code="E85001"))
+
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("E85001", locality=Locality.LOCALITY_C))
+    await own.context.let_pass(timedelta(minutes=1))
+
+    assert (await own.read(sent["id"]))["discrepancies"] == []
+    assert await localities_published(own) == [None, Locality.LOCALITY_C]
+
+
+async def test_loading_again_changes_nothing(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    closing = a_practice_entry("W07", closed=date(2099, 1, 1), successor="W08")
+    first = await load_entries(own_url, own.context.clock.at, tmp_path, closing)
+    before = await _state(own)
+
+    again = await load_entries(own_url, own.context.clock.at, tmp_path, closing)
+
+    assert first == {"referrals": Changes(changed=1), "mdt": Changes(changed=1)}
+    assert again == {"referrals": Changes(), "mdt": Changes()}
+    assert await _state(own) == before
+
+
+async def test_changed_line_changes_the_validity_and_its_deadline(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2099, 1, 1), successor="W08"))
+
+    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2098, 7, 1), successor="W08"))
+
+    practices, deadlines = await _state(own)
+    assert [(row["valid_until"], row["successor"]) for row in practices if row["code"] == "W07"] == [(date(2098, 7, 1), "W08")]
+    assert [row["due_at"].isoformat() for row in deadlines if row["due_at"].year > 2090] == ["2098-06-30T23:00:00+00:00"]
+
+
+async def test_broken_file_is_refused_as_a_whole(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    before = await _state(own)
+    path = write(tmp_path / "broken.csv", a_practice_entry("W07", closed=CLOSING, successor="W99"), a_practice_entry("B30"))
+
+    with pytest.raises(PracticeFileRefused, match="Line 68: the successor W99 is no practice of the file"):
+        await load_entries(
+            own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W99"), a_practice_entry("B30")
+        )
+
+    assert path.exists()
+    assert await _state(own) == before
+
+
+async def test_role_of_the_service_may_only_read_the_table(own: ReferralsClient) -> None:
+    for right in ("INSERT", "UPDATE", "DELETE"):
+        assert not await own.context.database.pool.fetchval("SELECT has_table_privilege('practice', $1)", right)
+
+
+async def _state(client: ReferralsClient) -> tuple[list[Any], list[Any]]:
+    pool = client.context.database.pool
+    practices = await pool.fetch("SELECT * FROM practice ORDER BY code, valid_from")
+    return practices, await pool.fetch("SELECT id, due_at FROM deadline WHERE state = 'pending' ORDER BY id")
