@@ -118,8 +118,8 @@ async def the_navigator_works(world: World) -> list[str]:
 
 async def louise_calls(world: World) -> list[str]:
     access = world.caller("point-of-access")
-    known = await access.create("/referrals/people/search", {"nhs_number": NHS_NUMBER})
-    world.seen["story_known"] = known["story"] is not None
+    [known] = (await access.create("/referrals/people/search", {"nhs_number": NHS_NUMBER}))["items"]
+    world.seen["story_known"] = (await access.get(f"/referrals/people/{known['id']}"))["story"] is not None
     receipt = await access.create("/referrals", _second_referral())
     world.ids["urgent"] = receipt["id"]
     path = f"/referrals/{receipt['id']}"

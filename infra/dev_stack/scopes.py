@@ -10,6 +10,7 @@ from shared.contracts.event import CODE_PATTERN
 
 SCOPES = (
     "referrals:handle",
+    "referrals:identity",
     "referrals:receive",
     "referrals:refer",
     "referrals:triage",

@@ -177,6 +177,13 @@ class CancelReferral:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenReferral:
+    """The referral was closed or cancelled by mistake."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDeath:
     """The person has died; `died_on` is None while the day is unknown."""
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
+from services.referrals.domain.identity import IdentityDeadline
 from services.referrals.domain.proposals import ProposalDeadline
 from services.referrals.domain.referral import ReferralDeadline
-from services.referrals.handlers import deadlines, onward, practices, projections, proposals, reactions, responses
+from services.referrals.handlers import deadlines, identity, onward, practices, projections, proposals, reactions, responses
 from shared.contracts import care_plans, mdt, navigation, rapid_care
 from shared.contracts.event import Event
+from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import topics
+from shared.kernel.totality import total
 from shared.messaging.subscriptions import EventHandler, Subscriptions
 
 #: Every event of these topics is projected for timelines.
@@ -61,6 +64,8 @@ SUBSCRIPTIONS = Subscriptions(
     on_deadline={
         **dict.fromkeys(ReferralDeadline, deadlines.on_due),
         **dict.fromkeys(ProposalDeadline, proposals.on_decision_due),
+        **dict.fromkeys(IdentityDeadline, identity.on_tracing_due),
+        **total(PracticesDeadline, {PracticesDeadline.CHANGED: practices.on_practices_changed}),
     },
     prefetchers={
         **dict.fromkeys(
@@ -69,5 +74,6 @@ SUBSCRIPTIONS = Subscriptions(
         ),
         **dict.fromkeys(ReferralDeadline, deadlines.prefetch_referrals),
         **dict.fromkeys(ProposalDeadline, proposals.prefetch_proposals),
+        **dict.fromkeys(IdentityDeadline, identity.prefetch_identities),
     },
 )

@@ -453,12 +453,24 @@ class ReferralSeparated(Event):
     separated_at: Instant
 
 
+class ReopenReason(StrEnum):
+    """Why a referral is open again."""
+
+    PERSON_RESTORED = "person-restored"
+    ENDED_IN_ERROR = "ended-in-error"
+
+
 class ReferralReopened(Event):
-    """The referral had ended with a recorded death or move, which was a mistake. Its owner has it again."""
+    """The referral had ended by mistake. Its owner has it again.
+
+    `person-restored`: it had ended with a recorded death or move. `ended-in-error`: it was closed or cancelled by mistake; the Community
+    Point of Access triages it again unless an outside service continues, so that no other service restores what it had ended.
+    """
 
     TYPE = "referrals.referral.reopened.v1"
     TOPIC = "referrals.referral"
     PUBLIC = True
 
     reopened_at: Instant
+    reason: ReopenReason = ReopenReason.PERSON_RESTORED
     onward_of: OnwardOf | None = None

@@ -77,6 +77,11 @@ def address(typed: str) -> str:
     return _POSTCODE.sub(lambda found: f"{found[1]} {found[2]}".upper(), line(typed))
 
 
+def postcode(typed: str) -> str:
+    """In capitals with one space, as at the end of an `address`."""
+    return address("".join(line(typed).split()))
+
+
 def _of_code(character: str) -> str:
     if _is_dash(character):
         return "-"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -126,4 +127,11 @@ async def _skip_reset(connection: Connection) -> None:
 
 
 def _dump(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: Any) -> str:
+    """The driver's ids are a subclass, which the encoder does not know. Raises TypeError for any other value."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError

@@ -21,6 +21,7 @@ WHERE coalesce(status, 'living') = ANY($1) ORDER BY since, person_id"""
 _ADDRESSES = {
     "referral": "/referrals/{id}",
     "life": "/referrals/people/{person_id}/life",
+    "identity": "/referrals/people/{person_id}/identity",
     "response": "/rapid-care/responses/{id}",
     "care_plan": "/mdt/care-plans/{id}",
     "case": "/mdt/cases/{id}",
@@ -35,7 +36,7 @@ _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
     "referral": 6, "response": 5, "care_plan": 2, "case": 3, "lead": 2, "meeting": 1,
-    "risk": 1, "home_check": 1, "navigator": 1, "task": 4, "life": 1,
+    "risk": 1, "home_check": 1, "navigator": 1, "task": 4, "life": 1, "identity": 1,
 }  # fmt: skip
 
 
@@ -110,6 +111,7 @@ _RAPID_CARE = [Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate", "rapid-c
 _CALLERS = {
     "referral": _of_referral,
     "life": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))],
+    "identity": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:identity", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
     **dict.fromkeys(("care_plan", "case", "meeting", "risk"), lambda _: _MEETING),
     "lead": _of_lead,

@@ -24,6 +24,7 @@ from services.referrals.commands import (
     RaiseUrgency,
     RecallReferral,
     ReceiveReferral,
+    ReopenReferral,
     RequestInformation,
     ResolveDiscrepancy,
     ReturnReferral,
@@ -32,7 +33,7 @@ from services.referrals.commands import (
     SignpostReferral,
     TriageReferral,
 )
-from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, routing, triage
+from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, reopening, routing, triage
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
@@ -312,6 +313,9 @@ def transitions(
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
         CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now, policy),
         CancelReferral: lambda it: closure.cancel(it, _cancellation(it), has_merged=False, now=now, is_joined_open=True),
+        ReopenReferral: lambda it: reopening.reopen(
+            it, ReopenReferral("Wrong person"), service=a_service(), contradicts=None, now=now, policy=policy
+        ),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.record_other_acceptance(it, "rapid-care", now),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),

@@ -44,7 +44,9 @@ async def test_story_given_once_is_shown_in_every_service(story: StoryRun) -> No
         "mdt": await story.world.caller("mdt-coordinator").get(f"/mdt/people/{person}/story"),
         "navigation": await story.world.caller("clch-navigator-1").get(f"/navigation/people/{person}/story"),
     }
-    found = await story.world.caller("point-of-access").create("/referrals/people/search", {"nhs_number": NHS_NUMBER})
+    access = story.world.caller("point-of-access")
+    [person_found] = (await access.create("/referrals/people/search", {"nhs_number": NHS_NUMBER}))["items"]
+    found = await access.get(f"/referrals/people/{person_found['id']}")
 
     assert {screen["story"]["narrative"] for screen in screens.values()} == {found["story"]["narrative"]}
     assert len(story.of("referrals.person-record.recorded.v1")) == 1

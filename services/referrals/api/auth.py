@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from services.referrals.domain.access import HANDLE, RECEIVE, REFER, TRIAGE
+from services.referrals.domain.access import HANDLE, IDENTITY, RECEIVE, REFER, TRIAGE
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
@@ -12,6 +12,10 @@ Triager = Annotated[Actor, require_scopes(TRIAGE)]
 Handler = Annotated[Actor, require_scopes(HANDLE)]
 #: The staff of the Community Point of Access.
 PointOfAccess = Annotated[Actor, require_scopes(HANDLE, TRIAGE)]
+#: The same, and those who keep identities.
+IdentityReader = Annotated[Actor, require_scopes(HANDLE, TRIAGE, IDENTITY)]
+#: Staff of the Community Point of Access who verify identities, and merge and separate records.
+IdentityKeeper = Annotated[Actor, require_scopes(IDENTITY)]
 #: Sends referrals, or takes them by telephone.
 Referrer = Annotated[Actor, require_scopes(REFER, HANDLE)]
 #: Withdraws a referral; a clinician decides about one on which others rely.
@@ -30,6 +34,7 @@ Staff = Annotated[
         RECEIVE,
         HANDLE,
         TRIAGE,
+        IDENTITY,
         "rapid-care:coordinate",
         "rapid-care:respond",
         "mdt:coordinate",

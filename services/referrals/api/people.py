@@ -10,6 +10,7 @@ from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Handler, PointOfAccess, PointOfAccessOrLead, Staff
+from services.referrals.api.identity import FoundPersonView, PersonIdentityView
 from services.referrals.api.life import LifeView
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import views
@@ -20,12 +21,13 @@ from services.referrals.domain import access
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.people import revise_record
+from services.referrals.queries import candidates, people, proposals, referrals, timeline
+from services.referrals.queries import identity as identities
 from services.referrals.queries import life as lives
-from services.referrals.queries import people, proposals, referrals, timeline
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField, SharingPreference, Story
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
-from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
@@ -76,8 +78,9 @@ class PersonView(VersionedResponse):
 
 
 class PersonPageView(PersonView):
-    """The record, the recorded life, the open proposals and referrals, who is responsible now, and the risk level."""
+    """The record, the identity, the recorded life, the open proposals and referrals, who is responsible now, and the risk level."""
 
+    identity: PersonIdentityView
     life: LifeView
     open_proposals: list[ProposalView]
     open_referrals: list[ReferralView]
@@ -85,22 +88,19 @@ class PersonPageView(PersonView):
     risk: RiskView | None
 
 
-@router.post(
-    "/search",
-    response_model=PersonPageView,
-    responses=problems(PersonNotFound, InvalidNhsNumber),
-)
+class FoundPeopleView(ResponseModel):
+    """The persons found. `is_limited`: there are more; search for something narrower."""
+
+    items: list[FoundPersonView]
+    is_limited: bool
+
+
+@router.post("/search", response_model=FoundPeopleView, responses=problems(InvalidNhsNumber))
 async def search_people(body: requests.Search, caller: PointOfAccess, unit: Unit) -> HttpResponse:
-    """Find a person by NHS number."""
-    number = parse_nhs_number(body.nhs_number)
+    """Find persons by NHS number, by family name and birthday, by postcode or address, or by telephone. Every search is audited."""
     async with unit.transaction(caller) as tx:
-        person_id = tx.secrets.pseudonym(number)
-        tx.audit(person_id)  # also a search without a result
-        person = await people.find(tx, person_id)
-        page = None if person is None else await _page(tx, person)
-    if page is None:
-        raise PersonNotFound("No person has this NHS number.")
-    return json_response(page)
+        found, is_limited = await candidates.search_people(tx, body.criterion())
+    return json_response(FoundPeopleView(items=[FoundPersonView.of(each) for each in found], is_limited=is_limited))
 
 
 @router.get("/{person_id:uuid}", response_model=PersonPageView, responses=problems(PersonNotFound))
@@ -156,6 +156,7 @@ async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
     risk = await people.risk(tx, person.id)
     return PersonPageView(
         **dict(PersonView.model_validate(person)),
+        identity=PersonIdentityView.of(*await identities.identity(tx, person.id)),
         life=LifeView.model_validate(await lives.life(tx, person.id)),
         open_proposals=[ProposalView.model_validate(each) for each in await proposals.of_person(tx, person)],
         open_referrals=await views(tx, open_referrals),

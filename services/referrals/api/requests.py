@@ -213,5 +213,9 @@ class Closure(CommandModel[commands.CloseReferral]):
     outcome: Outcome
 
 
+class Reopening(CommandModel[commands.ReopenReferral]):
+    reason: LongText
+
+
 class Cancellation(CommandModel[commands.CancelReferral]):
     reason: CancelReason

@@ -12,7 +12,16 @@ from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline, effective_status, permit
 from shared.contracts.persons import PersonChange
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReopened, ReturnReason, Route
+from shared.contracts.referrals import (
+    CancelReason,
+    Outcome,
+    ReferralCancelled,
+    ReferralClosed,
+    ReferralReopened,
+    ReferralSeparated,
+    ReturnReason,
+    Route,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition, RuleBroken
 from shared.kernel.totality import total
@@ -130,9 +139,18 @@ def reopen(
     permit(referral, Occurrence.PERSON_RESTORED)
     if referral.ended_from is None:
         raise IllegalTransition(Occurrence.PERSON_RESTORED, referral.status)
-    reopened = replace(
+    reopened = opened(referral, referral.ended_from, contradicts=contradicts, now=now, policy=policy)
+    if reopened.status is Status.RETURNED:
+        reopened = replace(reopened, receiver_organisation=None)
+    event = ReferralReopened(reopened_at=now, onward_of=referral.onward_of)
+    return deadlines.begin(reopened, [event], due_again(reopened, service, now, policy))
+
+
+def opened(referral: Referral, status: Status, *, contradicts: LifeStatus | None, now: datetime, policy: Policy) -> Referral:
+    """The referral without its end, in this status."""
+    return replace(
         referral,
-        status=referral.ended_from,
+        status=status,
         ended_from=None,
         ended_at=None,
         outcome=None,
@@ -140,10 +158,17 @@ def reopen(
         person_is_recorded_as=contradicts,
         discrepancies_due_at=deadlines.triage_by(referral, now, policy),
     )
-    if reopened.status is Status.RETURNED:
-        reopened = replace(reopened, receiver_organisation=None)
-    event = ReferralReopened(reopened_at=now, onward_of=referral.onward_of)
-    return deadlines.begin(reopened, [event], _due_again(reopened, service, now, policy))
+
+
+def separate(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The referral had joined one of another person: it is at the Community Point of Access again, in a chain of its own."""
+    permit(referral, Occurrence.PERSON_SEPARATED)
+    if referral.merged_into is None:
+        raise IllegalTransition(Occurrence.PERSON_SEPARATED, referral.status)
+    status = Status.IDENTIFIED if referral.is_identified else Status.UNVERIFIED
+    alone = replace(referral, status=status, merged_into=None, ended_at=None, correlation_id=referral.id)
+    event = ReferralSeparated(from_referral_id=referral.merged_into, separated_at=now)
+    return deadlines.begin(alone, [event], deadlines.triage_by(alone, now, policy))
 
 
 def _resumes_at(referral: Referral) -> Status:
@@ -152,7 +177,8 @@ def _resumes_at(referral: Referral) -> Status:
     return Status.RETURNED if is_left else effective_status(referral)
 
 
-def _due_again(referral: Referral, service: Service | None, now: datetime, policy: Policy) -> datetime:
+def due_again(referral: Referral, service: Service | None, now: datetime, policy: Policy) -> datetime:
+    """The deadline of the owner of a reopened referral."""
     kind = current_deadline(referral)
     match kind:
         case ReferralDeadline.OUTCOME:

@@ -1,6 +1,8 @@
 """Faults of an urgent referral, which is accepted all the same: each is marked, and the Community Point of Access resolves it.
 
-Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends.
+Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends. An unknown practice is marked at
+any urgency, because no referrer can know the table of practices: the Community Point of Access asks, and signposts a person who is
+registered elsewhere (E8).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -8,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.referrals.commands import ReceiveReferral, ResolveDiscrepancy, SetCondition
+from services.referrals.domain import deadlines
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Referral, ReferralDeadline, permit
+from services.referrals.domain.policy import Policy
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, permit
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
-from shared.contracts.referrals import Discrepancy, ReferralConditionSet, ReferralDiscrepancyResolved
+from shared.contracts.referrals import Discrepancy, ReferralConditionSet, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.totality import total
@@ -38,29 +42,45 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.STORY_MISSING: lambda _, person: people.lacks_story(person),
         Discrepancy.HISTORY_SHORTENED: lambda _, person: people.is_shortened(person),
         Discrepancy.CONDITION_MISSING: lambda received, _: received.condition is None,
+        Discrepancy.PRACTICE_UNKNOWN: lambda _, person: people.lacks_practice(person),
+    },
+)
+#: Whether a referral that is not urgent has the mark too, instead of a refusal.
+_IS_FOR_ALL: Mapping[Discrepancy, bool] = total(
+    Discrepancy,
+    {
+        Discrepancy.NUMBER_MISSING: False,
+        Discrepancy.NUMBER_INVALID: False,
+        Discrepancy.IDENTITY_DIFFERS: False,
+        Discrepancy.BIRTHDAY_INVALID: False,
+        Discrepancy.DEMOGRAPHICS_MISSING: False,
+        Discrepancy.STORY_MISSING: False,
+        Discrepancy.HISTORY_SHORTENED: False,
+        Discrepancy.CONDITION_MISSING: False,
+        Discrepancy.PRACTICE_UNKNOWN: True,
     },
 )
 #: Whether a correction of the person's record has mended the fault. The others need a decision.
 _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
     Discrepancy,
     {
-        Discrepancy.NUMBER_MISSING: lambda _: False,
-        Discrepancy.NUMBER_INVALID: lambda _: False,
-        Discrepancy.IDENTITY_DIFFERS: lambda _: False,
+        Discrepancy.NUMBER_MISSING: lambda person: person.nhs_number is not None,
+        Discrepancy.NUMBER_INVALID: lambda person: person.nhs_number is not None,
+        Discrepancy.IDENTITY_DIFFERS: lambda person: person.nhs_number is not None,
         Discrepancy.BIRTHDAY_INVALID: lambda person: person.born_on is not None,
         Discrepancy.DEMOGRAPHICS_MISSING: lambda person: not people.lacks_demographics(person),
         Discrepancy.STORY_MISSING: lambda person: not people.lacks_story(person),
         Discrepancy.HISTORY_SHORTENED: lambda _: False,
         Discrepancy.CONDITION_MISSING: lambda _: False,
+        Discrepancy.PRACTICE_UNKNOWN: lambda person: not people.lacks_practice(person),
     },
 )
 
 
 def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
-    """The faults of an urgent referral. A referral that is not urgent has none: it is refused for them."""
-    if not IS_URGENT[received.urgency]:
-        return ()
-    return tuple(each for each, is_present in _IS_PRESENT.items() if is_present(received, person))
+    """The faults of a referral. One that is not urgent has few of them: it is refused for the others."""
+    marked = [each for each in Discrepancy if IS_URGENT[received.urgency] or _IS_FOR_ALL[each]]
+    return tuple(each for each in marked if _IS_PRESENT[each](received, person))
 
 
 def mark_condition(referral: Referral) -> Referral:
@@ -93,6 +113,17 @@ def settle(referral: Referral, person: Person, now: datetime) -> Decision[Referr
     """Ends the discrepancies that the person's record no longer has; None when each of them stands."""
     mended = {each for each in referral.discrepancies if _IS_MENDED[each](person)}
     return _without(referral, mended, [], now) if mended else None
+
+
+def follow_practice(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:
+    """Marks an open referral whose person lacks a practice since its receipt; None when the mark is there or the practice is known."""
+    if Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies or not people.lacks_practice(person):
+        return None
+    permit(referral, Occurrence.PRACTICE_LOST)
+    resolve_by = referral.discrepancies_due_at or deadlines.triage_by(referral, now, policy)
+    marked = replace(referral, discrepancies=(*referral.discrepancies, Discrepancy.PRACTICE_UNKNOWN), discrepancies_due_at=resolve_by)
+    found = ReferralDiscrepancyFound(discrepancies=(Discrepancy.PRACTICE_UNKNOWN,), resolve_by=resolve_by)
+    return Decision(marked, [found], deadlines.rows_of(marked, ReferralDeadline.DISCREPANCY))
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

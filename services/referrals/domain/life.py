@@ -5,10 +5,11 @@ be reversed as a mistake within a day: what ended with it is open again. After a
 whose death was recorded by mistake: they are living, and what ended stays ended. Pure. States: docs/states/referrals.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import assert_never
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.referrals.domain.policy import Policy
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.kernel.date_limits import require_within
-from shared.kernel.decision import Decision
+from shared.kernel.decision import Decision, Fact
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id
 from shared.kernel.ownership import Owners
@@ -42,12 +43,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A death or a move; `happened_on` is None while the day is unknown."""
+    """A death or a move; `happened_on` is None while the day is unknown. `stated_for` is the person's record that it was stated for."""
 
     kind: PersonChange
     happened_on: date | None
     reported_by: str
     recorded_at: datetime
+    stated_for: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,26 @@ def record_return(life: Life, command: RecordReturn, *, returned_by: str, report
     return Decision(here, [PersonReturned(after=last.kind, reported_by=report.reported_by, recorded_at=report.recorded_at)])
 
 
+def follow(life: Life, led: Decision[Life]) -> Decision[Life]:
+    """The same change for another record of the person, whose life is alike."""
+    after, count = led.state, len(led.state.changes)
+    changes = (*life.changes[:count], *after.changes[len(life.changes) :])
+    followed = replace(after, id=life.id, person_id=life.person_id, changes=changes, version=life.version)
+    return Decision(followed, [_for_own_change(event, life) for event in led.events])
+
+
+def separate(life: Life, people: Collection[PersonId], restoration: Callable[[PersonChange], Restoration]) -> Decision[Life] | None:
+    """Reverses the last changes that were stated for another person; None without one. `people` are the records of this person."""
+    foreign = list(takewhile(lambda change: change.stated_for not in {None, *people}, reversed(life.changes)))
+    if not foreign:
+        return None
+    left, ends = life.changes[: len(life.changes) - len(foreign)], [restoration(change.kind) for change in foreign]
+    alone = replace(life, status=_status(left), changes=left, restoration=ends[-1])
+    pairs = zip(foreign, ends, strict=True)
+    events = [PersonRestored(mistaken=each.kind, recorded_at=each.recorded_at, restored_at=end.restored_at) for each, end in pairs]
+    return Decision(alone, events)
+
+
 def available_changes(life: Life, now: datetime, policy: Policy) -> Transitions:
     """The part of the state table that this life permits now."""
     here = {trigger: row for trigger, row in LIFE.items() if life.status in row.sources}
@@ -211,8 +233,14 @@ def _may_be_restored_only(change: RecordedChange, now: datetime, policy: Policy)
     return change.kind is PersonChange.DEATH and _is_reversible(change, now, policy)
 
 
+def _for_own_change(event: Fact, life: Life) -> Fact:
+    """A restoration names the time at which the change was recorded for this record."""
+    is_restoration = isinstance(event, PersonRestored) and life.changes
+    return event.model_copy(update={"recorded_at": life.changes[-1].recorded_at}) if is_restoration else event  # type: ignore[attr-defined]
+
+
 def _changed(life: Life, kind: PersonChange, happened_on: date | None, report: Report) -> Decision[Life]:
-    change = RecordedChange(kind, happened_on, report.reported_by, report.recorded_at)
+    change = RecordedChange(kind, happened_on, report.reported_by, report.recorded_at, life.person_id)
     changes = (*life.changes, change)
     changed = replace(life, status=_status(changes), changes=changes, correlation_id=report.correlation_id)
     return Decision(changed, [_event(change)])

@@ -59,6 +59,11 @@ class Policy(LocalTime):
     # Time within which a recorded death or move can be reversed as a mistake [R]
     restoration_within: _Days = timedelta(days=1)
 
+    # Time within which the end of a referral can be reversed as a mistake [R]
+    reopening_within: _Days = timedelta(days=7)
+    # Time until a claim of a referral at the Community Point of Access lapses [R]
+    claim_lapses_after: _Minutes = timedelta(minutes=30)
+
     # Working days until the NHS number of an unverified person is traced (G11)
     trace_working_days: _WorkingDays = 1
     # Working days between reminders of an overdue tracing [R]

@@ -22,6 +22,7 @@ from services.referrals.commands import (
     RaiseUrgency,
     RecallReferral,
     ReceiveReferral,
+    ReopenReferral,
     RequestInformation,
     ResolveDiscrepancy,
     ReturnReferral,
@@ -47,6 +48,7 @@ from shared.contracts.referrals import (
     ReferralCancelled,
     ReferralClosed,
     ReferralConditionSet,
+    ReferralDiscrepancyFound,
     ReferralDiscrepancyResolved,
     ReferralIdentified,
     ReferralIdentityUnverified,
@@ -59,6 +61,7 @@ from shared.contracts.referrals import (
     ReferralReopened,
     ReferralReturned,
     ReferralRouted,
+    ReferralSeparated,
     ReferralSignposted,
     ReferralTriaged,
     ReferralUrgencyRaised,
@@ -102,6 +105,8 @@ class Occurrence(StrEnum):
     CALL_REPEATED = "call-repeated"
     REFERRED_ONWARD = "referred-onward"
     PERSON_RESTORED = "person-restored"
+    PERSON_SEPARATED = "person-separated"
+    PRACTICE_LOST = "practice-lost"
 
 
 class OnwardObstacle(StrEnum):
@@ -134,8 +139,10 @@ class Referral:
     `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings:
     an answer names the routing that it belongs to. `also_with` is a second service that accepted the referral after it had
     been routed elsewhere. `answer_by` is the deadline of an unanswered repeated call, and `informed_at` the time of the referrer's last
-    information. `raised_at`: the referrer raised the urgency then, and no clinician or receiver has taken note of it yet. `onward_of` is the request of another service, which `onward_obstacle` kept from the named one. `ended_from` is the status before a death or a move ended the referral. `person_is_recorded_as` is the status of
-    a person who was recorded as deceased or moved when the referral was received.
+    information. `raised_at`: the referrer raised the urgency then, and no clinician or receiver has taken note of it yet. `onward_of` is
+    the request of another service, which `onward_obstacle` kept from the named one. `ended_from` is the status before a death or a move
+    ended the referral. `person_is_recorded_as` is the status of a person who was recorded as deceased or moved when the referral was
+    received.
     """
 
     id: UUID
@@ -150,7 +157,7 @@ class Referral:
     urgency: Urgency
     referrer_organisation: str
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     is_practice_covered: bool
     is_identified: bool
     received_at: datetime
@@ -187,6 +194,7 @@ class Referral:
     cancel_reason: CancelReason | None = None
     ended_at: datetime | None = None
     ended_from: Status | None = None
+    reopen_reason: str | None = None
     person_is_recorded_as: LifeStatus | None = None
     onward_of: OnwardOf | None = None
     onward_obstacle: OnwardObstacle | None = None
@@ -263,6 +271,7 @@ REFERRAL: Transitions = state_table(
             ReferralUrgencyRaised,
         ),
         CancelReferral: transition((*OPEN, Status.MERGED), Status.CANCELLED, ReferralCancelled),
+        ReopenReferral: transition((Status.CLOSED, Status.CANCELLED), (*UNTRIAGED, Status.ACCEPTED), ReferralReopened),
         Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
         Occurrence.CALL_REPEATED: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallRepeated),
@@ -275,6 +284,8 @@ REFERRAL: Transitions = state_table(
             ReferralTriaged,
             ReferralRouted,
         ),
+        Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
         ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
@@ -338,10 +349,12 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
         (RecallReferral, referral.route is None or not IS_RECALLED[referral.route]),
         (Occurrence.ACCEPTED_AFTER_ALL, referral.route is None),
         (Occurrence.PERSON_RESTORED, referral.ended_from is None),
+        (ReopenReferral, referral.ended_from is not None),
         (AnswerCall, referral.answer_by is None),
         (ReferralDeadline.CALL, referral.answer_by is None),
         (ResolveDiscrepancy, not referral.discrepancies),
         (ReferralDeadline.DISCREPANCY, not referral.discrepancies),
+        (Occurrence.PRACTICE_LOST, Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies),
     ]
     return frozenset(trigger for trigger, is_absent in absent if is_absent)
 

@@ -13,6 +13,7 @@ from services.referrals.domain.life import Life, Report
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
+from services.referrals.store.identity import lock_groups
 from services.referrals.store.life import (
     is_known,
     keep_ended_referrals,
@@ -23,8 +24,9 @@ from services.referrals.store.life import (
     mark_open_referrals,
     open_referral_ids,
     prefetch_lives,
+    save_life,
 )
-from services.referrals.store.people import lock_people, persons
+from services.referrals.store.people import persons
 from services.referrals.store.referrals import person_of, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.persons import PersonChange
@@ -49,11 +51,8 @@ async def record_move(target: Target, command: RecordMove, *, tx: Tx) -> Life:
 async def restore_person(target: Target, command: RestorePerson, *, tx: Tx) -> Life:
     """Reopens every referral that ended because the person had died or moved away, unless an earlier move still holds."""
     life = await _load(target, tx)
-    restored = await lives.save(tx, domain.restore(life, command, restored_by=tx.actor.id, now=tx.now, policy=tx.policy))
-    await mark_open_referrals(tx, life.person_id, domain.contradiction(restored))
-    for referral in await lock_ended_referrals(tx, life.person_id):
-        if domain.is_reversed(restored, closure.change_of(referral)):
-            await _reopen(referral, restored, tx)
+    restored = await save_life(tx, domain.restore(life, command, restored_by=tx.actor.id, now=tx.now, policy=tx.policy))
+    await _reopen_ended(restored, tx)
     return restored
 
 
@@ -62,10 +61,15 @@ async def record_return(target: Target, command: RecordReturn, *, tx: Tx) -> Lif
     life = await _load(target, tx)
     report = await _stated(life, tx)
     decision = domain.record_return(life, command, returned_by=tx.actor.id, report=report, policy=tx.policy)
-    returned = await lives.save(tx, decision)
+    returned = await save_life(tx, decision)
     await mark_open_referrals(tx, life.person_id, domain.contradiction(returned))
     await keep_ended_referrals(tx, life.person_id)
     return returned
+
+
+async def restore_separated(decision: Decision[Life], *, tx: Tx) -> None:
+    """Reopens what ended with a change that was stated for another person, whose record was merged with this one."""
+    await _reopen_ended(await lives.save(tx, decision), tx)
 
 
 async def record_report(person_id: PersonId, change: PersonChange, report: Report, *, tx: Tx) -> None:
@@ -96,9 +100,9 @@ async def lock_care_of(referral_id: UUID, *, tx: Tx) -> None:
 
 async def prefetch_people(people: Sequence[UUID], *, tx: Tx) -> list[UUID]:
     """Locks people whose change of life a batch reports, and reads their lives; the ids of their open referrals, for one prefetch."""
-    await lock_people(tx, people)
-    await prefetch_lives(tx, people)
-    return await open_referral_ids(tx, people)
+    records = [record for group in await lock_groups(tx, people) for record in group.ids]
+    await prefetch_lives(tx, records)
+    return await open_referral_ids(tx, records)
 
 
 async def _load(target: Target, tx: Tx) -> Life:
@@ -118,10 +122,17 @@ async def _stated(life: Life, tx: Tx) -> Report:
 
 
 async def _end_care(decision: Decision[Life], tx: Tx) -> Life:
-    life = await lives.save(tx, decision)
+    life = await save_life(tx, decision)
     for referral in await lock_open_referrals(tx, life.person_id):
         await referrals.save(tx, closure.end_with(referral, life.changes[-1].kind, tx.now, tx.policy))
     return life
+
+
+async def _reopen_ended(restored: Life, tx: Tx) -> None:
+    await mark_open_referrals(tx, restored.person_id, domain.contradiction(restored))
+    for referral in await lock_ended_referrals(tx, restored.person_id):
+        if domain.is_reversed(restored, closure.change_of(referral)):
+            await _reopen(referral, restored, tx)
 
 
 async def _reopen(referral: Referral, life: Life, tx: Tx) -> None:

@@ -1,23 +1,26 @@
 """Receives a referral: matches or registers the person, then acknowledges the referral or merges it into an open one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies, receipt
+from services.referrals.domain import identity as identities_of
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import differences, is_name_differing
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.receipt import Arrival
+from services.referrals.domain.record import Group, Records
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral, is_with_receiver
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import directory
 from services.referrals.store.directory import PRACTICES
+from services.referrals.store.identity import identities, lock_group, lock_groups
 from services.referrals.store.life import find_life, prefetch_lives
-from services.referrals.store.people import lock_people, persons
+from services.referrals.store.people import persons, records_of
 from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import IS_URGENT
@@ -38,6 +41,16 @@ class Acknowledgement:
     is_name_differing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """The id of the person's record, all records of the person, the verified NHS number, and the record if it is known."""
+
+    person_id: PersonId
+    records: Records
+    nhs_number: str | None = None
+    known: Person | None = None
+
+
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgement:
     """Matches or registers the person, stores the story, then acknowledges the referral or merges it.
 
@@ -45,29 +58,35 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     Raises InvalidNhsNumber, NhsNumberMissing, BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
     """
     command = people.acceptable(command, tx.policy.day_of(tx.now))
-    nhs_number, known = await _match(command, tx)
-    practice = await PRACTICES.get(tx, _practice_code(command, known))
+    match = await _match(command, tx)
+    before = match.records.as_one(match.known) if match.known else None
+    practice = await PRACTICES.get(tx, _practice_code(command, before))
     referral_id, locality = new_id(), practice.locality if practice else None
-    identity = people.Identity(tx.secrets.pseudonym(nhs_number) if nhs_number else PersonId(new_id()), nhs_number)
-    person, change = people.record(known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy)
+    identity = people.Identity(match.person_id, match.nhs_number)
+    own, change = people.record(
+        match.known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy, as_one=match.records.as_one
+    )
+    person = match.records.as_one(own)
     arrival = Arrival(
         referral_id=referral_id,
         reference=reference_of(await REFERENCE_NUMBERS.take(tx)),
         referrer_organisation=tx.actor.organisation,
-        is_story_known=known is not None and not people.lacks_story(known),
+        is_story_known=before is not None and not people.lacks_story(before),
         is_practice_covered=practice is not None,
-        joins=receipt.to_join(command, await mergeable_for(tx, person.id), tx.now, tx.policy),
-        person_is_recorded_as=contradiction(await find_life(tx, person.id)) if nhs_number else None,
+        joins=receipt.to_join(command, await mergeable_for(tx, match.records.group.ids), tx.now, tx.policy),
+        person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
         await persons.save(tx, change)
+    if match.nhs_number is None:
+        await identities.save(tx, identities_of.begin(person, referral_id, tx.now, tx.policy))
     received = await referrals.save(tx, decision)
     found = differences(person, command)
     if found:
-        await propose(found, person, received, tx=tx)
-    if known and change and (people.lacks_story(known) or people.lacks_demographics(known)):
-        await settle_discrepancies(person, tx=tx)
+        await propose(found, replace(person, id=match.records.group.survivor), received, tx=tx)
+    if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
+        await settle_discrepancies(own, tx=tx)
     joins = await _join(command, received, arrival.joins, tx) if arrival.joins else None
     return Acknowledgement(received, joins, person, arrival.is_story_known, is_name_differing(found))
 
@@ -90,24 +109,30 @@ async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> Non
     """Reads the rows that `receive_referral` needs by one statement for each table. Persons are locked before their referrals."""
     nhs_numbers = [people.valid_nhs_number(command) for command in commands]
     ids = [tx.secrets.pseudonym(number) for number in nhs_numbers if number]
-    await lock_people(tx, ids)
-    await persons.prefetch(tx, ids)
+    records = [record for group in await lock_groups(tx, ids) for record in group.ids]
+    await persons.prefetch(tx, records)
     await prefetch_lives(tx, ids)
     known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in nhs_numbers]
     await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
-    await MERGEABLE_IDS.prefetch(tx, ids)
+    await MERGEABLE_IDS.prefetch(tx, records)
     await REFERENCE_NUMBERS.prefetch(tx, len(commands))
 
 
-async def _match(command: ReceiveReferral, tx: Tx) -> tuple[str | None, Person | None]:
-    """The verified NHS number and the person known by it, locked. Without a verified number the person is new (G11)."""
+async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
+    """Locks the person of a valid NHS number. Without one, or with another person's, the person is new and unverified (G11)."""
     nhs_number = people.claimed_nhs_number(command)
     if nhs_number is None:
-        return None, None
+        return _unverified()
     person_id = tx.secrets.pseudonym(nhs_number)
-    await lock_people(tx, [person_id])
-    known = await persons.find(tx, person_id, lock=True)
-    return (nhs_number, known) if known is None or people.is_same_person(known, command) else (None, None)
+    await lock_group(tx, person_id)
+    known, records = await persons.find(tx, person_id, lock=True), await records_of(tx, person_id)
+    is_same = known is None or people.is_same_person(records.as_one(known), command)
+    return _Match(person_id, records, nhs_number, known) if is_same else _unverified()
+
+
+def _unverified() -> _Match:
+    person_id = PersonId(new_id())
+    return _Match(person_id, Records(Group(person_id)))
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:

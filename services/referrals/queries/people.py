@@ -1,33 +1,44 @@
 """Persons: their record, their one contact, and their risk level."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.referrals.domain import Policy
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, PersonNotFound
+from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import POINT_OF_ACCESS
 from services.referrals.store import directory
+from services.referrals.store.identity import find_group
 from services.referrals.store.leads import LEAD
-from services.referrals.store.people import get_person, persons
+from services.referrals.store.people import find_person, get_person
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
 from shared.persistence.statements import ReadSession, Statement
 
+#: The ids of the person's records.
+_PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
 _LEAD = Statement(
     sa.select(LEAD)
-    .where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.is_ended.is_(False))
+    .where(LEAD.c.person_id == _PEOPLE, LEAD.c.is_ended.is_(False))
     .order_by(LEAD.c.activated_at.desc(), LEAD.c.lead_id.desc())
     .limit(1)
 )
-_RISK = Statement(sa.select(RISK.c.level, RISK.c.valid_from, RISK.c.climbed_on).where(RISK.c.person_id == sa.bindparam("person_id")))
-
-_PRACTICE = Statement(sa.select(RISK.c.practice_code).where(RISK.c.person_id == sa.bindparam("person_id")))
+_NEWEST = (RISK.c.valid_from.desc(), RISK.c.level.desc(), RISK.c.person_id)
+_RISK = Statement(
+    sa.select(RISK.c.level, RISK.c.valid_from, RISK.c.climbed_on).where(RISK.c.person_id == _PEOPLE).order_by(*_NEWEST).limit(1)
+)
+_PRACTICE = Statement(sa.select(RISK.c.practice_code).where(RISK.c.person_id == _PEOPLE).order_by(*_NEWEST).limit(1))
 
 #: A person's record; raises PersonNotFound.
 person = get_person
+#: The practices by the code that stands for them on a day.
+practice = directory.practice
+acting_practice = directory.acting_practice
+codes_of_practice = directory.codes_of_practice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +62,21 @@ class Risk:
 
 
 async def find(reader: ReadSession, person_id: UUID) -> Person | None:
-    return await persons.find(reader, person_id)
+    return await find_person(reader, person_id)
 
 
 async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Policy, otherwise: str | None = None) -> Contact:
-    """The one contact: the active lead, else the GP of the person's practice (AC2, G15), else the Community Point of Access.
+    """The one contact: the active lead, else the GP of the person's practice of today (AC2, G15), else the Community Point of Access.
 
+    From the day on which a practice that leads has closed, the practice of today is the contact, also before the meeting has handed over.
     The risk import names the practice of a person who was never referred; `otherwise` is that of an onward referral without a record.
     Raises PersonNotFound.
     """
-    row = await reader.fetch_one(_LEAD, person_id=person_id)
-    record = await persons.find(reader, person_id)
+    people = list((await find_group(reader, person_id)).ids)
+    row = await reader.fetch_one(_LEAD, people=people)
+    record = await find_person(reader, person_id)
     is_informed = record is not None and record.is_family_kept_informed
-    if row is not None:
+    if row is not None and not await _has_closed(reader, row, on):
         return Contact(
             professional_id=row["professional_id"],
             role=row["role"],
@@ -73,19 +86,32 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
             since=row["activated_at"],
             is_family_kept_informed=is_informed,
         )
-    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, person_id=person_id) or otherwise
-    if practice_code is None:
+    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, people=people) or otherwise
+    if practice_code is None and row is None:
         raise PersonNotFound("No person has this id.")
-    if practice_code == UNKNOWN_PRACTICE:
-        telephone = await _telephone(reader, policy.organisation, on, policy)
-        return Contact(POINT_OF_ACCESS, POINT_OF_ACCESS, policy.organisation, telephone, False, None, is_informed)
-    telephone = await _telephone(reader, practice_code, on, policy)
-    return Contact(f"gp-{practice_code}", Role.GP, practice_code, telephone, True, None, is_informed)
+    for code in (practice_code, row["organisation"] if row else None):
+        if code and (found := await directory.practice(reader, code, on)):
+            is_default, since = (row["is_fallback"], row["activated_at"]) if row else (True, None)
+            return Contact(_gp(found.code), Role.GP, found.code, found.telephone, is_default, since, is_informed)
+    telephone = await _telephone(reader, policy.organisation, on, policy)
+    return Contact(POINT_OF_ACCESS, POINT_OF_ACCESS, policy.organisation, telephone, False, None, is_informed)
 
 
 async def risk(reader: ReadSession, person_id: UUID) -> Risk | None:
-    row = await reader.fetch_one(_RISK, person_id=person_id)
+    row = await reader.fetch_one(_RISK, people=list((await find_group(reader, person_id)).ids))
     return None if row is None else Risk(**row)
+
+
+async def _has_closed(reader: ReadSession, lead: Mapping[str, Any], on: date) -> bool:
+    """Whether the lead is a practice that has closed; one outside the table has not."""
+    organisation = lead["organisation"]
+    is_practice = lead["professional_id"] == _gp(organisation)
+    return is_practice and await directory.acting_practice(reader, organisation, on) != organisation
+
+
+def _gp(practice_code: str) -> str:
+    """The professional id of a practice, as the weekly meeting names it."""
+    return f"gp-{practice_code}"
 
 
 async def _telephone(reader: ReadSession, organisation: str, on: date, policy: Policy) -> str:

@@ -1,6 +1,6 @@
 """Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
 from services.referrals.store import responses
+from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
 from shared.contracts.codes import Urgency
@@ -38,11 +39,15 @@ class Whose(StrEnum):
     REGISTERED = "registered"
 
 
+def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
+
+
 def _newest_first(organisation: "sa.Column[str]") -> Statement:
     return Statement(
         sa.select(REFERRAL)
         .select_from(REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id))
-        .where(organisation == sa.bindparam("organisation"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
+        .where(_in(organisation, "organisations"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
         .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
         .order_by(REFERRAL.c.id.desc())
         .limit(sa.bindparam("limit", type_=sa.Integer))
@@ -65,10 +70,6 @@ def _by_urgency(*conditions: sa.ColumnElement[bool]) -> Statement:
     """Open referrals, the urgent ones first, then by deadline."""
     chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PAGE_KEY)
     return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("limit", type_=sa.Integer)))
-
-
-def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
 
 
 #: A live response of Rapid Care without contact that is at risk or late, or that has an overdue step.
@@ -127,7 +128,7 @@ _INCOMING = _by_urgency(
 )
 _OF_PERSON = Statement(
     sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.bindparam("person_id"))
+    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
     .where(_in(REFERRAL.c.status, "statuses"))
     .order_by(REFERRAL.c.id)
 )
@@ -167,9 +168,11 @@ async def onward_from(reader: ReadSession, referral: Referral) -> list[Referral]
     return [each for each in _all(rows) if each.id != referral.id]
 
 
-async def followed_by(reader: ReadSession, organisation: str, whose: Whose, *, is_open: bool, before: UUID, limit: int) -> list[Referral]:
-    """An organisation's referrals, the newest first; a merged one is open as long as the one that it joined."""
-    return _all(await reader.fetch(_FOLLOWED[whose], organisation=organisation, is_open=is_open, before=before, limit=limit))
+async def followed_by(
+    reader: ReadSession, organisations: Collection[str], whose: Whose, *, is_open: bool, before: UUID, limit: int
+) -> list[Referral]:
+    """The referrals of these organisations, the newest first; a merged one is open as long as the one that it joined."""
+    return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(organisations), is_open=is_open, before=before, limit=limit))
 
 
 async def work(reader: ReadSession, section: WorkSection | None = None, *, after: PageKey, limit: int) -> list[Referral]:
@@ -185,7 +188,8 @@ async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, li
 
 
 async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:
-    return _all(await reader.fetch(_OF_PERSON, person_id=person_id, statuses=list(OPEN)))
+    people = list((await find_group(reader, person_id)).ids)
+    return _all(await reader.fetch(_OF_PERSON, people=people, statuses=list(OPEN)))
 
 
 def page_key_of(referral: Referral) -> PageKey:

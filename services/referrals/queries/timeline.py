@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
-from services.referrals.domain import life
+from services.referrals.domain import identity, life
+from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
 from services.referrals.store.timeline import TIMELINE_EVENT
-from shared.kernel.ids import PersonId
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -56,19 +56,23 @@ _OTHERS = (
 def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> Statement:
     both = sa.union_all(sa.select(*_OWN).where(own), sa.select(*_OTHERS).where(others)).subquery()
     after = sa.tuple_(sa.bindparam("occurred_at", type_=INSTANT), sa.bindparam("event_id", type_=sa.Uuid))
-    page = sa.select(both).where(after < sa.tuple_(both.c.occurred_at, both.c.id)).order_by(both.c.occurred_at, both.c.id)
+    key = (both.c.occurred_at, both.c.id)
+    once = sa.select(both).ext(distinct_on(*key))  # own events about a person are projected too
+    page = once.where(after < sa.tuple_(*key)).order_by(*key)
     return Statement(page.limit(sa.bindparam("limit", type_=sa.Integer)))
 
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
 _OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correlation_id == _CHAIN)
 
-_PERSON = sa.bindparam("person_id", type_=sa.Uuid)
-_CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PERSON)
-_SUBJECTS = (_PERSON, sa.bindparam("life_id", type_=sa.Uuid))
+_PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PEOPLE)
 _OF_PERSON = _timeline(
-    sa.or_(EVENT.c.subject.in_(_SUBJECTS), sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PERSON)),
-    TIMELINE_EVENT.c.person_id == _PERSON,
+    sa.or_(
+        EVENT.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))),
+        sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PEOPLE),
+    ),
+    TIMELINE_EVENT.c.person_id == _PEOPLE,
 )
 
 
@@ -80,10 +84,13 @@ async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey,
 
 
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
-    """All chains of a person, including those that began with case finding."""
+    """All chains of a person, under each of their ids, including those that began with case finding."""
     occurred_at, event_id = after
-    life_id = life.id_of(PersonId(person_id))
-    rows = await reader.fetch(_OF_PERSON, person_id=person_id, life_id=life_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
+    people = (await find_group(reader, person_id)).ids
+    subjects = [subject for each in people for subject in (each, life.id_of(each), identity.id_of(each))]
+    rows = await reader.fetch(
+        _OF_PERSON, people=list(people), subjects=subjects, occurred_at=occurred_at, event_id=event_id, limit=limit
+    )
     return [_entry(row) for row in rows]
 
 

@@ -10,10 +10,12 @@ from services.referrals.domain import life as domain
 from services.referrals.domain.life import Life, LifeStatus
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.referral import OPEN, Referral
-from services.referrals.store.people import PERSON, lock_people
+from services.referrals.store.identity import GROUPS, lock_group
+from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.tables import METADATA, Tx
 from services.referrals.store.timeline import TIMELINE_EVENT
+from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.statements import ReadSession, Statement
@@ -53,8 +55,16 @@ async def find_life(reader: ReadSession, person_id: PersonId) -> Life:
 
 async def lock_life(tx: Tx, person_id: PersonId) -> Life:
     """Locks the person, then the row of their life. The person is locked before any of their referrals."""
-    await lock_people(tx, [person_id])
-    return await lives.find(tx, domain.id_of(person_id), lock=True) or domain.living(person_id)
+    await lock_group(tx, person_id)
+    return await _of_record(tx, person_id)
+
+
+async def save_life(tx: Tx, decision: Decision[Life]) -> Life:
+    """Saves the change for each record of the person, with an event for each. The person is locked."""
+    others = [await _of_record(tx, each) for each in await _records(tx, decision.state.person_id) if each != decision.state.person_id]
+    for other in others:
+        await lives.save(tx, domain.follow(other, decision))
+    return await lives.save(tx, decision)
 
 
 async def prefetch_lives(tx: Tx, people: Iterable[UUID]) -> None:
@@ -70,13 +80,13 @@ async def is_known(reader: ReadSession, person_id: PersonId) -> bool:
 
 async def lock_open_referrals(tx: Tx, person_id: UUID) -> list[Referral]:
     """The open referrals of a person, locked in the order of their ids."""
-    rows = await tx.fetch(_LOCK_OPEN, people=[person_id], statuses=list(OPEN))
+    rows = await tx.fetch(_LOCK_OPEN, people=await _records(tx, person_id), statuses=list(OPEN))
     return [referrals.attach(tx, row) for row in rows]
 
 
 async def lock_ended_referrals(tx: Tx, person_id: UUID) -> list[Referral]:
     """The referrals of a person that a death or a move has ended, locked in the order of their ids."""
-    rows = await tx.fetch(_LOCK_ENDED, people=[person_id])
+    rows = await tx.fetch(_LOCK_ENDED, people=await _records(tx, person_id))
     return [referrals.attach(tx, row) for row in rows]
 
 
@@ -87,9 +97,18 @@ async def open_referral_ids(tx: Tx, people: Sequence[UUID]) -> list[UUID]:
 
 async def mark_open_referrals(tx: Tx, person_id: UUID, contradicts: LifeStatus | None) -> None:
     """Notes, at the open referrals of a person, the recorded status that they contradict."""
-    await tx.execute(_MARK_OPEN, people=[person_id], statuses=list(OPEN), recorded_as=contradicts)
+    await tx.execute(_MARK_OPEN, people=await _records(tx, person_id), statuses=list(OPEN), recorded_as=contradicts)
 
 
 async def keep_ended_referrals(tx: Tx, person_id: UUID) -> None:
     """No later reversal reopens the referrals of a person that a death or a move has ended until now."""
-    await tx.execute(_KEEP_ENDED, people=[person_id])
+    await tx.execute(_KEEP_ENDED, people=await _records(tx, person_id))
+
+
+async def _of_record(tx: Tx, person_id: PersonId) -> Life:
+    return await lives.find(tx, domain.id_of(person_id), lock=True) or domain.living(person_id)
+
+
+async def _records(tx: Tx, person_id: UUID) -> list[PersonId]:
+    """The ids of all records of the person, whom the transaction has locked."""
+    return list((await GROUPS.get(tx, person_id)).ids)

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.person import Person, PersonNotFound
-from services.referrals.domain.record import Group, compose
-from services.referrals.store.identity import find_group, find_groups, lock_people
+from services.referrals.domain.record import Group, Records, compose
+from services.referrals.store.identity import GROUPS, find_group, find_groups, lock_people
 from services.referrals.store.person_repository import PersonRepository
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.statements import ReadSession, Statement
@@ -40,7 +40,7 @@ persons = PersonRepository(Person, PERSON, topic="referrals.person-record", key=
 
 _BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))))
 
-__all__ = ["PERSON", "as_one", "find_people", "find_person", "get_person", "lock_people", "persons"]
+__all__ = ["PERSON", "find_people", "find_person", "get_person", "lock_people", "persons", "records_of"]
 
 
 async def get_person(reader: ReadSession, person_id: UUID) -> Person:
@@ -72,9 +72,10 @@ async def find_people(reader: ReadSession, people: Collection[UUID]) -> list[tup
     return [(compose(own, group, [records[each] for each in group.ids]), group) for own, group in known]
 
 
-async def as_one(tx: Tx, own: Person, group: Group) -> Person:
-    """The person's one record under the id of `own`, whose changes are not saved yet. The group is locked."""
-    return compose(own, group, await persons.records(tx, group)) if group.merged else own
+async def records_of(tx: Tx, person_id: UUID) -> Records:
+    """The records of a person whom the transaction has locked."""
+    group = await GROUPS.get(tx, person_id)
+    return Records(group, tuple(await persons.records(tx, group)) if group.merged else ())
 
 
 async def _records(reader: ReadSession, people: Collection[UUID]) -> list[Person]:

@@ -10,7 +10,7 @@ from shared.persistence.statements import Sql
 _ELSEWHERE = Sql(
     """
 SELECT id FROM person LEFT JOIN unnest($1::text[], $2::text[]) AS today (code, locality) ON today.code = person.practice_code
-WHERE person.locality IS DISTINCT FROM today.locality ORDER BY id LIMIT $3 FOR UPDATE OF person""",
+WHERE person.locality IS DISTINCT FROM today.locality ORDER BY id LIMIT $3""",
     "codes",
     "localities",
     "limit",
@@ -19,6 +19,6 @@ WHERE person.locality IS DISTINCT FROM today.locality ORDER BY id LIMIT $3 FOR U
 
 
 async def people_elsewhere(tx: Tx, localities: Mapping[str, Locality], limit: int) -> list[UUID]:
-    """Their ids, locked and in order. `localities` has the locality of each code that stands for a practice; other codes have none."""
+    """Their ids, without a lock. `localities` has the locality of each code that stands for a practice; other codes have none."""
     rows = await tx.fetch(_ELSEWHERE, codes=list(localities), localities=list(localities.values()), limit=limit)
     return [row["id"] for row in rows]

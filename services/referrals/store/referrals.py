@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound
+from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound, Status
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.batching.prefetch import PrefetchedLookup, PrefetchedSupply
@@ -29,7 +29,7 @@ REFERRAL = sa.Table(
     sa.Column("urgency", sa.Text, nullable=False),
     sa.Column("referrer_organisation", sa.Text, nullable=False),
     sa.Column("practice_code", sa.Text, nullable=False),
-    sa.Column("locality", sa.Text, nullable=False),
+    sa.Column("locality", sa.Text),
     sa.Column("is_practice_covered", sa.Boolean, nullable=False),
     sa.Column("is_identified", sa.Boolean, nullable=False),
     sa.Column("received_at", INSTANT, nullable=False),
@@ -66,6 +66,7 @@ REFERRAL = sa.Table(
     sa.Column("cancel_reason", sa.Text),
     sa.Column("ended_at", INSTANT),
     sa.Column("ended_from", sa.Text),
+    sa.Column("reopen_reason", sa.Text, comment="why an end was a mistake"),
     sa.Column("person_is_recorded_as", sa.Text),
     sa.Column("onward_of", JSONB, comment="the request of another service from which the referral comes"),
     sa.Column("onward_obstacle", sa.Text, comment="why the service that was named could not be asked"),
@@ -96,10 +97,30 @@ _MERGEABLE_FOR = Statement(
 )
 _WITH_DISCREPANCIES = Statement(
     sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.bindparam("person_id"), REFERRAL.c.ended_at.is_(None))
+    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), REFERRAL.c.ended_at.is_(None))
     .where(sa.func.jsonb_array_length(REFERRAL.c.discrepancies) > sa.literal_column("0"))
     .order_by(REFERRAL.c.id)
     .with_for_update()
+)
+_OPEN_ABOUT = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), REFERRAL.c.ended_at.is_(None))
+    .order_by(REFERRAL.c.id)
+    .with_for_update()
+)
+_TARGET = REFERRAL.alias("target")
+_JOINED_ACROSS = Statement(
+    sa.select(REFERRAL)
+    .where(REFERRAL.c.status == sa.literal_column(f"'{Status.MERGED}'"))
+    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
+    .where(
+        sa.exists().where(
+            _TARGET.c.id == REFERRAL.c.merged_into,
+            _TARGET.c.person_id == sa.any_(sa.bindparam("others", type_=sa.ARRAY(sa.Uuid))),
+        )
+    )
+    .order_by(REFERRAL.c.id)
+    .with_for_update(of=REFERRAL)
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
 _IS_RELIED_ON = Statement(
@@ -128,16 +149,28 @@ REFERENCE_NUMBERS: PrefetchedSupply[int] = PrefetchedSupply(_next_numbers)
 MERGEABLE_IDS: PrefetchedLookup[UUID, Sequence[UUID]] = PrefetchedLookup(_mergeable_ids, absent=tuple)
 
 
-async def mergeable_for(tx: Tx, person_id: UUID) -> list[Referral]:
-    """The mergeable referrals of a person, locked, so that none of them ends during the merge."""
-    candidates = [await referrals.find(tx, referral_id, lock=True) for referral_id in await MERGEABLE_IDS.get(tx, person_id)]
-    MERGEABLE_IDS.forget(tx, person_id)
+async def mergeable_for(tx: Tx, people: Sequence[UUID]) -> list[Referral]:
+    """The mergeable referrals of a person, of all their records, locked, so that none of them ends during the merge."""
+    ids = [referral_id for person_id in people for referral_id in await MERGEABLE_IDS.get(tx, person_id)]
+    candidates = [await referrals.find(tx, referral_id, lock=True) for referral_id in ids]
+    for person_id in people:
+        MERGEABLE_IDS.forget(tx, person_id)
     return [referral for referral in candidates if referral is not None]
 
 
-async def with_discrepancies(tx: Tx, person_id: UUID) -> list[Referral]:
-    """The person's open referrals that have a fault, locked."""
-    return [referrals.attach(tx, row) for row in await tx.fetch(_WITH_DISCREPANCIES, person_id=person_id)]
+async def with_discrepancies(tx: Tx, people: Sequence[UUID]) -> list[Referral]:
+    """The person's open referrals that have a fault, locked. `people` are the ids of the person's records."""
+    return [referrals.attach(tx, row) for row in await tx.fetch(_WITH_DISCREPANCIES, people=list(people))]
+
+
+async def open_about(tx: Tx, people: Sequence[UUID]) -> list[Referral]:
+    """The person's open referrals, locked. `people` are the ids of the person's records."""
+    return [referrals.attach(tx, row) for row in await tx.fetch(_OPEN_ABOUT, people=list(people))]
+
+
+async def joined_across(tx: Tx, people: Sequence[UUID], others: Sequence[UUID]) -> list[Referral]:
+    """The referrals of these records that were merged into one of the others, locked."""
+    return [referrals.attach(tx, row) for row in await tx.fetch(_JOINED_ACROSS, people=list(people), others=list(others))]
 
 
 async def person_of(tx: Tx, referral_id: UUID) -> UUID:

@@ -157,9 +157,9 @@ async def test_batch_takes_one_to_hundred_items(client: ReferralsClient) -> None
 
 async def test_person_of_batch_is_found_by_search(client: ReferralsClient) -> None:
     (item,) = (await _batch(client, [a_body()])).json()["items"]
-    found = await client.post("/people/search", {"nhs_number": DALE})
+    [found] = (await client.post("/people/search", {"nhs_number": DALE})).json()["items"]
 
-    assert UUID(found.json()["id"]) == UUID(item["referral"]["person_id"])
+    assert UUID(found["id"]) == UUID(item["referral"]["person_id"])
 
 
 async def _batch(client: ReferralsClient, bodies: list[dict[str, Any]]) -> httpx.Response:

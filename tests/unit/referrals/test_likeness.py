@@ -58,7 +58,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], int, tuple[Reason, ...]]]
     "day and month exchanged": ({**UNVERIFIED, "born_on": date(1932, 2, 5)}, ELSEWHERE, 25, (Reason.TRANSPOSED_BIRTHDAY,)),
     "digits of the year transposed": ({**UNVERIFIED, "born_on": date(1923, 5, 2)}, ELSEWHERE, 25, (Reason.TRANSPOSED_BIRTHDAY,)),
     "another birthday": ({**UNVERIFIED, "born_on": date(1940, 7, 9)}, ELSEWHERE, 0, ()),
-    "placeholder birthday in both": ({**UNVERIFIED, "born_on": date(1900, 1, 1)}, {**ELSEWHERE, "born_on": date(1900, 1, 1)}, 10, (Reason.SAME_NAME,)),
+    "placeholder birthday in both": (
+        {**UNVERIFIED, "born_on": date(1900, 1, 1)},
+        {**ELSEWHERE, "born_on": date(1900, 1, 1)},
+        10,
+        (Reason.SAME_NAME,),
+    ),
     "placeholder birthday in one": ({**UNVERIFIED, "born_on": date(1970, 1, 1)}, ELSEWHERE, 10, (Reason.SAME_NAME,)),
     "placeholder birthday of twins": (
         {**UNVERIFIED, "born_on": date(1932, 1, 1), "given_name": "Peter"},

@@ -34,8 +34,8 @@ TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 #: A merged referral is withdrawn by its referrer, who may also give information, and a mistaken death or move is reversed.
 _FROM_AN_END: dict[Status, set[Trigger]] = {
     Status.MERGED: {commands.CancelReferral, commands.AnswerInformation, commands.AmendReferral, Occurrence.PERSON_SEPARATED},
-    Status.CLOSED: {Occurrence.PERSON_RESTORED},
-    Status.CANCELLED: {Occurrence.PERSON_RESTORED},
+    Status.CLOSED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral},
+    Status.CANCELLED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral},
 }
 _OF_A_CALL = {"answer_by": MONDAY, "call_repeated_at": MONDAY}
 _OF_A_DISCREPANCY = {"discrepancies": (Discrepancy.CONDITION_MISSING,), "discrepancies_due_at": MONDAY}
@@ -45,6 +45,7 @@ _NEEDED: dict[Trigger, dict[str, Any]] = {
     ReferralDeadline.CALL: _OF_A_CALL,
     commands.ResolveDiscrepancy: _OF_A_DISCREPANCY,
     ReferralDeadline.DISCREPANCY: _OF_A_DISCREPANCY,
+    commands.ReopenReferral: {"ended_at": MONDAY.astimezone(UTC)},
     Occurrence.PERSON_RESTORED: {"ended_from": Status.IDENTIFIED},
     Occurrence.PERSON_SEPARATED: {"merged_into": new_id()},
 }

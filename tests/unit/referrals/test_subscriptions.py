@@ -8,8 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.referrals import subscriptions
 from services.referrals.domain import Policy
+from services.referrals.domain.identity import IdentityDeadline
+from services.referrals.domain.proposals import ProposalDeadline
 from services.referrals.domain.referral import ReferralDeadline
 from services.referrals.handlers import projections
+from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import registry
 
 
@@ -21,14 +24,19 @@ def test_every_foreign_event_enters_timeline_first() -> None:
     assert all(handlers[0] is projections.project_event for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
-def test_restricted_and_own_events_are_not_subscribed() -> None:
+def test_restricted_events_and_those_of_referrals_are_not_subscribed() -> None:
     for event in subscriptions.SUBSCRIPTIONS.on_event:
         assert not event.RESTRICTED
-        assert not event.TOPIC.startswith("referrals.")
+        assert event.TOPIC == "referrals.person" or not event.TOPIC.startswith("referrals.")
 
 
 def test_every_deadline_has_a_handler() -> None:
-    assert set(subscriptions.SUBSCRIPTIONS.on_deadline) == set(ReferralDeadline)
+    assert set(subscriptions.SUBSCRIPTIONS.on_deadline) == {
+        *ReferralDeadline,
+        *ProposalDeadline,
+        *PracticesDeadline,
+        *IdentityDeadline,
+    }
 
 
 def test_policy_reads_configured_numbers() -> None:

@@ -196,6 +196,7 @@ def _referrals() -> None:
         sa.Column("cancel_reason", sa.Text),
         sa.Column("ended_at", INSTANT),
         sa.Column("ended_from", sa.Text),
+        sa.Column("reopen_reason", sa.Text, comment="why an end was a mistake"),
         sa.Column("person_is_recorded_as", sa.Text),
         sa.Column("onward_of", JSONB, comment="the request of another service from which the referral comes"),
         sa.Column("onward_obstacle", sa.Text, comment="why the service that was named could not be asked"),
