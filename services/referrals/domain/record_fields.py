@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from shared.contracts.persons import RecordField
 from shared.kernel import normalisation
@@ -15,9 +16,10 @@ from shared.kernel.totality import total
 
 #: Accents that are characters of their own after decomposition.
 _ACCENTS = range(0x0300, 0x0370)
-#: Punctuation, separators, symbols, and characters that a reader does not see.
-_UNREAD = frozenset("PZSC")
-_APOSTROPHES = str.maketrans("", "", "'\u2019")
+#: Punctuation, separators, and characters that a reader does not see.
+_UNREAD = frozenset("PZC")
+#: The signs that are typed for an apostrophe.
+_APOSTROPHES = str.maketrans("", "", "'`\u00b4\u2018\u2019")
 _COUNTRY = re.compile(r"^\s*(\+|00)44\s*(\(0\))?\s*0?")
 
 
@@ -80,13 +82,16 @@ def is_equal(field: RecordField, one: str, other: str) -> bool:
 
 
 def name_form(name: str) -> str:
-    """`O'Brien`, `OBRIEN` and `O Brien` have one form."""
-    return "".join(filter(_is_read, unicodedata.normalize("NFKD", name).casefold()))
+    """`O'Brien`, `OBRIEN` and `O Brien` have one form. Signs alone are a form too."""
+    plain = name.translate(_APOSTROPHES)
+    if plain.isascii():
+        return plain.translate(_ASCII_UNREAD).lower() or name
+    return "".join(filter(_is_read, unicodedata.normalize("NFKD", plain).casefold())) or name
 
 
 def contact_form(name: str, relationship: str) -> tuple[str, str]:
-    """Two contacts of one form are the same contact."""
-    return name_form(name), name_form(relationship)
+    """Two contacts of one form are the same contact; words stay apart."""
+    return _words_form(name), _words_form(relationship)
 
 
 def is_placeholder(born_on: date) -> bool:
@@ -94,21 +99,31 @@ def is_placeholder(born_on: date) -> bool:
     return (born_on.month, born_on.day) == (1, 1)
 
 
+def _words_form(text: str) -> str:
+    joined = text.translate(_APOSTROPHES)
+    if joined.isascii():
+        spaced = joined.translate(_ASCII_SPACED)
+    else:
+        spaced = "".join(each if _is_read(each) or ord(each) in _ACCENTS else " " for each in joined)
+    return " ".join(map(name_form, spaced.split())) or text
+
+
 def _address_form(address: str) -> str:
     """Words stay apart: `Flat 1, 23 High Road` is not `Flat 12, 3 High Road`."""
-    joined = normalisation.address(address).translate(_APOSTROPHES)
-    spaced = "".join(each if _is_read(each) or ord(each) in _ACCENTS else " " for each in joined)
-    return " ".join(map(name_form, spaced.split()))
+    return _words_form(normalisation.address(address))
 
 
 def _telephone_form(telephone: str) -> str:
     return name_form(_COUNTRY.sub("0", telephone))
 
 
+@cache
 def _is_read(character: str) -> bool:
     return ord(character) not in _ACCENTS and unicodedata.category(character)[0] not in _UNREAD
 
 
+_ASCII = [chr(point) for point in range(128) if not _is_read(chr(point))]
+_ASCII_UNREAD, _ASCII_SPACED = str.maketrans("", "", "".join(_ASCII)), str.maketrans(dict.fromkeys(_ASCII, " "))
 _FORM: Mapping[RecordField, Callable[[str], str]] = total(
     RecordField,
     {

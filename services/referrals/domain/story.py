@@ -1,24 +1,26 @@
-"""The length of a story in an event. Kafka accepts a megabyte; no part of a story is lost, and the newest history is published."""
+"""The length of a story in an event. Kafka accepts a megabyte; the record keeps every part, and the newest ones are published."""
 
 import json
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
+from shared.contracts.input_types import MAX_LONG_TEXT
 from shared.contracts.persons import FamilyContact, Story
 
 T = TypeVar("T")
 
 #: Characters of one text, of all communication needs, and of all contacts, in the story of an urgent referral.
 _NARRATIVE, _SHORT_TEXT, _NEEDS, _CONTACTS = 20_000, 5_000, 5_000, 20_000
-#: Bytes of the history in an event; the rest of a story that fits leaves room for them within a megabyte, encrypted.
+#: Bytes of the history in an event. With the other texts, of up to four bytes a character, it fits into a megabyte, encrypted.
 _HISTORY_BYTES = 300_000
+_SINGLE_TEXTS = ("narrative", "what_matters", "preferred_visit_times")
 
 
 def fit(story: Story) -> Story:
     """The story with texts of bounded length, so that its event fits into Kafka. A longer text is complete in the history."""
-    needs = _within(story.communication_needs, _NEEDS, str)
-    contacts = _within(story.contacts, _CONTACTS, FamilyContact.model_dump_json)
+    needs = _within(story.communication_needs, _NEEDS, len)
+    contacts = _within(story.contacts, _CONTACTS, _contact_length)
     cut = [text for text, limit in _limited(story) if text and len(text) > limit]
     cut += [*story.communication_needs[len(needs) :], *(each.model_dump_json() for each in story.contacts[len(contacts) :])]
     return Story(
@@ -35,14 +37,33 @@ def _limited(story: Story) -> list[tuple[str | None, int]]:
     return [(story.narrative, _NARRATIVE), (story.what_matters, _SHORT_TEXT), (story.preferred_visit_times, _SHORT_TEXT)]
 
 
-def _within(items: Sequence[T], limit: int, text_of: Callable[[T], str]) -> tuple[T, ...]:
+def _within(items: Sequence[T], limit: int, length_of: Callable[[T], int]) -> tuple[T, ...]:
     """The first items whose texts have at most `limit` characters together."""
-    lengths = accumulate(len(text_of(item)) for item in items)
+    lengths = accumulate(map(length_of, items))
     return tuple(item for item, length in zip(items, lengths, strict=True) if length <= limit)
 
 
 def published(story: Story) -> Story:
-    """The story with as much of its history, the newest first, as an event has room for."""
-    sizes = accumulate(len(json.dumps(text, ensure_ascii=False).encode()) + 1 for text in reversed(story.history))
-    count = sum(size <= _HISTORY_BYTES for size in sizes)
-    return story if count == len(story.history) else story.model_copy(update={"history": story.history[len(story.history) - count :]})
+    """The story with as much of it as an event has room for: the newest history, needs and contacts, and the beginning of a long text."""
+    bounded = {
+        "history": _newest(story.history, _HISTORY_BYTES, _json_bytes),
+        "communication_needs": _newest(story.communication_needs, MAX_LONG_TEXT, len),
+        "contacts": _newest(story.contacts, _CONTACTS, _contact_length),
+        **{name: text[:MAX_LONG_TEXT] for name in _SINGLE_TEXTS if (text := getattr(story, name))},
+    }
+    changed = {name: part for name, part in bounded.items() if part != getattr(story, name)}
+    return story.model_copy(update=changed) if changed else story
+
+
+def _newest(items: tuple[T, ...], limit: int, size_of: Callable[[T], int]) -> tuple[T, ...]:
+    """The last items whose sizes are at most `limit` together."""
+    sizes = accumulate(map(size_of, reversed(items)))
+    return items[len(items) - sum(size <= limit for size in sizes) :]
+
+
+def _json_bytes(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 1
+
+
+def _contact_length(contact: FamilyContact) -> int:
+    return len(contact.model_dump_json())

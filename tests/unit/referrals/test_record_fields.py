@@ -19,6 +19,7 @@ _NAME, _ADDRESS, _TELEPHONE, _CODE = RecordField.FAMILY_NAME, RecordField.ADDRES
         (_NAME, "O\u2019Brien", "o brien"),
         (_NAME, "Smith-Jones", "Smith Jones"),
         (_NAME, "Müller", "Muller"),
+        (_NAME, "O`Brien", "O'Brien"),
         (_NAME, "Straße", "STRASSE"),
         (_ADDRESS, "12 St. Mary's Road, London NW97 1AA", "12 st marys road london nw971aa"),
         (_ADDRESS, "Flat 1, 23 High Road", "Flat 1 / 23 High Road"),
@@ -42,6 +43,8 @@ def test_spelling_makes_no_difference(field: RecordField, one: str, other: str) 
         (_ADDRESS, "Flat 1, 23 High Road", "Flat 12, 3 High Road"),
         (_TELEPHONE, "020 7946 0999", "020 7946 0998"),
         (_CODE, "W07", "W70"),
+        (_NAME, "?", "-"),
+        (RecordField.CONTACT_LIVES_IN, "?", "-"),
         (RecordField.BORN_ON, "1932-05-02", "1932-02-05"),
     ],
 )
