@@ -1,6 +1,7 @@
 """Ends case, plan and lead together: on closure by the meeting, and when the person died or moved away (G39, mdt-10).
 
-A mistaken death or move restores what it ended. Locks are taken in one order: the finding, the diary, the case, the plan, the leads.
+A mistaken death or move restores what it ended; the return of a person restores nothing but case finding. Locks are taken in one
+order: the finding, the diary, the case, the plan, the leads.
 """
 
 from datetime import datetime
@@ -17,6 +18,7 @@ from services.mdt.handlers.lead import end_leads, follow_registration, restore_l
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot
 from services.mdt.handlers.settlement import save_case, save_plan
+from services.mdt.store import person_change as changes
 from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
 from services.mdt.store.case import OPEN_CASES, cases, closed_cases
 from services.mdt.store.lead import active_professional
@@ -25,23 +27,24 @@ from services.mdt.store.risk import find_risk, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
-from shared.contracts.referrals import ReferralReopened
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
+from shared.contracts.referrals import ReferralReopened, ReopenReason
 from shared.kernel.ids import PersonId
 from shared.kernel.working_days import working_days_later
 
 
-async def on_person_deceased(_: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
-    await _end_care(tx, PersonId(UUID(envelope.key)), PersonChange.DEATH)
+async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
+    await _follow(tx, PersonId(UUID(envelope.key)), PersonChange.DEATH, event.recorded_at)
 
 
-async def on_person_moved(_: PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
-    await _end_care(tx, PersonId(UUID(envelope.key)), PersonChange.MOVE)
+async def on_person_moved(event: PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
+    await _follow(tx, PersonId(UUID(envelope.key)), PersonChange.MOVE, event.recorded_at)
 
 
 async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
     """Restores what ended because of the mistaken change, with its deadlines from now."""
     person_id = PersonId(UUID(envelope.key))
+    await changes.lift(tx, person_id, event.mistaken, event.recorded_at, event.restored_at)
     mistaken = person_change.mistake(event.mistaken, event.recorded_at, recorded_within=tx.policy.change_recorded_within)
     await _restore_finding(tx, person_id, mistaken)
     await lock_diary(tx)
@@ -55,8 +58,23 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
             await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
 
 
-async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
-    """Restores a case that waited for this referral and ended with it, when the two events crossed."""
+async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
+    """Case finding has the person again. Case, plan and lead stay ended: new care begins with a new referral."""
+    person_id = PersonId(UUID(envelope.key))
+    for change in PersonChange:
+        await changes.lift(tx, person_id, change, event.recorded_at, event.recorded_at)
+    finding = await find_risk(tx, person_id)
+    if finding and finding.status in RISK[findings.Occurrence.PERSON_RETURNED].sources:
+        await risks.save(tx, findings.find_again(finding, tx.now, tx.policy))
+
+
+async def on_referral_reopened(event: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores a case that waited for this referral and ended with it, when the two events crossed.
+
+    A referral whose end was itself a mistake is triaged again, and returns by another route.
+    """
+    if event.reason is not ReopenReason.PERSON_RESTORED:
+        return
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     await lock_diary(tx)
     if await OPEN_CASES.find(tx, person_id) is None:
@@ -75,6 +93,12 @@ async def end_case(tx: Tx, case: Case, command: CloseCase) -> Case:
 def screen_by(tx: Tx) -> datetime:
     """The time until which a case is screened; then, and as often again, the chair is notified."""
     return working_days_later(tx.now, tx.policy.screened_within_working_days, tx.policy.zone)
+
+
+async def _follow(tx: Tx, person_id: PersonId, change: PersonChange, recorded_at: datetime) -> None:
+    """Ends care, unless the record is older than its reversal or than the return of the person."""
+    if await changes.record(tx, person_id, change, recorded_at):
+        await _end_care(tx, person_id, change)
 
 
 async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:

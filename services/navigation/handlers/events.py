@@ -37,6 +37,7 @@ from shared.contracts.referrals import (
     ReferralReopened,
     ReferralReturned,
     ReferralRouted,
+    ReopenReason,
     Route,
 )
 from shared.kernel.totality import total
@@ -116,8 +117,13 @@ async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: T
     await _end(origin_of(envelope, TaskSource.REFERRAL), _OUTCOMES[event.outcome], tx)
 
 
-async def on_referral_reopened(_: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
-    """Restores the task that the end of the referral ended after the person's own event had restored the others."""
+async def on_referral_reopened(event: ReferralReopened, envelope: Envelope, *, tx: Tx) -> None:
+    """Restores the task that the end of the referral ended after the person's own event had restored the others.
+
+    A referral whose end was itself a mistake is triaged again, and returns by another route.
+    """
+    if event.reason is not ReopenReason.PERSON_RESTORED:
+        return
     await lock_allocation(tx)
     origin = origin_of(envelope, TaskSource.REFERRAL)
     if not await open_tasks_from(tx, origin.source, origin.source_id):

@@ -9,7 +9,7 @@ from services.referrals.api import requests
 from services.referrals.api.auth import PointOfAccess, Referrer, Triager, Withdrawer
 from services.referrals.api.presenter import run_command
 from services.referrals.api.responses import AdvisedReferralView
-from services.referrals.domain import access, closure, directory, discrepancies, routing, triage
+from services.referrals.domain import access, closure, directory, discrepancies, reopening, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -164,3 +164,17 @@ async def amend_referral(referral_id: UUID, body: requests.Amendment, caller: Re
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Withdrawer, version: IfMatch, unit: Unit) -> HttpResponse:
     """Withdraws the referral; after a service has accepted it, only because the person died or moved away."""
     return await run_command(unit, caller, handlers.cancel_referral, Target(referral_id, version), body.command())
+
+
+@router.post(
+    "/{referral_id:uuid}/reopening",
+    name="ReopenReferral",
+    response_model=AdvisedReferralView,
+    responses=problems(*_ANY, reopening.EndedWithPerson, reopening.ReopeningTooLate),
+)
+async def reopen_referral(referral_id: UUID, body: requests.Reopening, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+    """The referral was closed or cancelled by mistake, within the configured time. An outside service that had accepted it continues.
+
+    Otherwise it is triaged again, under the same reference.
+    """
+    return await run_command(unit, caller, handlers.reopen_referral, Target(referral_id, version), body.command())

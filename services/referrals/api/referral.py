@@ -82,7 +82,7 @@ async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, requ
     async with unit.transaction(caller) as tx:
         referral = await referrals.referral(tx, referral_id)
         access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
-        facts = await circumstances(tx, referral, on=tx.policy.day_of(tx.now), policy=tx.policy)
+        facts = await circumstances(tx, referral, now=tx.now, policy=tx.policy)
     return actions(request, referral.status, [offered(referral, caller, facts)], referral_id=referral_id)
 
 

@@ -219,6 +219,7 @@ class FollowedReferralView(AdvisedReferralView):
     override_reason: str | None
     question: str | None
     discrepancy_reason: str | None
+    reopen_reason: str | None
     feedback: list[FeedbackLine]
     amendments: list[AmendmentView]
     continued_as: JoinedView | None
@@ -241,7 +242,7 @@ class FollowedReferralView(AdvisedReferralView):
         policy: Policy,
         now: datetime,
     ) -> "FollowedReferralView":
-        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question", "discrepancy_reason")
+        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question", "discrepancy_reason", "reopen_reason")
         return cls(
             **referral_fields(referral, policy, now, joins=target, progress=progress),
             **{name: getattr(referral, name) for name in names},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, closure, routing, triage
+from services.referrals.domain import access, amendment, closure, reopening, routing, triage
 from services.referrals.domain.referral import Referral, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -20,7 +20,7 @@ class Circumstances:
 
     `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
     open. `is_contacted`: Rapid Care has reached the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
-    borough's health services, and to its social care.
+    borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening.
     """
 
     is_relied_on: bool = False
@@ -28,6 +28,7 @@ class Circumstances:
     is_contacted: bool = False
     is_practice_covered: bool = True
     is_resident: bool = True
+    is_reopened_in_time: bool = True
 
 
 def _withdrawal(referral: Referral, actor: Actor, facts: Circumstances) -> None:
@@ -44,6 +45,7 @@ def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
 _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.CancelReferral: _withdrawal,
     commands.RecallReferral: _recall,
+    commands.ReopenReferral: lambda referral, _, facts: reopening.require_reopenable(referral, is_in_time=facts.is_reopened_in_time),
     commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
     commands.AmendReferral: lambda referral, _, facts: amendment.require_amendable(referral, is_joined_open=facts.is_joined_open),

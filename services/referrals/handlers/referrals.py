@@ -1,8 +1,9 @@
 """Commands on a referral."""
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, routing, triage
+from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, reopening, routing, triage
 from services.referrals.domain import person as people
+from services.referrals.domain.life import contradiction
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.handlers import life
 from services.referrals.store import amendments, directory
@@ -11,6 +12,7 @@ from services.referrals.store.referrals import is_relied_on, person_of, referral
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
 from shared.kernel.service_codes import require_known
+from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 
 
@@ -137,6 +139,16 @@ async def cancel_referral(target: Target, command: commands.CancelReferral, *, t
     cancelled = await referrals.save(tx, decision)
     await life.record_end(cancelled, tx=tx)
     return cancelled
+
+
+async def reopen_referral(target: Target, command: commands.ReopenReferral, *, tx: Tx) -> Referral:
+    """The person's recorded life, which the open referral may contradict, is locked with the person before the referral."""
+    recorded = await life.lock_care(PersonId(await person_of(tx, target.id)), tx=tx)
+    referral = await referrals.load(tx, target.id, if_version=target.version)
+    service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
+    contradicts = contradiction(recorded)
+    decision = reopening.reopen(referral, command, service=service, contradicts=contradicts, now=tx.now, policy=tx.policy)
+    return await referrals.save(tx, decision)
 
 
 async def _amendment(command: commands.AmendReferral, acting: Referral, sent_as: Referral, tx: Tx) -> amendment.Amendment:

@@ -1,10 +1,11 @@
 """The facts beside a referral that decide about its commands."""
 
-from datetime import date
+from datetime import datetime
 
 from services.referrals.domain import Policy
 from services.referrals.domain.actions import Circumstances
 from services.referrals.domain.referral import OPEN, Referral
+from services.referrals.domain.reopening import is_in_time
 from services.referrals.store import directory
 from services.referrals.store.people import get_person
 from services.referrals.store.referrals import is_relied_on, referrals
@@ -12,7 +13,7 @@ from services.referrals.store.responses import is_contacted
 from shared.persistence.statements import ReadSession
 
 
-async def circumstances(reader: ReadSession, referral: Referral, *, on: date, policy: Policy) -> Circumstances:
+async def circumstances(reader: ReadSession, referral: Referral, *, now: datetime, policy: Policy) -> Circumstances:
     """Raises PersonNotFound."""
     person = await get_person(reader, referral.person_id)
     joined = await referrals.find(reader, referral.merged_into) if referral.merged_into else None
@@ -20,6 +21,7 @@ async def circumstances(reader: ReadSession, referral: Referral, *, on: date, po
         is_relied_on=await is_relied_on(reader, referral),
         is_joined_open=joined is not None and joined.status in OPEN,
         is_contacted=await is_contacted(reader, referral.id),
-        is_practice_covered=await directory.practice(reader, person.practice_code, on) is not None,
+        is_practice_covered=await directory.practice(reader, person.practice_code, policy.day_of(now)) is not None,
         is_resident=person.residence == policy.residence,
+        is_reopened_in_time=is_in_time(referral, now, policy),
     )

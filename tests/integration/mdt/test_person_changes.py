@@ -17,10 +17,11 @@ from shared.contracts.mdt import (
     LeadEnded,
     LeadHandedOver,
     RiskEnded,
+    RiskReopened,
     RiskRestored,
 )
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReopened
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
+from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReopened, ReopenReason
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import MONDAY, Patient, a_finding, a_lead, a_person_record, notifications, read, send_command
@@ -49,9 +50,10 @@ async def deliver(patient: Patient, event: Event) -> None:
 
 
 async def pending(context: RunningContext) -> list[str]:
-    """The kinds of the pending deadlines, apart from those of meetings."""
+    """The kinds of the pending deadlines, apart from those of meetings and imports."""
     rows = await context.database.pool.fetch(
-        "SELECT kind FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting) ORDER BY kind"
+        "SELECT kind FROM deadline WHERE state = 'pending' AND subject NOT IN (SELECT id FROM meeting UNION SELECT id FROM risk_import) "
+        "ORDER BY kind"
     )
     return [row["kind"] for row in rows]
 
@@ -153,6 +155,18 @@ async def test_late_end_of_referral_is_undone_with_its_reopening(context: Runnin
     assert "screening" in await pending(context)
 
 
+async def test_reopening_of_a_referral_that_ended_in_error_restores_no_case(context: RunningContext) -> None:
+    """The Community Point of Access triages it again, and may choose another route."""
+    patient = await Patient.referred(context)
+    late = ReferralClosed(outcome=Outcome.DIED, closed_at=context.clock.at)
+    await context.deliver(late, key=patient.person_id, subject=patient.referral_id)
+
+    in_error = ReferralReopened(reopened_at=context.clock.at, reason=ReopenReason.ENDED_IN_ERROR)
+    await context.deliver(in_error, key=patient.person_id, subject=patient.referral_id)
+
+    assert (await patient.case())["status"] == "closed"
+
+
 async def test_newer_case_takes_over_restored_plan(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
     event = recorded(context)
@@ -181,6 +195,55 @@ async def test_death_of_person_of_case_finding_is_reversible(context: RunningCon
     assert [event.level for event in await context.published(RiskRestored)] == [RiskLevel.VERY_HIGH]
     assert await pending(context) == ["finding-screening"]
     assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
+
+
+async def test_person_who_died_before_the_first_score_is_not_listed(context: RunningContext) -> None:
+    person = context.database.secrets.pseudonym("9990548609")
+    patient = Patient(context, person, new_id())
+    event = recorded(context)
+    await deliver(patient, event)
+
+    await a_finding(context)
+    await context.let_pass(timedelta(weeks=3))
+
+    assert (await read(context, "/mdt/case-finding?practice=W07"))["items"] == []
+    assert (await notifications(context, "mdt-chair"), await pending(context)) == ([], [])
+    context.clock.at = event.recorded_at + timedelta(hours=20)
+    await deliver(patient, mistaken(event, context))
+    assert [item["person_id"] for item in (await read(context, "/mdt/case-finding?practice=W07"))["items"]] == [str(person)]
+
+
+async def test_death_recorded_during_an_import_ends_the_new_entry(context: RunningContext) -> None:
+    """The import had not seen the death, and the death had not seen the entry: neither was committed."""
+    person = await a_finding(context)
+    await context.database.pool.execute(
+        "INSERT INTO person_change (person_id, change, recorded_at) VALUES ($1, 'death', $2)", person, context.clock.at
+    )
+
+    await context.let_pass(timedelta(minutes=1))
+
+    assert (await read(context, "/mdt/case-finding?practice=W07"))["items"] == []
+    assert len(await context.published(RiskEnded)) == 1
+
+
+@pytest.mark.parametrize("change", PersonChange)
+async def test_returned_person_is_in_case_finding_and_has_no_old_case(context: RunningContext, change: PersonChange) -> None:
+    person = await a_finding(context)
+    patient = await Patient.referred(context, person_id=person)
+    event = recorded(context, change)
+    await deliver(patient, event)
+    context.clock.advance(timedelta(days=30))
+
+    await deliver(patient, PersonReturned(after=change, reported_by="CLCH", recorded_at=context.clock.at))
+    late = event.model_copy(update={"recorded_at": context.clock.at - timedelta(days=1)})
+    await Patient.referred(context, person_id=person)
+    await deliver(patient, late)
+
+    assert [reopened.reason for reopened in await context.published(RiskReopened)] == ["person-returned"]
+    assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
+    cases = await context.database.pool.fetch('SELECT status FROM "case" WHERE person_id = $1 ORDER BY id', person)
+    assert [row["status"] for row in cases] == ["closed", "referred"]
+    assert await context.published(CaseReopened) == []
 
 
 async def register(patient: Patient, practice_code: str, sequence: int, locality: Locality = Locality.WEST) -> None:

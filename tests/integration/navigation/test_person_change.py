@@ -10,7 +10,7 @@ from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
 from shared.contracts.event import Event
 from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned, SharingPreference
-from shared.contracts.referrals import ReferralCancelled, ReferralReopened
+from shared.contracts.referrals import ReferralCancelled, ReferralReopened, ReopenReason
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
 from tests.builders.navigation import (
@@ -160,6 +160,19 @@ async def test_navigators_report_of_a_death_is_reversible(client: NavigationClie
     [restored] = await client.tasks()
     assert (restored["id"], restored["status"], restored["outcome"]) == (task["id"], "assigned", None)
     assert await cancel_reasons(client) == ["person-restored"]
+
+
+async def test_reopening_of_a_referral_that_ended_in_error_restores_no_task(client: NavigationClient) -> None:
+    """The Community Point of Access triages it again, and may choose another route."""
+    await client.register(NAVIGATOR)
+    person_id, referral_id = await mr_dale(client), new_id()
+    await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=referral_id)
+    await client.publish(ReferralCancelled(reason="died"), person=person_id, subject=referral_id)
+
+    in_error = ReferralReopened(reopened_at=at("15:05"), reason=ReopenReason.ENDED_IN_ERROR)
+    await client.publish(in_error, person=person_id, subject=referral_id)
+
+    assert await client.tasks() == []
 
 
 @pytest.mark.parametrize("order", ["DRCO", "DCRO", "DCOR", "CDRO", "CDOR", "CODR"])

@@ -35,7 +35,7 @@ async def test_empty_amendment_is_refused_with_its_reason(client: ReferralsClien
 
     refused = await client.try_command(sent["id"], "amendment", {"information": " "}, caller=client.gp())
 
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request")
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation-failed")
 
 
 async def test_only_the_referrer_amends(client: ReferralsClient) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals import commands
-from services.referrals.domain import Policy, access, amendment, calls, closure, discrepancies, routing, triage
+from services.referrals.domain import Policy, access, amendment, calls, closure, discrepancies, reopening, routing, triage
 from services.referrals.domain.actions import Circumstances, offered
 from services.referrals.domain.directory import Serves, Service
 from services.referrals.domain.person import Person
@@ -61,6 +61,8 @@ def referrals(draw: st.DrawFn) -> Referral:
         "answer_by": MONDAY if has_call else None,
         "discrepancies": tuple(draw(st.lists(st.sampled_from(Discrepancy), max_size=2, unique=True))) if status in OPEN else (),
         "ended_at": None if status in OPEN else MONDAY,
+        "outcome": draw(st.sampled_from(Outcome)) if status is Status.CLOSED else None,
+        "cancel_reason": draw(st.sampled_from(CancelReason)) if status is Status.CANCELLED else None,
     }
     return replace(a_referral(effective, **changes), status=status, asked_in=asked_in)
 
@@ -79,6 +81,7 @@ FACTS = st.builds(
     is_contacted=st.booleans(),
     is_practice_covered=st.booleans(),
     is_resident=st.booleans(),
+    is_reopened_in_time=st.booleans(),
 )
 
 
@@ -175,6 +178,12 @@ def _amend(referral: Referral, facts: Circumstances) -> object:
     return amendment.amend(referral, an_amendment(referral, NOW), now=NOW, policy=POLICY, is_joined_open=facts.is_joined_open)
 
 
+def _reopen(referral: Referral, facts: Circumstances) -> object:
+    now = NOW if facts.is_reopened_in_time else NOW + POLICY.reopening_within
+    ended = replace(referral, ended_at=MONDAY.astimezone(UTC))
+    return reopening.reopen(ended, commands.ReopenReferral("Mistaken"), service=None, contradicts=None, now=now, policy=POLICY)
+
+
 RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.TriageReferral: _triages,
     commands.RouteReferral: _routes,
@@ -184,6 +193,7 @@ RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.RequestInformation: _one(lambda it, _: triage.request_information(it, commands.RequestInformation("Who?"), NOW)),
     commands.AnswerInformation: _one(lambda it, facts: triage.answer_information(it, NOW, is_joined_open=facts.is_joined_open)),
     commands.AmendReferral: _one(_amend),
+    commands.ReopenReferral: _one(_reopen),
     commands.SetCondition: _one(lambda it, _: discrepancies.set_condition(it, commands.SetCondition(Condition.COPD), NOW)),
     commands.AcceptReferral: _one(lambda it, _: routing.accept(it, NOW, POLICY)),
     commands.ReturnReferral: _one(lambda it, _: routing.return_referral(it, commands.ReturnReferral(ReturnReason.CAPACITY), NOW, POLICY)),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import practices_v1, shared_tables_v1
+from infra.deploy.migrations import shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -33,7 +33,6 @@ def upgrade() -> None:
     _proposals()
     _referrals()
     _directory()
-    practices_v1.create()
     _copies()
     _fill("organisation")
 
@@ -65,13 +64,12 @@ def _people() -> None:
 def _identities() -> None:
     """The expressions of indexes are those of `services/referrals/store/search.py`."""
     family_name = sa.text("lower(translate(family_name, ' -.''’', ''))")
-    telephone = sa.text(
-        "right(regexp_replace(substring(telephone FROM '^[+0-9 ()./-]+'), '[^0-9]', '', 'g'), 10)"
-    )
+    telephone = sa.text("right(regexp_replace(regexp_replace(telephone, '[^+0-9 ()./-].*$', ''), '[^0-9]', '', 'g'), 10)")
+    postcode = sa.text(r"regexp_replace(address, '^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$', '\2')")
     op.create_index("ix_person_born_on_family_name", "person", ["born_on", family_name])
     op.create_index("ix_person_telephone", "person", [telephone])
     op.create_index("ix_person_address", "person", [sa.text(r"lower(regexp_replace(address, '\W+', '', 'g'))")])
-    op.create_index("ix_person_postcode", "person", [sa.text("substring(address FROM '[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}$')")])
+    op.create_index("ix_person_postcode", "person", [postcode])
     op.create_index(
         "ix_person_number_as_typed",
         "person",
