@@ -79,6 +79,16 @@ SHARED: Texts = {
     "role": ("Professional role.", "community-nurse"),
     "is_fallback": ("The GP leads, because no other professional has accepted.", False),
     "service_code": ("Code of a service of the directory.", "district-nursing"),
+    # services that others asked to continue the care
+    "onward": ("Referrals by which another service was asked to continue the care, with its answer.", []),
+    "OnwardAnswerView.referral_id": ("Id of the onward referral.", _ID),
+    "OnwardAnswerView.request": ("Decision that the request comes from.", "step-down"),
+    "OnwardAnswerView.state": ("Latest state of the request.", "accepted"),
+    "OnwardAnswerView.service_code": ("Service that was asked, or that answered; absent while none was asked.", "district-nursing"),
+    "OnwardAnswerView.reason": ("Code of the return, the outcome or the cancellation; absent otherwise.", None),
+    "OnwardAnswerView.answered_at": ("Time of the latest state.", "2026-09-28T17:00:00Z"),
+    "OnwardState": "`asked` until the service answers; after `returned` the Community Point of Access finds another way.",
+    "OnwardRequest": "Decisions by which a service asks another one to continue the care.",
     # everything that has a life
     "id": ("Id of the resource.", _ID),
     "status": "Present state.",

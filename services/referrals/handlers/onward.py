@@ -8,7 +8,7 @@ from services.referrals.domain.onward import Asked, Asking, Standing
 from services.referrals.domain.reference import reference_of
 from services.referrals.store import directory
 from services.referrals.store.life import lock_life
-from services.referrals.store.people import persons
+from services.referrals.store.people import find_person
 from services.referrals.store.referrals import REFERENCE_NUMBERS, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import Locality
@@ -41,7 +41,7 @@ async def refer(asked: Asked | None, asking: Asking, *, tx: Tx) -> None:
 
 async def _standing(asked: Asked, asking: Asking, recorded_as: LifeStatus | None, tx: Tx) -> Standing:
     today = tx.policy.day_of(tx.now)
-    person = await persons.find(tx, asking.person_id)
+    person = await find_person(tx, asking.person_id)
     practice_code = person.practice_code if person else asking.practice_code
     return Standing(
         reference=reference_of(await REFERENCE_NUMBERS.take(tx)),

@@ -14,7 +14,7 @@ def test_known_codes_are_accepted() -> None:
 def test_unknown_code_is_refused_with_the_nearest_one() -> None:
     codes = {"items.0.service_code": "enablement", "items.1.service_code": "distric-nursing", "items.2.service_code": "x-ray"}
 
-    with pytest.raises(ServiceUnknown, match="The nearest is district-nursing.") as refused:
+    with pytest.raises(ServiceUnknown, match=r"The nearest is district-nursing\.") as refused:
         require_known(codes, KNOWN)
 
     assert refused.value.fields == ("items.1.service_code", "items.2.service_code")
