@@ -27,8 +27,9 @@ def _family_name(value: _Text) -> _Text:
 
 def _telephone(value: _Text) -> _Text:
     """The last ten digits of the number; words may follow it."""
-    number = sa.func.substring(value, sa.literal_column("'^[+0-9 ()./-]+'"))
-    return sa.func.right(sa.func.regexp_replace(number, sa.literal_column("'[^0-9]'"), _NONE, _ALL), sa.literal_column("10"))
+    number = sa.func.regexp_replace(value, sa.literal_column("'[^+0-9 ()./-].*$'"), _NONE)
+    digits = sa.func.regexp_replace(number, sa.literal_column("'[^0-9]'"), _NONE, _ALL)
+    return sa.func.regexp_replace(digits, sa.literal_column("'^.*(.{10})$'"), sa.literal_column(r"'\1'"))
 
 
 def _address(value: _Text) -> _Text:
@@ -37,7 +38,8 @@ def _address(value: _Text) -> _Text:
 
 def _postcode(value: _Text) -> _Text:
     """The postcode at the end of an address, which is stored in capitals with one space."""
-    return sa.func.substring(value, sa.literal_column("'[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}$'"))
+    ending = sa.literal_column("'^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$'")
+    return sa.func.regexp_replace(value, ending, sa.literal_column(r"'\2'"))
 
 
 def _number(value: _Text) -> _Text:

@@ -64,7 +64,8 @@ def _people() -> None:
 def _identities() -> None:
     """The expressions of indexes are those of `services/referrals/store/search.py`."""
     family_name = sa.text("lower(translate(family_name, ' -.''’', ''))")
-    telephone = sa.text("right(regexp_replace(regexp_replace(telephone, '[^+0-9 ()./-].*$', ''), '[^0-9]', '', 'g'), 10)")
+    digits = "regexp_replace(regexp_replace(telephone, '[^+0-9 ()./-].*$', ''), '[^0-9]', '', 'g')"
+    telephone = sa.text(rf"regexp_replace({digits}, '^.*(.{{10}})$', '\1')")
     postcode = sa.text(r"regexp_replace(address, '^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$', '\2')")
     op.create_index("ix_person_born_on_family_name", "person", ["born_on", family_name])
     op.create_index("ix_person_telephone", "person", [telephone])
