@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -275,6 +276,18 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def person(
+    person_id: Annotated[UUID, typer.Argument(help="Id of the person, as a referral shows it in `person_id`.")],
+    name: Name = "default",
+) -> None:
+    """Print the four services' views of a person side by side; exit code 1 when they differ."""
+    from infra.operations.person_views import print_views
+
+    if not _run(print_views(out, name, person_id)):
+        raise typer.Exit(1)
+
+
 @app.command("import-risk")
 def import_risk(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file of the registered population.")],
@@ -288,10 +301,12 @@ def import_risk(
 
 @reference.command("load")
 def load_reference(
-    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV file of all practices; else CARE_PRACTICES.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV file of all practices; else CARE_PRACTICES.")
+    ] = None,
     name: Name = "default",
 ) -> None:
-    """Load the GP practices into every context that has them. The file is the whole table; one with a fault is refused as a whole."""
+    """Load GP practices and services into every context that has them. A file is the whole table; a fault refuses it as a whole."""
     from infra.dev_stack.stack_state import endpoints
     from infra.reference.load import load
 

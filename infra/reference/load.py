@@ -1,7 +1,7 @@
-"""Loads reference data into the contexts that resolve it themselves, all in one transaction, so that they agree at every moment.
+"""Loads the GP practices into every context, all in one transaction, so that they agree at every moment.
 
 The file is the whole table: loading it again changes nothing, a changed line changes the entry, and a missing line removes it. Each day
-on which an entry begins or ends is a deadline of the context, and so is a load that changed entries: the context then follows.
+on which an entry begins or ends is a deadline of the contexts that act on it, and so is a load that changed entries.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from infra.contexts import CONTEXTS
 from infra.reference.practice_file import read_practices
+from infra.reference.service_file import read_services
+from infra.reference.service_load import load_services
 from shared.contracts.practices import PRACTICES_ID, Practice, PracticesDeadline
 from shared.kernel.local_time import LocalTime
 
-#: The contexts with a table of practices. The others have the locality of a person from the record, and the lead from events.
-WITH_PRACTICES = ("referrals", "mdt")
+#: Every context resolves the code of a practice itself.
+WITH_PRACTICES = CONTEXTS
+#: The contexts that act when the table changes. The others follow their events.
+_ACTING = ("referrals", "mdt")
 
 _COLUMNS = tuple(each.name for each in fields(Practice))
 _KEY = ("code", "valid_from")
@@ -49,11 +54,15 @@ class Changes:
 
 
 async def load(owner_url: str, file: Path | None = None) -> dict[str, Changes]:
-    """Loads the practices; returns the changes by context. Raises PracticeFileRefused, OSError, sqlalchemy.exc.SQLAlchemyError."""
-    practices = read_practices(file)
+    """Loads the practices of the file and the services of this release; returns the changes of practices by context.
+
+    Raises PracticeFileRefused, ServiceFileRefused, OSError, sqlalchemy.exc.SQLAlchemyError.
+    """
+    practices, services = read_practices(file), read_services()
     engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
     try:
         async with engine.begin() as connection:
+            await connection.run_sync(load_services, services)
             return await connection.run_sync(load_practices, practices)
     finally:
         await engine.dispose()
@@ -71,7 +80,8 @@ def _load(connection: Connection, context: str, practices: Sequence[Practice]) -
     fresh = [row for key, row in after.items() if before.get(key) != row]
     _write(connection, _DELETE.format(context=context), [{name: row[name] for name in _KEY} for row in stale])
     _write(connection, _sql(_INSERT, context), fresh)
-    _set_deadlines(connection, context, practices, has_changed=bool(before) and bool(stale or fresh))
+    if context in _ACTING:
+        _set_deadlines(connection, context, practices, has_changed=bool(before) and bool(stale or fresh))
     changed = sum(key in after for key in _by_key(stale))
     return Changes(added=len(fresh) - changed, changed=changed, removed=len(stale) - changed)
 
