@@ -24,6 +24,7 @@ from shared.web.responses import Page
 
 router = APIRouter(tags=["feeds"])
 
+_ID_MALFORMED = "last-event-id-malformed"
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)
 
 
@@ -44,7 +45,11 @@ async def read_feed(
 @router.get(
     "/navigators/{navigator_id}/feed/stream",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "One event per entry; `id` is its sequence"}, **_REFUSALS},
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "One event per entry; `id` is its sequence"},
+        400: {"description": _ID_MALFORMED},
+        **_REFUSALS,
+    },
 )
 async def follow_feed(
     navigator_id: NavigatorCode,
