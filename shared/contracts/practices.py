@@ -22,6 +22,13 @@ class PracticesDeadline(StrEnum):
 
 #: The subject of those deadlines: the table as a whole.
 PRACTICES_ID = derived_id("practices")
+#: The professional id of a practice as lead or contact is this and its code.
+GP_PREFIX = "gp-"
+
+
+def gp_id(practice_code: str) -> str:
+    """The professional id of the GP of a practice, in every context."""
+    return f"{GP_PREFIX}{practice_code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,14 @@ class Practices:
     def codes_of(self, code: str, day: date) -> frozenset[str]:
         """The codes whose people this practice cares for on that day: its own, and those of its predecessors; none when it is closed."""
         return frozenset(each for each in (code, *self._entries) if self.acting(each, day) == code)
+
+    def has_closed(self, professional_id: str, organisation: str, day: date) -> bool:
+        """Whether a lead is a practice that has closed by that day; one outside the table has not."""
+        return professional_id == gp_id(organisation) and self.acting(organisation, day) != organisation
+
+    def first_on(self, codes: Iterable[str | None], day: date) -> Practice | None:
+        """The practice of the first code that stands for one on that day."""
+        return next((practice for code in codes if code and (practice := self.on(code, day))), None)
 
     def localities_on(self, day: date) -> dict[str, Locality]:
         """The locality of each code that stands for a practice on that day."""

@@ -1,8 +1,7 @@
-"""The table of GP practices in the schema of a context, loaded by `care reference load` from one file for all contexts."""
+"""Reads the GP practices in the schema of a context; `care reference load` writes them from one file for all contexts."""
 
 from collections.abc import Iterable
 
-import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from shared.contracts.practices import Practice, Practices
@@ -23,24 +22,6 @@ SELECT practice.* FROM practice JOIN related USING (code)""",
     tables=("practice",),
 )
 _ALL = Sql("SELECT * FROM practice", tables=("practice",))
-
-
-def add_practice_table(metadata: sa.MetaData) -> sa.Table:
-    """Adds the table to the metadata of a context that resolves practices itself."""
-    return sa.Table(
-        "practice",
-        metadata,
-        sa.Column("code", sa.Text, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("locality", sa.Text, nullable=False),
-        sa.Column("address", sa.Text, nullable=False),
-        sa.Column("telephone", sa.Text, nullable=False),
-        sa.Column("valid_from", sa.Date, primary_key=True),
-        sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
-        sa.Column("successor", sa.Text, index=True, comment="the practice that takes over on that day"),
-        sa.Column("source", sa.Text, nullable=False),
-        comment="GP practices of the borough, each entry valid between two days, with the successor of a practice that closed.",
-    )
 
 
 async def practices_of(reader: ReadSession, codes: Iterable[str]) -> Practices:

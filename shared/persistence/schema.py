@@ -2,7 +2,8 @@
 
 `event` is append-only and partitioned by month (docs/adr/0026). Its unique constraints hold within a day, and without limit for restricted
 topics. Across days the row lock of the aggregate keeps its sequence unique. A row of `outbox` is an unpublished event; a row that stays
-indicates a fault. A row of `inbox` records that an event was applied, or why it was refused.
+indicates a fault. A row of `inbox` records that an event was applied, or why it was refused. `practice` is reference data that
+`care reference load` writes; every context resolves the code of a practice itself, so that all agree on the day of a closing.
 """
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ def add_shared_tables(metadata: sa.MetaData) -> None:
     _arrivals(metadata)
     _deadlines(metadata)
     _requests(metadata)
+    _practices(metadata)
 
 
 def metadata() -> sa.MetaData:
@@ -189,4 +191,21 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("trace_id", sa.Text),
         sa.Index("ix_audit_subject", "subject"),
         comment="Append-only record of every change and every read about a person.",
+    )
+
+
+def _practices(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "practice",
+        metadata,
+        sa.Column("code", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("telephone", sa.Text, nullable=False),
+        sa.Column("valid_from", sa.Date, primary_key=True),
+        sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
+        sa.Column("successor", sa.Text, index=True, comment="the practice that takes over on that day"),
+        sa.Column("source", sa.Text, nullable=False),
+        comment="GP practices of the borough, each entry valid between two days, with the successor of a practice that closed.",
     )

@@ -1,4 +1,4 @@
-"""The table of GP practices in its first version, for the contexts that resolve practices themselves."""
+"""The table of GP practices in its first version."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import event_log_v1
+from infra.deploy.migrations import event_log_v1, practices_v1
 
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
@@ -16,6 +16,7 @@ def create() -> None:
     _arrivals()
     _deadlines()
     _requests()
+    practices_v1.create()
     op.create_table(
         "clock_offset", sa.Column("delta", sa.Interval, nullable=False), sa.PrimaryKeyConstraint("delta", name="pk_clock_offset")
     )

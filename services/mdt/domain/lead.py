@@ -24,6 +24,7 @@ from shared.contracts.mdt import (
     LeadHandedOver,
     LeadProposed,
 )
+from shared.contracts.practices import gp_id
 from shared.kernel.actor import Actor
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, InvalidField, NotAllowed, NotFound, RuleBroken
@@ -156,18 +157,14 @@ _IS_REFUSED = total(
 REFUSED = tuple(status for status, is_refused in _IS_REFUSED.items() if is_refused)
 
 
-#: The professional id of a practice is this and its code.
-GP_PREFIX = "gp-"
-
-
 def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
-    return LeadCandidate(f"{GP_PREFIX}{practice_code}", Role.GP, practice_code)
+    return LeadCandidate(gp_id(practice_code), Role.GP, practice_code)
 
 
 def is_practice_gp(lead: Lead) -> bool:
     """Whether the lead is the practice and not a professional by name: such a lead follows the person's registration."""
-    return lead.professional_id == gp(lead.organisation).professional_id
+    return lead.professional_id == gp_id(lead.organisation)
 
 
 def propose(lead: Lead) -> Decision[Lead]:

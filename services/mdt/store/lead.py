@@ -7,9 +7,10 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.mdt.domain.lead import GP_PREFIX, OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
+from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
 from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import METADATA, Tx
+from shared.contracts.practices import GP_PREFIX
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository

@@ -2,12 +2,10 @@
 
 from collections.abc import Collection
 
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.practices import Practice
-from shared.persistence.practices import add_practice_table, practices_of
-
-PRACTICE = add_practice_table(METADATA)
+from shared.persistence.practices import practices_of
 
 
 async def practice_today(tx: Tx, code: str) -> Practice | None:

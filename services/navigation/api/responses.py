@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.navigation.domain.access import Lead, contact_of, is_shared
+from services.navigation.domain.access import Lead, is_shared
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.feed import Change
 from services.navigation.domain.home_check import HomeCheck
@@ -45,7 +45,7 @@ class TaskView(VersionedResponse):
     """A task in a list.
 
     Its reason is `source` with `kind`, `service_code` and, for a referral, `referral_reason`. `contact` is the lead, else the GP of the
-    person's practice. `is_concern`: it ended with a concern, which is not met.
+    person's practice of today; absent for an unknown practice. `is_concern`: it ended with a concern, which is not met.
     """
 
     id: UUID
@@ -172,7 +172,7 @@ class StoryView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
-    locality: Locality
+    locality: Locality | None
     story: Story
     lead: LeadView | None
 
@@ -199,13 +199,13 @@ class HomeCheckView(VersionedResponse):
 
 
 def _fields(details: TaskDetails) -> dict[str, Any]:
-    task, practice_code = details.task, details.record.practice_code if details.record else None
+    task = details.task
     own = {name: getattr(task, name) for name in TaskView.model_fields if hasattr(task, name)}
     return own | {
         "person": _card(details),
         "preferred_place_of_care": details.preferred_place_of_care,
         "lead": _lead(details.lead),
-        "contact": _lead(contact_of(details.lead, practice_code)),
+        "contact": _lead(details.contact),
     }
 
 

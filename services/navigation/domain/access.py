@@ -5,9 +5,11 @@ Scopes: `navigation:work` for one's own feed and tasks, `navigation:coordinate` 
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from shared.contracts.codes import Role
 from shared.contracts.persons import SharingPreference
+from shared.contracts.practices import Practices, gp_id
 from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.kernel.totality import total
@@ -57,11 +59,15 @@ def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Le
         require_own(actor, navigator_ids)
 
 
-def contact_of(lead: Lead | None, practice_code: str | None) -> Lead | None:
-    """The person's contact: the accountable lead professional, else the GP of the practice of today."""
-    if lead is not None or practice_code is None:
+def contact_of(lead: Lead | None, practice_code: str | None, practices: Practices, today: date) -> Lead | None:
+    """The person's contact: the accountable lead professional, else the GP of the practice of today.
+
+    A practice that leads and has closed is no contact. None when the code stands for no practice: the Community Point of Access is asked.
+    """
+    if lead is not None and not practices.has_closed(lead.professional_id, lead.organisation, today):
         return lead
-    return Lead(f"gp-{practice_code}", Role.GP, practice_code, is_fallback=True)
+    practice = practices.first_on([practice_code, lead.organisation if lead else None], today)
+    return Lead(gp_id(practice.code), Role.GP, practice.code, is_fallback=True) if practice else None
 
 
 def is_shared(sharing: SharingPreference) -> bool:

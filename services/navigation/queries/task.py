@@ -1,7 +1,7 @@
 """Tasks with their person, lead and the navigator's employer; their histories; counts of outcomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -11,15 +11,17 @@ import asyncpg
 import orjson
 import sqlalchemy as sa
 
-from services.navigation.domain.access import Lead
+from services.navigation.domain.access import Lead, contact_of
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.store.navigator import NAVIGATOR
 from services.navigation.store.projections import CARE_PLAN, lead_query, record_query
-from services.navigation.store.tables import MERGED
+from services.navigation.store.tables import MERGED, Tx
 from services.navigation.store.task import ATTENTION, TASK, TOPIC, UNASSIGNED, tasks
 from shared.contracts.codes import Locality, PlaceOfCare
 from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.practices import Practices
 from shared.kernel.totality import total
+from shared.persistence.practices import practices_of
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -35,13 +37,14 @@ class TaskFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """A task with its person's record, the lead, the preferred place of care and the navigator's employer."""
+    """A task with its person's record, the lead, the contact of today, the preferred place of care and the navigator's employer."""
 
     task: Task
     record: PersonRecordRecorded | None
     lead: Lead | None
     preferred_place_of_care: PlaceOfCare | None
     employer: str | None
+    contact: Lead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +117,32 @@ _OUTCOMES = Statement(
 )
 
 
-async def task_details(reader: ReadSession, task_id: UUID) -> TaskDetails:
+async def task_details(tx: Tx, task_id: UUID) -> TaskDetails:
     """Raises TaskNotFound."""
-    row = await reader.fetch_one(_ONE, id=task_id)
+    row = await tx.fetch_one(_ONE, id=task_id)
     if row is None:
         raise TaskNotFound("No task has this id.")
-    return _details_of(row)
+    [details] = await _details(tx, [row])
+    return details
 
 
-async def about(reader: ReadSession, person_id: UUID) -> list[TaskDetails]:
+async def about(tx: Tx, person_id: UUID) -> list[TaskDetails]:
     """All tasks of a person under any of their ids, the oldest first."""
-    return [_details_of(row) for row in await reader.fetch(_ABOUT, person_id=person_id)]
+    return await _details(tx, await tx.fetch(_ABOUT, person_id=person_id))
 
 
-async def work_list(reader: ReadSession, navigator_id: str, *, after: tuple[datetime, UUID] | None, limit: int) -> list[TaskDetails]:
+async def work_list(tx: Tx, navigator_id: str, *, after: tuple[datetime, UUID] | None, limit: int) -> list[TaskDetails]:
     """The open tasks of a navigator, the soonest due first."""
     due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, limit=limit)]
+    return await _details(tx, await tx.fetch(_WORK_LIST, navigator_id=navigator_id, due_at=due_at, id=last, limit=limit))
 
 
 async def tasks_where(
-    reader: ReadSession, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, limit: int
+    tx: Tx, status: TaskFilter, *, locality: Locality | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[TaskDetails]:
     """The soonest due first: the tasks of a locality and those without any; all when no locality is named."""
     due_at, last = after or _BEGINNING
-    return [_details_of(row) for row in await reader.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, limit=limit)]
+    return await _details(tx, await tx.fetch(_LISTS[status], locality=locality, due_at=due_at, id=last, limit=limit))
 
 
 async def history(reader: ReadSession, task_id: UUID) -> list[HistoryEntry]:
@@ -155,6 +159,18 @@ async def outcomes(reader: ReadSession, since: datetime, until: datetime) -> Seq
 def _step(row: asyncpg.Record) -> HistoryEntry:
     actor = (row["actor_org"], row["actor_role"])
     return HistoryEntry(row["sequence"], row["type"], row["occurred_at"], *actor, orjson.loads(row["data"]))
+
+
+async def _details(tx: Tx, rows: Sequence[asyncpg.Record]) -> list[TaskDetails]:
+    """The rows with the contact of today."""
+    found, today = [_details_of(row) for row in rows], tx.policy.day_of(tx.now)
+    codes = {code for each in found for code in (_practice_code(each), each.lead.organisation if each.lead else None) if code}
+    practices = await practices_of(tx, codes) if codes else Practices(())
+    return [replace(each, contact=contact_of(each.lead, _practice_code(each), practices, today)) for each in found]
+
+
+def _practice_code(details: TaskDetails) -> str | None:
+    return details.record.practice_code if details.record else None
 
 
 def _details_of(row: asyncpg.Record) -> TaskDetails:

@@ -80,7 +80,7 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
     """The present briefing of the clinician who goes."""
     async with unit.audited_read(caller, response_id) as tx:
         response = await queries.response(tx, response_id)
-        current = await briefing(tx, response.person_id, response.referral_id)
+        current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
     return BriefingView.of(current, response)
 
 
@@ -124,7 +124,7 @@ async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMa
     """A clinician has the response, also in place of another one. The answer contains the briefing with the crisis plan."""
     async with unit.transaction(caller) as tx:
         response = await handlers.assign_clinician(Target(response_id, version), body.command(), tx=tx)
-        current = await briefing(tx, response.person_id, response.referral_id)
+        current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
         policy, now = tx.policy, tx.now
     return json_response(AssignedView.with_briefing(response, current, policy, now))
 

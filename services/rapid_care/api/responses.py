@@ -12,8 +12,8 @@ from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.queries.briefing import Briefing
 from shared.contracts.care_plans import CarePlanRecorded, CrisisSection
 from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, StepDown
-from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
+from shared.contracts.practices import gp_id
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
 from shared.persistence.onward_answers import OnwardAnswer
 from shared.web.onward import OnwardAnswerView
@@ -119,7 +119,7 @@ class CrisisPlanView(ResponseModel):
 
 
 class LeadView(ResponseModel):
-    """The accountable lead professional; without one, the GP."""
+    """The accountable lead professional; without one, the GP of the person's practice of today."""
 
     professional_id: str
     role: Role
@@ -179,7 +179,7 @@ class BriefingView(ResponseModel):
             preferred_place_of_death=plan.preferred_place_of_death if plan else None,
             crisis_plan=_crisis(plan, plan.crisis) if plan and plan.crisis else None,
             other_crisis_plans=tuple(_crisis(other, other.crisis) for other in briefing.other_plans if other.crisis),
-            lead=_lead(briefing.lead, person),
+            lead=_lead(briefing),
         )
 
 
@@ -215,8 +215,9 @@ def _crisis(plan: CarePlanRecorded, crisis: CrisisSection) -> CrisisPlanView:
     return CrisisPlanView(care_plan_id=plan.care_plan_id, plan_version=plan.plan_version, **dict(crisis))
 
 
-def _lead(lead: LeadActivated | None, person: PersonRecordRecorded | None) -> LeadView | None:
-    """Without a lead, the person's GP (AC2, G15)."""
-    if lead is None and person is not None:
-        return LeadView(professional_id=f"gp-{person.practice_code}", role=Role.GP, organisation=person.practice_code, is_fallback=True)
-    return LeadView.model_validate(lead) if lead else None
+def _lead(briefing: Briefing) -> LeadView | None:
+    """Without a lead, the GP of the person's practice of today (AC2, G15); without a practice, the Community Point of Access is asked."""
+    if briefing.lead:
+        return LeadView.model_validate(briefing.lead)
+    practice = briefing.practice
+    return LeadView(professional_id=gp_id(practice.code), role=Role.GP, organisation=practice.code, is_fallback=True) if practice else None

@@ -1,7 +1,7 @@
 """The briefing of a clinician: the story, the crisis plan, the preferred place of care and the lead."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.rapid_care.domain.access import may_see_story
@@ -11,7 +11,9 @@ from services.rapid_care.store.tables import MERGED
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import PersonRecordRecorded, Story
+from shared.contracts.practices import Practice
 from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
+from shared.persistence.practices import practices_of
 from shared.persistence.statements import ReadSession
 
 
@@ -20,28 +22,34 @@ class Briefing:
     """A part that has not arrived is absent; so is a withheld story after the crisis.
 
     `other_plans` are in force as well: two persons with a plan each were merged. `open_responses` are all of the person.
-    `informed_at`: the referrer last added information then, which is in the story.
+    `informed_at`: the referrer last added information then, which is in the story. `practice` is the one for which the recorded code
+    stands today; `lead` is absent also when it is a practice that has closed.
     """
 
     person: PersonRecordRecorded | None
     story: Story | None
     plan: CarePlanRecorded | None
     lead: LeadActivated | None
+    practice: Practice | None = None
     other_plans: tuple[CarePlanRecorded, ...] = ()
     open_responses: tuple[UUID, ...] = ()
     informed_at: datetime | None = None
 
 
-async def briefing(reader: ReadSession, person_id: UUID, referral_id: UUID) -> Briefing:
+async def briefing(reader: ReadSession, person_id: UUID, referral_id: UUID, on: date) -> Briefing:
     person = await projections.person(reader, person_id)
     plans = await projections.plans(reader, person_id)
     responses = await open_responses(reader, person_id)
+    lead = await projections.lead(reader, person_id)
+    codes = [person.practice_code if person else None, lead.organisation if lead else None]
+    practices = await practices_of(reader, filter(None, codes))
     may_see = person is not None and may_see_story(person.sharing, is_in_crisis=bool(responses))
     return Briefing(
         person=person,
         story=person.story if person and may_see else None,
         plan=plans[0] if plans else None,
-        lead=await projections.lead(reader, person_id),
+        lead=None if lead and practices.has_closed(lead.professional_id, lead.organisation, on) else lead,
+        practice=practices.first_on(codes, on),
         other_plans=tuple(plans[1:]),
         open_responses=responses,
         informed_at=await projections.informed_at(reader, referral_id),

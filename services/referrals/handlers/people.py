@@ -5,7 +5,6 @@ from services.referrals.domain import differences
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.handlers.discrepancies import settle_discrepancies
-from services.referrals.handlers.practices import mark_practice
 from services.referrals.handlers.proposals import settle_proposals
 from services.referrals.store import directory
 from services.referrals.store.people import persons
@@ -23,5 +22,4 @@ async def revise_record(target: Target, command: ReviseRecord, *, tx: Tx) -> Per
     revised = await persons.save(tx, former)
     await settle_proposals(person, revised, tx=tx)
     await settle_discrepancies(revised, tx=tx)
-    await mark_practice(revised, tx=tx)
     return revised

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.referrals.domain import person as people
 from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.store.identity import lock_groups
 from services.referrals.store.people import persons
 from services.referrals.store.practices import people_elsewhere
 from services.referrals.store.tables import Tx
@@ -26,6 +27,7 @@ async def on_practices_changed(deadline: DueDeadline, *, tx: Tx) -> None:
     """
     practices, today = await all_practices(tx), tx.policy.day_of(tx.now)
     found = await people_elsewhere(tx, practices.localities_on(today), _PORTION)
+    await lock_groups(tx, found)
     for person_id in found:
         person = await persons.load(tx, person_id)
         practice = practices.on(person.practice_code, today)

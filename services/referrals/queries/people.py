@@ -1,9 +1,7 @@
 """Persons: their record, their one contact, and their risk level."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,6 +15,8 @@ from services.referrals.store.leads import LEAD
 from services.referrals.store.people import find_person, get_person
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
+from shared.contracts.practices import gp_id
+from shared.persistence.practices import practices_of
 from shared.persistence.statements import ReadSession, Statement
 
 #: The ids of the person's records.
@@ -76,7 +76,10 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
     row = await reader.fetch_one(_LEAD, people=people)
     record = await find_person(reader, person_id)
     is_informed = record is not None and record.is_family_kept_informed
-    if row is not None and not await _has_closed(reader, row, on):
+    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, people=people) or otherwise
+    codes = [practice_code, row["organisation"] if row else None]
+    practices = await practices_of(reader, filter(None, codes))
+    if row is not None and not practices.has_closed(row["professional_id"], row["organisation"], on):
         return Contact(
             professional_id=row["professional_id"],
             role=row["role"],
@@ -86,13 +89,11 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
             since=row["activated_at"],
             is_family_kept_informed=is_informed,
         )
-    practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, people=people) or otherwise
     if practice_code is None and row is None:
         raise PersonNotFound("No person has this id.")
-    for code in (practice_code, row["organisation"] if row else None):
-        if code and (found := await directory.practice(reader, code, on)):
-            is_default, since = (row["is_fallback"], row["activated_at"]) if row else (True, None)
-            return Contact(_gp(found.code), Role.GP, found.code, found.telephone, is_default, since, is_informed)
+    if found := practices.first_on(codes, on):
+        is_default, since = (row["is_fallback"], row["activated_at"]) if row else (True, None)
+        return Contact(gp_id(found.code), Role.GP, found.code, found.telephone, is_default, since, is_informed)
     telephone = await _telephone(reader, policy.organisation, on, policy)
     return Contact(POINT_OF_ACCESS, POINT_OF_ACCESS, policy.organisation, telephone, False, None, is_informed)
 
@@ -100,18 +101,6 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
 async def risk(reader: ReadSession, person_id: UUID) -> Risk | None:
     row = await reader.fetch_one(_RISK, people=list((await find_group(reader, person_id)).ids))
     return None if row is None else Risk(**row)
-
-
-async def _has_closed(reader: ReadSession, lead: Mapping[str, Any], on: date) -> bool:
-    """Whether the lead is a practice that has closed; one outside the table has not."""
-    organisation = lead["organisation"]
-    is_practice = lead["professional_id"] == _gp(organisation)
-    return is_practice and await directory.acting_practice(reader, organisation, on) != organisation
-
-
-def _gp(practice_code: str) -> str:
-    """The professional id of a practice, as the weekly meeting names it."""
-    return f"gp-{practice_code}"
 
 
 async def _telephone(reader: ReadSession, organisation: str, on: date, policy: Policy) -> str:

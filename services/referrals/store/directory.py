@@ -11,7 +11,7 @@ from services.referrals.domain.directory import Organisation, Service, ServiceNo
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.practices import Practice
 from shared.persistence.batching.prefetch import PrefetchedLookup
-from shared.persistence.practices import add_practice_table, practices_of
+from shared.persistence.practices import practices_of
 from shared.persistence.statements import ReadSession, Statement
 
 SERVICE = sa.Table(
@@ -33,8 +33,6 @@ SERVICE = sa.Table(
     sa.Column("valid_until", sa.Date, comment="the first day on which the entry is no longer valid"),
     comment="Directory of services, each entry valid between two days.",
 )
-
-PRACTICE = add_practice_table(METADATA)
 
 ORGANISATION = sa.Table(
     "organisation",

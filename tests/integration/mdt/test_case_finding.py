@@ -181,14 +181,13 @@ async def test_screening_for_mdt_opens_case_with_same_correlation(context: Runni
     assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
 
 
-async def test_screening_for_mdt_needs_locality_and_no_open_case(context: RunningContext) -> None:
+async def test_screening_for_mdt_needs_no_locality_and_no_open_case(context: RunningContext) -> None:
     await _upload(context, _csv((DALE, "N07", "9.80")))  # a practice of another area
     person = context.database.secrets.pseudonym(DALE)
     path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex"}
 
-    unknown = await send_command(context, path, 1, body)
-    assert (unknown.status_code, unknown.json()["code"]) == (422, "locality-missing")
-    assert (await send_command(context, path, 1, body | {"locality": "west"})).status_code == 200
+    assert (await send_command(context, path, 1, body)).status_code == 200
+    assert [event.locality for event in await context.published(RiskScreened)] == [None]
     await _upload(context, _csv((DALE, "N07", "27.10"), day=FIRST + timedelta(days=30)))
     twice = await send_command(context, path, 4, body | {"locality": "west"})
     assert (twice.status_code, twice.json()["code"]) == (409, "case-already-open")

@@ -225,12 +225,12 @@ async def test_contact_shows_whether_family_is_informed(client: ReferralsClient)
     assert "Louise" not in str(before)
 
 
-async def test_contact_of_uncovered_practice_has_our_telephone(client: ReferralsClient) -> None:
+async def test_contact_of_uncovered_practice_is_the_point_of_access(client: ReferralsClient) -> None:
     sent = await client.refer(demographics=a_demographics_body(practice_code="E85001"))
 
     contact = (await client.get(f"/people/{sent['person_id']}/contact")).json()
 
-    assert (contact["professional_id"], contact["telephone"]) == ("gp-E85001", "020 7946 0001")
+    assert (contact["professional_id"], contact["telephone"]) == ("community-point-of-access", "020 7946 0001")
 
 
 async def test_unreferred_person_has_gp_of_risk_import(client: ReferralsClient) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC
 
 import pytest
 
+from services.referrals.commands import RouteReferral
 from services.referrals.domain import Policy, discrepancies, routing
 from services.referrals.domain import person as people
 from services.referrals.domain.directory import Applicant, PracticeNotCovered, Serves, eligibility_failures
@@ -85,5 +86,5 @@ def test_urgent_need_of_unknown_practice_is_routed_with_a_reason() -> None:
 
 def _route(referral: Referral) -> Referral:
     service = a_service("rapid-care")
-    command = routing.RouteReferral(service.route, service.code, override_reason="He is ill")
+    command = RouteReferral(service.route, service.code, override_reason="He is ill")
     return routing.route(referral, command, service=service, person=STRANGER, practice=None, now=NOW, policy=POLICY).state

@@ -68,7 +68,8 @@ def test_unknown_code_has_no_practice_and_stands_for_itself() -> None:
     practices = Practices([entry("W07")])
 
     assert practices.on("W7O", CLOSED) is None
-    assert (practices.acting("E85001", CLOSED), practices.codes_of("E85001", CLOSED)) == ("E85001", {"E85001"})
+    assert practices.acting("E85001", CLOSED) == "E85001"
+    assert practices.codes_of("E85001", CLOSED) == {"E85001"}
 
 
 def test_successor_cares_for_people_of_predecessors() -> None:
@@ -103,3 +104,22 @@ def test_chain_names_each_code_once(practices: Practices, code: str, day: date) 
 
     assert chain[0] == code
     assert len(chain) == len(set(chain))
+
+
+@pytest.mark.parametrize(
+    ("professional_id", "organisation", "expected"),
+    [("gp-W07", "W07", True), ("gp-W08", "W08", False), ("dr-1", "W07", False), ("gp-E85001", "E85001", False)],
+)
+def test_only_practice_of_the_table_closes_as_lead(professional_id: str, organisation: str, *, expected: bool) -> None:
+    practices = Practices([entry("W07", closed=CLOSED, successor="W08"), entry("W08")])
+
+    assert practices.has_closed(professional_id, organisation, CLOSED) is expected
+    assert not practices.has_closed(professional_id, organisation, OPENED)
+
+
+def test_first_known_code_decides() -> None:
+    practices = Practices([entry("W07", closed=CLOSED, successor="W08"), entry("W08")])
+
+    found = practices.first_on([None, "E85001", "W07", "W08"], CLOSED)
+    assert found and found.code == "W08"
+    assert practices.first_on([None, "E85001"], CLOSED) is None

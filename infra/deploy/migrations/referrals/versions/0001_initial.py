@@ -229,6 +229,15 @@ def _amendments() -> None:
         comment="Amendments of referrals by their referrers, as sent.",
     )
     op.create_index("ix_amendment_referral_id", "amendment", ["referral_id"])
+    op.create_table(
+        "claim",
+        sa.Column("referral_id", sa.Uuid, nullable=False),
+        sa.Column("claimed_by", sa.Text, nullable=False),
+        sa.Column("claimed_at", INSTANT, nullable=False),
+        sa.Column("lapses_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("referral_id", name="pk_claim"),
+        comment="Who works on a referral at the Community Point of Access now, until the claim lapses.",
+    )
 
 
 def _directory() -> None:

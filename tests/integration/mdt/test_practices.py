@@ -1,0 +1,153 @@
+"""Practices that are unknown or close, at the weekly meeting: leads, access, case finding and the agenda (A15, B11)."""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from shared.contracts.codes import Locality
+from shared.contracts.mdt import CaseSteppedDown, LeadActivated, LeadHandedOver
+from tests.builders.context_app import RunningContext
+from tests.builders.mdt import MONDAY, Patient, a_finding, a_lead, a_person_record, mdt, notifications, read, send_command
+from tests.builders.practices import a_practice_entry, load_entries
+
+CLOSING = MONDAY.date() + timedelta(days=14)
+
+
+@pytest.fixture
+async def own(own_url: str, keys: Keys) -> AsyncIterator[RunningContext]:
+    """The weekly meeting on a database whose practices a test may change."""
+    async with mdt(own_url, keys) as context:
+        yield context
+
+
+async def register(patient: Patient, practice_code: str, sequence: int = 1, locality: Locality | None = Locality.WEST) -> None:
+    record = a_person_record(practice_code=practice_code, locality=locality)
+    await patient.context.deliver(record, key=patient.person_id, subject=patient.person_id, sequence=sequence)
+
+
+async def led_by_gp(context: RunningContext, practice_code: str = "W07") -> Patient:
+    """A person whose plan the GP leads."""
+    patient = await Patient.listed(context, practice_code=practice_code)
+    await register(patient, practice_code)
+    await patient.discuss(lead={"candidate": {"professional_id": f"gp-{practice_code}", "role": "gp", "organisation": practice_code}})
+    return patient
+
+
+async def active_lead(patient: Patient) -> str:
+    [active] = [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]
+    return str(active)
+
+
+async def asked_chair(context: RunningContext) -> list[str]:
+    return [each["kind"] for each in await notifications(context, "mdt-chair") if each["kind"] == "no-lead-found"]
+
+
+async def _until(context: RunningContext, day: date) -> None:
+    """To the evening of the day; the hand-over happens at its beginning."""
+    await context.let_pass(timedelta(days=(day - context.clock.at.date()).days, hours=8))
+
+
+async def test_successor_becomes_lead_on_the_closing_day(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(own)
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+
+    await _until(own, CLOSING - timedelta(days=1))
+    before = await active_lead(patient)
+    await _until(own, CLOSING)
+
+    assert (before, await active_lead(patient)) == ("gp-W07", "gp-W08")
+    assert [event.reason for event in await own.published(LeadHandedOver)] == ["practice-changed"]
+    [*_, activated] = await own.published(LeadActivated)
+    assert (activated.organisation, activated.activated_at.astimezone(MONDAY.tzinfo).date()) == ("W08", CLOSING)
+    assert await asked_chair(own) == []
+
+
+async def test_lead_by_name_stays_when_the_practice_closes(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await Patient.discussed(own)
+    await register(patient, "W07")
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+
+    await _until(own, CLOSING)
+
+    assert await active_lead(patient) == "clch-community-nurse-1"
+    assert await own.published(LeadHandedOver) == []
+
+
+async def test_practice_closed_without_successor_makes_the_chair_look_for_a_lead(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(own)
+    asked = len(await asked_chair(own))
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+
+    await _until(own, CLOSING)
+
+    assert await active_lead(patient) == "gp-W07"  # the plan is never without a lead
+    assert len(await asked_chair(own)) == asked + 1
+
+
+async def test_withdrawn_closing_gives_the_lead_back(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(own)
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+    await _until(own, CLOSING)
+
+    await load_entries(own_url, own.clock.at, tmp_path)
+    await own.let_pass(timedelta(minutes=1))
+
+    assert await active_lead(patient) == "gp-W07"
+
+
+async def test_access_and_case_finding_follow_the_successor_at_once(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient, finding = await led_by_gp(own), await a_finding(own)
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+
+    async def seen_by(practice: str, code: str) -> tuple[int, int, list[str]]:
+        caller = own.token("mdt:read", organisation=practice, actor=f"gp-{practice}")
+        case = await own.http.get(f"/mdt/people/{patient.person_id}/care-plan", headers=caller)
+        found = await own.http.get(f"/mdt/case-finding?practice={code}", headers=caller)
+        return case.status_code, found.status_code, [item["person_id"] for item in found.json().get("items", [])]
+
+    before = [await seen_by("W07", "W07"), await seen_by("W08", "W07")]
+    own.clock.at = MONDAY + timedelta(days=14)  # no deadline has fired: a read resolves the code
+    after = [await seen_by("W07", "W07"), await seen_by("W08", "W07"), await seen_by("W08", "W08")]
+
+    assert before == [(200, 200, [str(finding)]), (403, 403, [])]
+    assert after == [(403, 403, []), (200, 200, [str(finding)]), (200, 200, [str(finding)])]
+
+
+async def test_step_down_names_successor_and_its_locality(own: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(own)
+    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+    own.clock.at = MONDAY + timedelta(days=14)
+
+    await patient.command("step-down", {"destination": "gp"})
+
+    assert [(event.practice_code, event.locality) for event in await own.published(CaseSteppedDown)] == [("B01", "locality-b")]
+
+
+async def test_fallback_on_unknown_practice_makes_the_chair_look_for_a_lead(context: RunningContext) -> None:
+    patient = await Patient.listed(context, practice_code="E85001")
+
+    await patient.discuss(lead=a_lead(has_accepted=False))
+
+    assert await active_lead(patient) == "gp-E85001"
+    assert await asked_chair(context) == ["no-lead-found"]
+
+
+async def test_person_without_locality_reaches_agenda_and_plan(context: RunningContext) -> None:
+    patient = await Patient.listed(context, practice_code="E85001", locality=None)
+    await patient.discuss()
+
+    assert (await patient.case())["locality"] is None
+    assert (await patient.plan())["status"] == "agreed"
+
+
+async def test_case_of_case_finding_has_locality_of_the_table(context: RunningContext) -> None:
+    person = await a_finding(context)
+
+    screened = await send_command(context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "mdt", "reason": "complex"})
+
+    assert screened.status_code == 200, screened.text
+    [case] = (await read(context, "/mdt/cases?status=referred"))["items"]
+    assert case["locality"] == "west"
