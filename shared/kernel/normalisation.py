@@ -16,6 +16,8 @@ _UNSEEN: dict[int, str | None] = {
     ord("\t"): "\t",
     ord("\n"): "\n",
 }
+#: A character that `_UNSEEN` changes; the search for one is many times faster than the translation.
+_CHANGED = re.compile("[" + re.escape("".join(chr(point) for point, form in _UNSEEN.items() if form != chr(point))) + "]")
 #: Joiners, direction marks and fillers: they have a meaning between letters only.
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u180e\u200c\u200d\u200e\u200f\u2800\u3164\uffa0"
 _EDGES = "".join(chr(point) for point in range(0x3100) if chr(point).isspace()) + _FILLERS
@@ -29,7 +31,8 @@ def text(typed: str) -> str:
     """Trimmed, in Unicode NFC, with line feeds as line breaks, without control characters and direction overrides."""
     if typed.isascii() and typed.isprintable():
         return typed.strip()
-    return unicodedata.normalize("NFC", typed.replace("\r\n", "\n").translate(_UNSEEN)).strip(_EDGES)
+    seen = typed.replace("\r\n", "\n").translate(_UNSEEN) if _CHANGED.search(typed) else typed
+    return unicodedata.normalize("NFC", seen).strip(_EDGES)
 
 
 def line(typed: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import TypeVar
 
 from shared.contracts.input_types import MAX_LONG_TEXT
@@ -57,8 +57,8 @@ def published(story: Story) -> Story:
 
 def _newest(items: tuple[T, ...], limit: int, size_of: Callable[[T], int]) -> tuple[T, ...]:
     """The last items whose sizes are at most `limit` together."""
-    sizes = accumulate(map(size_of, reversed(items)))
-    return items[len(items) - sum(size <= limit for size in sizes) :]
+    sizes = takewhile(lambda size: size <= limit, accumulate(map(size_of, reversed(items))))
+    return items[len(items) - sum(1 for _ in sizes) :]
 
 
 def _json_bytes(text: str) -> int:
