@@ -5,7 +5,6 @@ A path parameter of any operation has a statement here that finds its real value
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -74,7 +73,7 @@ class SeededStack:
     contexts: FourContexts
     connection: "asyncpg.Connection[asyncpg.Record]"
     keys: Keys
-    answers: Counter[int] = field(default_factory=Counter)
+    _tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def context(self, name: str) -> RunningContext:
         return self.contexts.contexts[name]
@@ -85,10 +84,21 @@ class SeededStack:
 
         return self.runner.run(awaited())
 
-    def ids(self, names: Sequence[str]) -> list[dict[str, str]]:
+    def token(self, actor: str, organisation: str, scopes: list[str]) -> str:
+        """A token, which is signed once."""
+        key = (actor, organisation, *scopes)
+        if key not in self._tokens:
+            self._tokens[key] = self.keys.token(actor, organisation, "clinician", scopes)
+        return self._tokens[key]
+
+    async def find_ids(self, names: Sequence[str]) -> list[dict[str, str]]:
         """The real values of the parameters of a path. Raises KeyError for parameters without a statement."""
-        rows = self.run(self.connection.fetch(f"{_STATEMENTS[frozenset(names)]} ORDER BY 1 LIMIT 50"))
+        rows = await self.connection.fetch(f"{_STATEMENTS[frozenset(names)]} ORDER BY 1 LIMIT 50")
         return [{name: str(row[name]) for name in names} for row in rows]
+
+    async def play(self, random: Random, acts: int) -> None:
+        """Plays further acts."""
+        await _play(self.contexts, self.connection, random, acts)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ async def csv_only(request: Request) -> None:
     name="ImportRisk",
     status_code=201,
     response_model=RiskImportView,
-    responses=problems(NotARiskFile, ImportRunning),
+    responses={**problems(NotARiskFile, ImportRunning), 415: {"description": "csv-expected"}},
     openapi_extra={"requestBody": _CSV},
     max_body_size=_MAX_BODY_BYTES,
 )

@@ -95,7 +95,7 @@ def _schema(stack: SeededStack, context: str) -> Any:
 def _fuzz(stack: SeededStack, context: str, operation: Any, mode: GenerationMode, answers: Answers) -> None:
     """A mode that cannot produce a case, such as a negative one of an operation without parameters, is left out."""
     names = [each.name for each in operation.path_parameters]
-    ids = stack.ids(names) if operation.definition.raw["operationId"] != _STREAM else []
+    ids = stack.run(stack.find_ids(names)) if operation.definition.raw["operationId"] != _STREAM else []
     random = Random(f"{operation.label} {mode}")  # noqa: S311  a seed must repeat its cases
 
     @seed(1)
@@ -132,7 +132,7 @@ def _use_real_values(case: Case, ids: list[dict[str, str]], random: Random) -> N
 async def _answer(stack: SeededStack, context: str, case: Case, random: Random) -> httpx.Response:
     """The answer to a caller with all scopes, mostly with the present version and a new key."""
     actor, organisation = random.choice(CALLERS)
-    headers = {"Authorization": f"Bearer {stack.keys.token(actor, organisation, 'clinician', list(SCOPES))}"}
+    headers = {"Authorization": f"Bearer {stack.token(actor, organisation, list(SCOPES))}"}
     http, request = stack.context(context).http, case.as_transport_kwargs(base_url="http://care.test")
     sent = {name: value for name, value in dict(request["headers"]).items() if name.lower() not in {"authorization", "content-length"}}
     if random.random() < _REAL:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from infra.codegen.operations import operations as described_operations
@@ -13,15 +14,21 @@ from infra.dev_stack.dev_secrets import make
 from infra.dev_stack.process_environment import environment
 
 Operation = dict[str, Any]
+#: In every place of a path: a UUID, a whole number and a code have different forms, and only UUIDs are checked by the path.
+_ID = "0193a1f0-0000-7000-8000-000000000001"
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
 
 
 @pytest.fixture(scope="module", params=CONTEXTS)
-def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+def app(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as variables:
         for name, value in VARIABLES.items():
             variables.setenv(name, value)
-        app = importlib.import_module(f"services.{request.param}.main").create_app()
+        return importlib.import_module(f"services.{request.param}.main").create_app()
+
+
+@pytest.fixture(scope="module")
+def document(app: Any) -> dict[str, Any]:
     found: dict[str, Any] = app.openapi()
     return found
 
@@ -84,6 +91,39 @@ def test_summary_consists_of_words(document: dict[str, Any]) -> None:
     assert [each["summary"] for _, each in operations(document) if not re.fullmatch(r"[A-Z][a-z]*( [a-z]+)*", each["summary"])] == []
 
 
+def test_operation_of_a_path_with_an_id_lists_that_it_is_unknown(document: dict[str, Any]) -> None:
+    unlisted = [name for name, each in operations(document) if "{" in name and "not-found" not in codes(each, 404)]
+
+    assert unlisted == []
+
+
+def test_operation_with_cursor_lists_its_refusal(document: dict[str, Any]) -> None:
+    lists = [each for _, each in operations(document) if any(parameter["name"] == "cursor" for parameter in each.get("parameters", []))]
+
+    assert lists
+    assert [each["operationId"] for each in lists if "cursor-malformed" not in codes(each, 400)] == []
+
+
+def test_operation_with_body_lists_refusal_of_other_media_types(document: dict[str, Any]) -> None:
+    bodies = {
+        each["operationId"]: set(codes(each, 415)) & {"json-expected", "csv-expected"}
+        for _, each in operations(document)
+        if "requestBody" in each
+    }
+
+    assert [name for name, found in bodies.items() if not found] == []
+
+
+async def test_allow_lists_every_method_of_a_path(app: Any, document: dict[str, Any]) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
+        answers = {path: await http.request("PATCH", re.sub(r"\{[a-z_]+\}", _ID, path)) for path in document["paths"]}
+
+    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 405} == {}
+    assert {path: set(answer.headers["allow"].split(", ")) for path, answer in answers.items()} == {
+        path: _allowed(methods) for path, methods in document["paths"].items()
+    }
+
+
 def test_creating_operation_lists_idempotency_refusals(document: dict[str, Any]) -> None:
     wanted = [(400, "idempotency-key-missing"), (422, "idempotency-key-reused")]
 
@@ -118,3 +158,9 @@ def test_every_refusal_is_a_problem_listed_once(document: dict[str, Any]) -> Non
 
 def _headers(operation: Operation) -> set[str]:
     return {each["name"].lower() for each in operation.get("parameters", []) if each["in"] == "header"}
+
+
+def _allowed(methods: dict[str, Operation]) -> set[str]:
+    """HEAD is answered as GET, except for a stream."""
+    is_stream = any("text/event-stream" in str(each["responses"]) for each in methods.values())
+    return {method.upper() for method in methods} | ({"HEAD"} if "get" in methods and not is_stream else set())
