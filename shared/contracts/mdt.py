@@ -166,6 +166,15 @@ class CaseClosed(Event):
     reason: CaseCloseReason
 
 
+class CaseReferralWithdrawn(Event):
+    """The case waits no longer for this referral; it waits for others, or has a plan."""
+
+    TYPE = "mdt.case.referral-withdrawn.v1"
+    TOPIC = "mdt.case"
+
+    referral_id: UUID
+
+
 class LeadProposed(Event):
     """A professional was proposed as accountable lead."""
 
@@ -299,6 +308,25 @@ class RiskEnded(Event):
     PUBLIC = True
 
     reason: CaseCloseReason
+
+
+class RiskReopenReason(StrEnum):
+    """Why a person of case finding waits for another review."""
+
+    TASK_CANCELLED = "task-cancelled"
+    PERSON_RETURNED = "person-returned"
+
+
+class RiskReopened(Event):
+    """The person waits for another review: the work that followed the last one was given up, or the person is here again."""
+
+    TYPE = "mdt.risk.reopened.v1"
+    TOPIC = "mdt.risk"
+    PUBLIC = True
+
+    level: RiskLevel
+    practice_code: Code
+    reason: RiskReopenReason
 
 
 class RiskRestored(Event):

@@ -49,7 +49,9 @@ def a_risk(level: RiskLevel = RiskLevel.HIGH, **changes: Any) -> Risk:
     return Risk(**(fields | changes))
 
 
-def assessed(score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None) -> Decision[Risk] | None:
+def assessed(
+    score: Score, earlier: ScoreHistory | None = None, known: Risk | None = None, *, has_died: bool = False
+) -> Decision[Risk] | None:
     """The decision on a new score; None when it changes nothing."""
-    person = ScoredPerson(score, earlier or ScoreHistory(), NOW, known)
+    person = ScoredPerson(score, earlier or ScoreHistory(), NOW, known, has_died=has_died)
     return assess(person, POLICY, rule=rule_version(POLICY), risk_id=new_id(), case_finding_id=new_id())

@@ -9,7 +9,7 @@ from services.mdt.domain import person_change
 from services.mdt.domain.case import CASE, Case, CaseDeadline, Occurrence, Status, listed_events, with_slot
 from services.mdt.domain.meeting import AgendaSlot
 from services.mdt.domain.person_change import REASON_OF
-from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseReopened
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseReferralWithdrawn, CaseReopened
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import RuleBroken
@@ -52,14 +52,18 @@ def end(case: Case, change: PersonChange, now: datetime) -> Decision[Case]:
 
 
 def withdraw(case: Case, referral_id: UUID, now: datetime, change: PersonChange | None = None) -> Decision[Case] | None:
-    """Closes a case that waits for this referral alone and was never discussed; None for any other.
+    """Closes a case that waits for this referral alone and was never discussed. Any other case forgets the referral.
 
-    `change` is the death or the move with which the referral ended.
+    `change` is the death or the move with which the referral ended: the person's own event ends the case, which keeps the referral
+    for a reversal. None when the case stays as it is.
     """
-    if case.referral_ids != (referral_id,) or case.care_plan_id is not None:
+    if referral_id not in case.referral_ids:
         return None
     require_transition(case.status, Occurrence.REFERRAL_WITHDRAWN, CASE)
-    return _close(case, REASON_OF[change] if change else CaseCloseReason.REFERRAL_WITHDRAWN, now)
+    others = tuple(waiting for waiting in case.referral_ids if waiting != referral_id)
+    if not others and case.care_plan_id is None:
+        return _close(case, REASON_OF[change] if change else CaseCloseReason.REFERRAL_WITHDRAWN, now)
+    return None if change else Decision(replace(case, referral_ids=others), [CaseReferralWithdrawn(referral_id=referral_id)])
 
 
 def was_listed(case: Case) -> bool:

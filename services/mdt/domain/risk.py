@@ -22,6 +22,8 @@ from shared.contracts.mdt import (
     RiskEnded,
     RiskHighClimberFound,
     RiskLevelCrossed,
+    RiskReopened,
+    RiskReopenReason,
     RiskRestored,
     RiskScreened,
     RiskWatchEnded,
@@ -45,18 +47,21 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """Changes of a person's risk by a score, and by a death or a move."""
+    """Changes of a person's risk by a score, by a death, a move or a return, and by the end of the work that followed the review."""
 
     ROSE = "rose"
     FELL = "fell"
     CARE_ENDED = "care-ended"
     CARE_RESTORED = "care-restored"
+    PERSON_RETURNED = "person-returned"
+    TASK_CANCELLED = "task-cancelled"
 
 
 class RiskDeadline(StrEnum):
-    """The deadline of imports, that of a review, and that of a watching brief."""
+    """The deadlines of imports, that of a review, and that of a watching brief."""
 
     SCORES_EXPIRED = "risk-scores-expired"
+    DEATHS_DURING_IMPORT = "deaths-during-import"
     SCREENING = "finding-screening"
     WATCH = "watching-brief"
 
@@ -108,12 +113,16 @@ class ScoreHistory:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPerson:
-    """A score with the earlier scores and risk, at the time of the import. `known` is None for a person who was never listed."""
+    """A score with the earlier scores and risk, at the time of the import. `known` is None for a person who was never listed.
+
+    `has_died`: a death is recorded.
+    """
 
     score: Score
     earlier: ScoreHistory
     at: datetime
     known: Risk | None = None
+    has_died: bool = False
 
 
 class RiskNotFound(NotFound):
@@ -124,7 +133,7 @@ class RiskNotFound(NotFound):
 
 
 LISTED = (Status.FOUND, Status.SCREENED, Status.WATCHED)
-_PRESENT = (*LISTED, Status.BELOW)
+PRESENT = (*LISTED, Status.BELOW)
 #: Whether later scores of the person change nothing.
 _IS_FINAL = total(PersonChange, {PersonChange.DEATH: True, PersonChange.MOVE: False})
 _REVIEWS = (RiskDeadline.WATCH, RiskDeadline.SCREENING)
@@ -137,8 +146,10 @@ RISK: Transitions = state_table(
         RiskDeadline.WATCH: transition(Status.WATCHED, Status.FOUND, RiskWatchEnded),
         Occurrence.ROSE: transition(tuple(Status), Status.FOUND, RiskLevelCrossed, RiskHighClimberFound),
         Occurrence.FELL: transition(tuple(Status), tuple(Status), RiskLevelCrossed),
-        Occurrence.CARE_ENDED: transition(_PRESENT, Status.ENDED, RiskEnded),
-        Occurrence.CARE_RESTORED: transition(Status.ENDED, _PRESENT, RiskRestored),
+        Occurrence.CARE_ENDED: transition(PRESENT, Status.ENDED, RiskEnded),
+        Occurrence.CARE_RESTORED: transition(Status.ENDED, PRESENT, RiskRestored),
+        Occurrence.PERSON_RETURNED: transition(Status.ENDED, (Status.FOUND, Status.BELOW), RiskReopened, RiskRestored),
+        Occurrence.TASK_CANCELLED: transition(Status.SCREENED, Status.FOUND, RiskReopened),
     },
     Occurrence,
 )
@@ -189,8 +200,17 @@ def crosses(previous: RiskLevel | None, level: RiskLevel) -> bool:
 def assess(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
     """The change by a score; None without one, or for a score older than the newest. `rule` is the policy's `rule_version`.
 
-    A rise starts a new case-finding id and a new review; a fall keeps the id of the rise. Scores of a person who died change nothing.
+    A rise starts a new case-finding id and a new review; a fall keeps the id of the rise. A person who died before their first score is
+    not listed; later scores of a person who died change nothing.
     """
+    moved = _moved(person, policy, rule=rule, risk_id=risk_id, case_finding_id=case_finding_id)
+    if moved is None or not person.has_died or moved.state.status is Status.ENDED:
+        return moved
+    ended = end(moved.state, PersonChange.DEATH, person.at)
+    return Decision(ended.state, [*moved.events, *ended.events], cancels=ended.cancels)
+
+
+def _moved(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, case_finding_id: UUID) -> Decision[Risk] | None:
     score, earlier = person.score, person.earlier
     if (earlier.newest_on is not None and earlier.newest_on > score.valid_from) or _has_died(person.known):
         return None
@@ -249,6 +269,30 @@ def restore(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
     before = replace(risk, status=Status.ENDED if risk.ended is None else Status(risk.ended.status), ended=None)
     restored = replace(before, status=Status.FOUND, destination=None, reason=None) if before.status is Status.WATCHED else before
     return Decision(restored, [RiskRestored(level=risk.level, practice_code=risk.practice_code)], until_screened(restored, now, policy))
+
+
+def find_again(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
+    """The person is here again: one who was on the list or under the care of a service is found for another review.
+
+    Raises IllegalTransition.
+    """
+    require_transition(risk.status, Occurrence.PERSON_RETURNED, RISK)
+    before = replace(risk, status=Status.ENDED if risk.ended is None else Status(risk.ended.status), ended=None)
+    if before.status in LISTED:
+        return _found(before, RiskReopenReason.PERSON_RETURNED, now, policy)
+    return Decision(replace(before, status=Status.BELOW), [RiskRestored(level=risk.level, practice_code=risk.practice_code)])
+
+
+def reopen(risk: Risk, now: datetime, policy: Policy) -> Decision[Risk]:
+    """A coordinator gave up the task that takes the person to their destination. Raises IllegalTransition."""
+    require_transition(risk.status, Occurrence.TASK_CANCELLED, RISK)
+    return _found(risk, RiskReopenReason.TASK_CANCELLED, now, policy)
+
+
+def _found(risk: Risk, reason: RiskReopenReason, now: datetime, policy: Policy) -> Decision[Risk]:
+    found = replace(risk, status=Status.FOUND, destination=None, reason=None)
+    event = RiskReopened(level=risk.level, practice_code=risk.practice_code, reason=reason)
+    return Decision(found, [event], until_screened(found, now, policy))
 
 
 def _has_died(known: Risk | None) -> bool:

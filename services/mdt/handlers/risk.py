@@ -14,6 +14,7 @@ from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import risk as store
 from services.mdt.store import risk_import as imports
 from services.mdt.store.tables import Tx
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.ids import new_id, pseudonymiser
 from shared.persistence.deadlines import DueDeadline
@@ -56,6 +57,12 @@ async def on_scores_expired(deadline: DueDeadline, *, tx: Tx) -> None:  # noqa: 
         await store.delete_expired(tx, before=newest - tx.policy.climber_window)
 
 
+async def on_deaths_during_import(deadline: DueDeadline, *, tx: Tx) -> None:  # noqa: ARG001  one deadline concerns every person
+    """Ends the entries of people whose death was recorded before the import that listed them was committed."""
+    for risk in await store.present_but_dead(tx):
+        await store.risks.save(tx, domain.end(risk, PersonChange.DEATH, tx.now))
+
+
 async def _read(file: RiskFile, total: int, progress: Progress) -> AsyncIterator[Columns]:
     for block in file.blocks():
         yield block
@@ -82,8 +89,11 @@ def _assess(person: ScoredPerson, tx: Tx, begun: RiskImport) -> Decision[Risk] |
 
 
 async def _tidy(tx: Tx, report: RiskImport) -> None:
-    """Replaces earlier scores of the same days, and sets a deadline that deletes expired scores."""
+    """Replaces earlier scores of the same days. Sets the deadlines that delete expired scores, and that end entries of the dead."""
     if await imports.shares_days(tx, report):
         await store.replace_same_day(tx, report.number)
+    about = EventSubject(report.id, report.id, report.id)
+    if report.events:
+        tx.set_deadline(about, Deadline(domain.RiskDeadline.DEATHS_DURING_IMPORT, tx.now))
     if await imports.has_expired(tx, report, tx.policy.climber_window):
-        tx.set_deadline(EventSubject(report.id, report.id, report.id), Deadline(domain.RiskDeadline.SCORES_EXPIRED, tx.now))
+        tx.set_deadline(about, Deadline(domain.RiskDeadline.SCORES_EXPIRED, tx.now))

@@ -15,14 +15,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.mdt.domain.risk import Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
+from services.mdt.domain.risk import PRESENT, Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
+from services.mdt.store.person_change import PERSON_CHANGE, dead_among
 from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
+from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.persistence.batching.batch_repository import BatchRepository
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, is_one_of
 from shared.persistence.transaction import EventSubject
 
 RISK = sa.Table(
@@ -93,6 +95,14 @@ SELECT person_id, practice_code, ratio, level, valid_from, newest_on, newest_lev
 WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
     OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
 _ID_OF_PERSON = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
+#: The people of case finding whose death was recorded while an import, which had not yet listed them, was running.
+_PRESENT_BUT_DEAD = Statement(
+    sa.select(RISK)
+    .join(PERSON_CHANGE, PERSON_CHANGE.c.person_id == RISK.c.person_id)
+    .where(PERSON_CHANGE.c.change == PersonChange.DEATH.value, PERSON_CHANGE.c.lifted_at.is_(None), is_one_of(RISK.c.status, PRESENT))
+    .order_by(RISK.c.id)
+    .with_for_update(of=RISK)
+)
 _KNOWN = "SELECT * FROM risk WHERE person_id = ANY($1::uuid[])"
 
 #: For the same day the newer import counts.
@@ -132,6 +142,11 @@ async def find_risk(tx: Tx, person_id: UUID) -> Risk | None:
     return None if risk_id is None else await risks.load(tx, risk_id)
 
 
+async def present_but_dead(tx: Tx) -> list[Risk]:
+    """The people of case finding whose death is recorded, locked."""
+    return [risks.attach(tx, row) for row in await tx.fetch(_PRESENT_BUT_DEAD)]
+
+
 async def prepare(tx: Tx) -> None:
     """Sets planner and timeout of this transaction for statements over the whole population."""
     await tx.connection.execute(_PREPARE)
@@ -154,8 +169,12 @@ async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[Scored
     window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
     cursor = await tx.connection.cursor(_FINDINGS, import_number, window, rise, timeout=_TIMEOUT_SECONDS)
     while rows := await cursor.fetch(_BATCH, timeout=_TIMEOUT_SECONDS):
-        known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, [row["person_id"] for row in rows])}
-        yield [ScoredPerson(_score(row), _earlier(row), tx.now, known.get(row["person_id"])) for row in rows]
+        people = [row["person_id"] for row in rows]
+        known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, people)}
+        dead = await dead_among(tx, people)
+        yield [
+            ScoredPerson(_score(row), _earlier(row), tx.now, known.get(row["person_id"]), has_died=row["person_id"] in dead) for row in rows
+        ]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:

@@ -16,6 +16,7 @@ from shared.contracts.mdt import (
     CaseDiscussed,
     CaseListed,
     CaseRedirected,
+    CaseReferralWithdrawn,
     CaseReferred,
     CaseSteppedDown,
     LeadEnded,
@@ -245,6 +246,20 @@ async def test_cancelled_referral_closes_only_waiting_case(context: RunningConte
 
     assert [event.referral_id for event in await context.published(CaseClosed)] == [waiting.referral_id]
     assert (await discussed.case())["status"] == "active-management"
+
+
+async def test_case_forgets_a_withdrawn_referral_and_answers_the_other(context: RunningContext) -> None:
+    patient, second = await Patient.listed(context), new_id()
+    await context.deliver(a_routed_case(), key=patient.person_id, subject=second)
+    withdrawn = ReferralCancelled(reason=CancelReason.WITHDRAWN)
+
+    for _ in range(2):
+        await context.deliver(withdrawn, key=patient.person_id, subject=second)
+
+    assert (await patient.case())["referral_ids"] == [str(patient.referral_id)]
+    assert [event.referral_id for event in await context.published(CaseReferralWithdrawn)] == [second]
+    await patient.discuss()
+    assert [event.referral_id for event in await context.published(CaseDiscussed)] == [patient.referral_id]
 
 
 async def test_case_steps_down_then_closes_when_needs_met(context: RunningContext) -> None:

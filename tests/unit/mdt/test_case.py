@@ -29,11 +29,13 @@ from shared.contracts.mdt import (
     CaseDiscussed,
     CaseListed,
     CaseRedirected,
+    CaseReferralWithdrawn,
     CaseReferred,
     CaseScreened,
     CaseSteppedDown,
     Destination,
 )
+from shared.contracts.persons import PersonChange
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_discussion_command, a_meeting, a_slot, an_agreed_action
@@ -184,11 +186,37 @@ def test_withdrawal_closes_case_of_single_referral() -> None:
     assert decision.state.status is Status.CLOSED
 
 
-def test_withdrawal_keeps_case_with_other_referral_or_plan() -> None:
+def test_withdrawal_forgets_one_referral_of_several() -> None:
+    withdrawn, other = new_id(), new_id()
+
+    decision = case_end.withdraw(a_case(referral_ids=(withdrawn, other)), withdrawn, STARTS_AT)
+
+    assert decision
+    assert (decision.state.status, decision.state.referral_ids) == (Status.LISTED, (other,))
+    assert decision.events == [CaseReferralWithdrawn(referral_id=withdrawn)]
+    assert decision.cancels == ()
+
+
+def test_withdrawal_forgets_the_referral_of_a_case_with_plan() -> None:
+    withdrawn = new_id()
+
+    decision = case_end.withdraw(a_case(referral_ids=(withdrawn,), care_plan_id=new_id()), withdrawn, STARTS_AT)
+
+    assert decision
+    assert (decision.state.status, decision.state.referral_ids) == (Status.LISTED, ())
+
+
+@pytest.mark.parametrize("change", PersonChange)
+def test_referral_that_ended_with_the_person_stays_for_a_reversal(change: PersonChange) -> None:
     referral_id = new_id()
 
-    assert case_end.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id, STARTS_AT) is None
-    assert case_end.withdraw(a_case(referral_ids=(referral_id,), care_plan_id=new_id()), referral_id, STARTS_AT) is None
+    assert case_end.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id, STARTS_AT, change) is None
+
+
+def test_withdrawal_of_another_referral_changes_nothing() -> None:
+    referral_id = new_id()
+
+    assert case_end.withdraw(a_case(referral_ids=(new_id(), new_id())), referral_id, STARTS_AT) is None
     assert case_end.withdraw(a_case(Status.ACTIVE), referral_id, STARTS_AT) is None
 
 

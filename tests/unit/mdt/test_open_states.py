@@ -253,6 +253,15 @@ class FindingMachine(Aggregate):
     def change_was_a_mistake(self) -> None:
         self.apply(risk.restore(self.state, self.now, POLICY))
 
+    @precondition(lambda self: self.state.ended)
+    @rule()
+    def person_returns(self) -> None:
+        self.apply(risk.find_again(self.state, self.now, POLICY))
+
+    @rule()
+    def task_is_cancelled(self) -> None:
+        self.attempt(lambda: risk.reopen(self.state, self.now, POLICY))
+
     @precondition(lambda self: self.deadlines)
     @rule(late=LATE)
     def deadline_passes(self, *, late: timedelta) -> None:

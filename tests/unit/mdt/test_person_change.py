@@ -9,7 +9,18 @@ from services.mdt.domain import care_plan, case, case_end, plan_end, risk
 from services.mdt.domain.person_change import EndOfCare, is_restored, mistake
 from shared.contracts.care_plans import CarePlanReopened
 from shared.contracts.codes import Locality
-from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseListed, CaseReopened, FindingDestination, RiskEnded, RiskRestored
+from shared.contracts.mdt import (
+    CaseClosed,
+    CaseCloseReason,
+    CaseListed,
+    CaseReopened,
+    FindingDestination,
+    RiskEnded,
+    RiskLevelCrossed,
+    RiskReopened,
+    RiskReopenReason,
+    RiskRestored,
+)
 from shared.contracts.persons import PersonChange
 from shared.kernel.ids import new_id
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_plan, a_slot, a_version
@@ -147,3 +158,46 @@ def test_scores_after_death_list_nobody() -> None:
     found = assessed(a_score("27.10"), scored_before("9.80"), moved)
     assert found is not None
     assert (found.state.status, found.state.ended) == (risk.Status.FOUND, None)
+
+
+def test_first_score_after_a_death_lists_nobody() -> None:
+    decision = assessed(a_score("27.10"), has_died=True)
+
+    assert decision
+    assert (decision.state.status, decision.state.ended and decision.state.ended.by) == (risk.Status.ENDED, DEATH)
+    assert [type(event) for event in decision.events] == [RiskLevelCrossed, RiskEnded]
+    assert decision.deadlines == ()
+    restored = risk.restore(decision.state, LATER, POLICY)
+    assert restored.state.status is risk.Status.FOUND
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "event"),
+    [
+        (risk.Status.FOUND, risk.Status.FOUND, RiskReopened),
+        (risk.Status.WATCHED, risk.Status.FOUND, RiskReopened),
+        (risk.Status.SCREENED, risk.Status.FOUND, RiskReopened),
+        (risk.Status.BELOW, risk.Status.BELOW, RiskRestored),
+    ],
+)
+@pytest.mark.parametrize("change", PersonChange)
+def test_returned_person_is_found_for_another_review(
+    change: PersonChange, before: risk.Status, after: risk.Status, event: type[object]
+) -> None:
+    ended = risk.end(a_risk(status=before, destination=FindingDestination.GP), change, STARTS_AT).state
+
+    returned = risk.find_again(ended, LATER, POLICY)
+
+    assert (returned.state.status, returned.state.ended) == (after, None)
+    assert [type(each) for each in returned.events] == [event]
+    assert bool(returned.deadlines) is (after is risk.Status.FOUND)
+
+
+def test_cancelled_task_opens_the_review_again() -> None:
+    screened = a_risk(status=risk.Status.SCREENED, destination=FindingDestination.GP, reason="known-to-gp")
+
+    again = risk.reopen(screened, LATER, POLICY)
+
+    assert (again.state.status, again.state.destination, again.state.reason) == (risk.Status.FOUND, None, None)
+    assert again.events == [RiskReopened(level=screened.level, practice_code="W07", reason=RiskReopenReason.TASK_CANCELLED)]
+    assert [deadline.kind for deadline in again.deadlines] == [risk.RiskDeadline.SCREENING]

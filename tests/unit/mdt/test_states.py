@@ -71,6 +71,10 @@ def _restored_finding(state: risk.Risk) -> Decision[Any]:
     return risk.restore(replace(state, ended=_ended_as(risk.Status.FOUND)), STARTS_AT, POLICY)
 
 
+def _returned_finding(state: risk.Risk) -> Decision[Any]:
+    return risk.find_again(replace(state, ended=_ended_as(risk.Status.SCREENED)), STARTS_AT, POLICY)
+
+
 def _unscreened_finding(state: risk.Risk) -> None:
     risk.require_unscreened(state)
 
@@ -176,6 +180,8 @@ RISK: dict[Trigger, Act] = {
     risk.RiskDeadline.WATCH: lambda state: risk.end_watch(state, STARTS_AT, POLICY),
     risk.Occurrence.CARE_ENDED: lambda state: risk.end(state, PersonChange.DEATH, STARTS_AT),
     risk.Occurrence.CARE_RESTORED: _restored_finding,
+    risk.Occurrence.TASK_CANCELLED: lambda state: risk.reopen(state, STARTS_AT, POLICY),
+    risk.Occurrence.PERSON_RETURNED: _returned_finding,
     risk.Occurrence.ROSE: lambda state: assessed(a_score("27.10"), scored_before("9.80"), state),
     risk.Occurrence.FELL: lambda state: assessed(a_score("1.00"), scored_before("9.80"), state),
 }
