@@ -9,7 +9,7 @@ from services.mdt.domain.risk import RiskDeadline as RiskDue
 from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, onward, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
-from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored
+from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored, PersonReturned
 from shared.contracts.practices import PracticesDeadline
 from shared.contracts.rapid_care import (
     ResponseAssigned,
@@ -45,6 +45,7 @@ SUBSCRIPTIONS = Subscriptions(
         PersonDeceased: (closure.on_person_deceased,),
         PersonMoved: (closure.on_person_moved,),
         PersonRestored: (closure.on_person_restored,),
+        PersonReturned: (closure.on_person_returned,),
         ResponseAssigned: (care_plan.on_response_assigned, notification.on_notifiable_event),
         ResponseContacted: (notification.on_notifiable_event,),
         ResponseBreached: (notification.on_notifiable_event,),
@@ -55,7 +56,7 @@ SUBSCRIPTIONS = Subscriptions(
         TaskBlocked: (notification.on_notifiable_event,),
         TaskEscalated: (notification.on_notifiable_event,),
         TaskOverdue: (notification.on_notifiable_event,),
-        TaskCancelled: (care_plan.on_task_cancelled,),
+        TaskCancelled: (care_plan.on_task_cancelled, case_finding.on_task_cancelled, notification.on_task_cancelled),
         RiskLevelCrossed: (care_plan.on_risk_level_crossed,),
     },
     on_deadline={
@@ -77,6 +78,7 @@ SUBSCRIPTIONS = Subscriptions(
                 RiskDue.SCREENING: case_finding.on_screening_due,
                 RiskDue.WATCH: case_finding.on_watch_over,
                 RiskDue.SCORES_EXPIRED: risk.on_scores_expired,
+                RiskDue.DEATHS_DURING_IMPORT: risk.on_deaths_during_import,
             },
         ),
         **total(PracticesDeadline, {PracticesDeadline.CHANGED: lead.on_practices_changed}),

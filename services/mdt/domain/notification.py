@@ -29,6 +29,7 @@ class Kind(StrEnum):
     TASK_BLOCKED = "task-blocked"
     TASK_ESCALATED = "task-escalated"
     TASK_OVERDUE = "task-overdue"
+    TASK_CANCELLED = "task-cancelled"
     REVIEW_DUE = "review-due"
     PLAN_UNANSWERED = "plan-unanswered"
     ACTION_OVERDUE = "action-overdue"
@@ -57,6 +58,7 @@ NEEDS_ANSWER: Mapping[Kind, bool] = total(
         Kind.TASK_BLOCKED: True,
         Kind.TASK_ESCALATED: True,
         Kind.TASK_OVERDUE: False,  # navigation escalates a task that stays overdue
+        Kind.TASK_CANCELLED: True,
         Kind.REVIEW_DUE: True,
         Kind.PLAN_UNANSWERED: True,
         Kind.ACTION_OVERDUE: True,

@@ -14,7 +14,9 @@ from services.mdt.store.practices import locality_of_practice
 from services.mdt.store.risk import of_person, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import Locality
+from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import FindingDestination
+from shared.contracts.navigation import COORDINATOR_REASONS, TaskCancelled, TaskSource
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.transaction import EventSubject
@@ -53,6 +55,13 @@ async def on_watch_over(deadline: DueDeadline, *, tx: Tx) -> None:
     """Returns the person to the list."""
     risk = await risks.load(tx, deadline.subject)
     await risks.save(tx, domain.end_watch(risk, tx.now, tx.policy))
+
+
+async def on_task_cancelled(event: TaskCancelled, _: Envelope, *, tx: Tx) -> None:
+    """A coordinator of navigation gave up the task that followed the review: the person waits for another review."""
+    risk = await risks.find(tx, event.source_id, lock=True) if event.source is TaskSource.RISK else None
+    if risk and event.reason in COORDINATOR_REASONS and risk.status in domain.RISK[domain.Occurrence.TASK_CANCELLED].sources:
+        await risks.save(tx, domain.reopen(risk, tx.now, tx.policy))
 
 
 async def _refer(risk: Risk, locality: Locality | None, tx: Tx) -> None:

@@ -13,7 +13,15 @@ from services.mdt.store.person import practice_of
 from services.mdt.store.tables import Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
-from shared.contracts.navigation import TaskBlocked, TaskEscalated, TaskFulfilled, TaskOverdue
+from shared.contracts.navigation import (
+    COORDINATOR_REASONS,
+    TaskBlocked,
+    TaskCancelled,
+    TaskEscalated,
+    TaskFulfilled,
+    TaskOverdue,
+    TaskSource,
+)
 from shared.contracts.rapid_care import (
     ResponseAssigned,
     ResponseBreached,
@@ -23,6 +31,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
 )
 from shared.kernel.ids import PersonId
+from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.transaction import EventSubject
 
@@ -41,9 +50,34 @@ NOTIFICATIONS: Mapping[type[Event], Kind] = {
 }
 
 
+#: Whether the work of a cancelled task is the lead's. A plan has its action again, a referral returns, case finding reviews again.
+_IS_LEADS: Mapping[TaskSource, bool] = total(
+    TaskSource,
+    {
+        TaskSource.CARE_PLAN: False,
+        TaskSource.LEAD: True,
+        TaskSource.RAPID_CARE: True,
+        TaskSource.REFERRAL: False,
+        TaskSource.RISK: False,
+        TaskSource.MDT: True,
+        TaskSource.HOSPITAL_DISCHARGE: True,
+        TaskSource.PERSON: True,
+    },
+)
+
+
 async def on_notifiable_event(event: Event, envelope: Envelope, *, tx: Tx) -> None:
-    person_id, subject = PersonId(UUID(envelope.key)), UUID(envelope.subject)
-    await notify_lead(tx, person_id, _kind(event), subject, envelope.time)
+    person_id, subject, kind = PersonId(UUID(envelope.key)), UUID(envelope.subject), _kind(event)
+    if kind is Kind.CONCERN:
+        await notify_lead_or_chair(tx, person_id, kind, subject, envelope.time)
+    else:
+        await notify_lead(tx, person_id, kind, subject, envelope.time)
+
+
+async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx) -> None:
+    """A coordinator of navigation gave up work that has no other owner: the lead has it."""
+    if _IS_LEADS[event.source] and event.reason in COORDINATOR_REASONS:
+        await notify_lead_or_chair(tx, PersonId(UUID(envelope.key)), Kind.TASK_CANCELLED, UUID(envelope.subject), envelope.time)
 
 
 async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notification:
@@ -67,8 +101,19 @@ async def on_unanswered(deadline: DueDeadline, *, tx: Tx) -> None:
         tx.set_deadline(about, answer_deadline(tx.now, tx.policy))
 
 
-async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
-    """Notifies the lead; without one the GP (AC7); without a known practice the chair. A practice that leads is that of today."""
+async def notify_lead_or_chair(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
+    """Notifies the lead. Without one, also the chair at once: a GP who leads for want of another may not look here."""
+    has_lead = await active_lead(tx, person_id) is not None
+    recipient = await notify_lead(tx, person_id, kind, subject, occurred_at)
+    if not has_lead and recipient != tx.policy.chair_id:
+        await notify(tx, tx.policy.chair_id, person_id, kind, subject, occurred_at)
+
+
+async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> str:
+    """Notifies the lead; without one the GP (AC7); without a known practice the chair. A practice that leads is that of today.
+
+    Returns the recipient.
+    """
     lead = await active_lead(tx, person_id)
     if lead is None or is_practice_gp(lead):
         practice_code = await practice_of(tx, person_id)
@@ -76,6 +121,7 @@ async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, oc
     else:
         professional_id = lead.professional_id
     await notify(tx, professional_id, person_id, kind, subject, occurred_at)
+    return professional_id
 
 
 def _kind(event: Event) -> Kind:

@@ -8,11 +8,22 @@ import pytest
 
 from shared.contracts.care_plans import CarePlanActionReturned, CarePlanReviewDue
 from shared.contracts.codes import TaskKind
+from shared.contracts.mdt import RiskReopened
 from shared.contracts.navigation import CancelReason, EscalationReason, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOutcome, TaskSource
 from shared.contracts.rapid_care import ResponseClosed, ResponseOutcome
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
-from tests.builders.mdt import Patient, a_discussion, a_finding, acknowledge, an_action, notifications, read, send_command
+from tests.builders.mdt import (
+    Patient,
+    a_discussion,
+    a_finding,
+    a_person_record,
+    acknowledge,
+    an_action,
+    notifications,
+    read,
+    send_command,
+)
 
 NURSE, CHAIR = "clch-community-nurse-1", "mdt-chair"
 
@@ -132,6 +143,88 @@ async def test_concern_reaches_lead_and_then_chair(context: RunningContext) -> N
     assert await kinds(context, CHAIR) == [("concern", True)] * 3  # after each two working days
     assert await kinds(context, NURSE) == [("concern", False)]
     assert {found["subject"] for found in await notifications(context, CHAIR)} == {str(task)}
+
+
+def a_concern(source: TaskSource) -> TaskFulfilled:
+    return TaskFulfilled(
+        kind=TaskKind.FOLLOW_UP_CHECK, source=source, source_id=new_id(), outcome=TaskOutcome.CHECKED_CONCERN, is_concern=True
+    )
+
+
+@pytest.mark.parametrize("source", [TaskSource.RAPID_CARE, TaskSource.HOSPITAL_DISCHARGE, TaskSource.RISK])
+async def test_concern_about_a_person_without_lead_reaches_gp_and_chair(context: RunningContext, source: TaskSource) -> None:
+    person, task = new_id(), new_id()
+    await context.deliver(a_person_record(), key=person, subject=person)
+
+    await context.deliver(a_concern(source), key=person, subject=task)
+
+    assert (await kinds(context, "gp-W07"), await kinds(context, CHAIR)) == ([("concern", False)], [("concern", False)])
+    await context.let_pass(timedelta(days=3))
+    assert await kinds(context, CHAIR) == [("concern", False), ("concern", True)]
+    await acknowledge(context, (await notifications(context, CHAIR))[0])
+    await context.let_pass(timedelta(weeks=4))
+    assert len(await kinds(context, CHAIR)) == 2
+
+
+async def test_concern_about_an_unknown_person_reaches_chair_once(context: RunningContext) -> None:
+    await context.deliver(a_concern(TaskSource.RAPID_CARE), key=new_id(), subject=new_id())
+
+    assert await kinds(context, CHAIR) == [("concern", False)]
+
+
+def given_up(source: TaskSource, source_id: UUID | None = None, reason: str = "no-longer-needed") -> TaskCancelled:
+    """A coordinator of navigation cancelled a task of this origin."""
+    return TaskCancelled(kind=TaskKind.FOLLOW_UP_CHECK, source=source, source_id=source_id or new_id(), reason=reason)
+
+
+@pytest.mark.parametrize(
+    "source", [TaskSource.RAPID_CARE, TaskSource.MDT, TaskSource.LEAD, TaskSource.HOSPITAL_DISCHARGE, TaskSource.PERSON]
+)
+async def test_cancelled_task_returns_the_work_to_lead_or_chair(context: RunningContext, source: TaskSource) -> None:
+    patient, stranger = await Patient.discussed(context), new_id()
+
+    for person in (patient.person_id, stranger):
+        await context.deliver(given_up(source), key=person, subject=new_id())
+
+    assert (await kinds(context, NURSE), await kinds(context, CHAIR)) == ([("task-cancelled", False)], [("task-cancelled", False)])
+    await context.let_pass(timedelta(days=3))
+    assert (await kinds(context, CHAIR))[1:] == [("task-cancelled", True)] * 2
+    for notification in await notifications(context, CHAIR):
+        await acknowledge(context, notification)
+    await context.let_pass(timedelta(weeks=4))
+    assert [kind for kind, _ in await kinds(context, CHAIR)].count("task-cancelled") == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (TaskSource.RAPID_CARE, "person-died"),
+        (TaskSource.REFERRAL, "no-longer-needed"),
+        (TaskSource.CARE_PLAN, "no-longer-needed"),
+        (TaskSource.RISK, "no-longer-needed"),
+    ],
+)
+async def test_cancelled_task_with_another_owner_notifies_no_lead(context: RunningContext, source: TaskSource, reason: str) -> None:
+    await context.deliver(given_up(source, reason=reason), key=new_id(), subject=new_id())
+
+    assert await kinds(context, CHAIR) == []
+
+
+async def test_cancelled_task_of_case_finding_opens_the_review_again(context: RunningContext) -> None:
+    person = await a_finding(context)
+    found = await read(context, f"/mdt/case-finding/{person}")
+    body = {"destination": "integrated-locality-team", "reason": "known-to-team"}
+    await send_command(context, f"/mdt/case-finding/{person}/screening", found["version"], body)
+    finding_id = await context.database.pool.fetchval("SELECT id FROM risk WHERE person_id = $1", person)
+
+    for _ in range(2):
+        await context.deliver(given_up(TaskSource.RISK, finding_id), key=person, subject=new_id())
+    again = await read(context, f"/mdt/case-finding/{person}")
+
+    assert (again["status"], again["destination"]) == ("found", None)
+    assert len(await context.published(RiskReopened)) == 1
+    pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND kind = 'finding-screening' AND subject = $1"
+    assert await context.database.pool.fetchval(pending, finding_id) == 1
 
 
 @pytest.mark.parametrize("by_chair", [True, False])
