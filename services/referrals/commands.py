@@ -184,6 +184,18 @@ class ReopenReferral:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimReferral:
+    """A member of the Community Point of Access works on the referral now; with `take_over` in place of a colleague."""
+
+    take_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseClaim:
+    """The member of the Community Point of Access who claimed the referral no longer works on it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDeath:
     """The person has died; `died_on` is None while the day is unknown."""
 

@@ -1,6 +1,6 @@
 """The HTTP interface of the Community Point of Access: one router per subject, under the prefix of the collection."""
 
-from services.referrals.api import batch, collection, decisions, directory, identity, life, people, proposals, receivers, referral
+from services.referrals.api import batch, collection, decisions, directory, identity, life, people, proposals, receivers, referral, work
 
 router = collection.router
 
@@ -14,5 +14,6 @@ for part in (
     referral.router,
     decisions.router,
     receivers.router,
+    work.router,
 ):
     router.include_router(part)

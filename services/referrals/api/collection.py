@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
-from services.referrals.api.auth import PointOfAccess, Referrer
+from services.referrals.api.auth import Referrer
 from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import alternative_service, followed, views
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
@@ -18,7 +18,7 @@ from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
 from services.referrals.queries import people, referrals
-from services.referrals.queries.referrals import Whose, WorkSection
+from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
@@ -78,26 +78,6 @@ async def own_referrals(
         page = await referrals.followed_by(tx, codes, whose, is_open=status == "open", before=before, limit=limit)
         items = await views(tx, page)
     return pages.of_newest(page, items, limit)
-
-
-@router.get("/work")
-async def work_list(
-    caller: PointOfAccess,
-    unit: Unit,
-    section: Annotated[WorkSection | None, Query(description="One section of the list; all by default")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[ReferralView]:
-    """Referrals that the Community Point of Access must act on: urgent first, then by deadline.
-
-    It has those that need triage or a route, returned and overdue ones, unanswered calls, discrepancies, and those whose receiver is at
-    risk of being late although it owns them.
-    """
-    after = pages.most_urgent_first(cursor)
-    async with unit.transaction(caller) as tx:
-        page = await referrals.work(tx, section, after=after, limit=limit)
-        items = await views(tx, page)
-    return pages.of_most_urgent(page, items, limit)
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:

@@ -49,10 +49,15 @@ def of_newest(page: Sequence[Referral], items: list[ReferralView], limit: int) -
 
 def of_most_urgent(page: Sequence[Referral], items: list[ReferralView], limit: int) -> Page[ReferralView]:
     """`items` are the views of the page."""
-    if not page:
-        return Page[ReferralView](items=[])
+    return Page[ReferralView](items=items, next=after_most_urgent(page, limit))
+
+
+def after_most_urgent(page: Sequence[Referral], limit: int) -> str | None:
+    """The cursor of the next page, if there may be one."""
+    if len(page) < limit or not page:
+        return None
     rank, due_at, referral_id = referrals.page_key_of(page[-1])
-    return _page(items, limit, rank, due_at.isoformat(), referral_id)
+    return pagination.encode(rank, due_at.isoformat(), referral_id)
 
 
 def _page(items: list[ReferralView], limit: int, *key: object) -> Page[ReferralView]:

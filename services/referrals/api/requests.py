@@ -213,6 +213,10 @@ class Closure(CommandModel[commands.CloseReferral]):
     outcome: Outcome
 
 
+class NewClaim(CommandModel[commands.ClaimReferral]):
+    take_over: Flag = False
+
+
 class Reopening(CommandModel[commands.ReopenReferral]):
     reason: LongText
 

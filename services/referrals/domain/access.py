@@ -51,7 +51,7 @@ _BY_REFERRER, _BY_RECEIVER = (
     frozenset({commands.AcceptReferral, commands.ReturnReferral, commands.CloseReferral, commands.AnswerCall}),
 )
 #: The commands of call handlers and clinicians. Which of the two settles a discrepancy depends on the discrepancy.
-_BY_POINT_OF_ACCESS = frozenset({commands.RequestInformation, commands.ResolveDiscrepancy})
+_BY_POINT_OF_ACCESS = frozenset({commands.RequestInformation, commands.ResolveDiscrepancy, commands.ClaimReferral, commands.ReleaseClaim})
 #: Whether a clinician must settle the discrepancy.
 _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
     Discrepancy,

@@ -1,13 +1,14 @@
 """The commands that a referral permits to a caller now: exactly those that are not refused.
 
 A command is offered by the rules that guard it. One whose reason decides is offered for its usual reason: a cancellation as a withdrawal.
+A claim is offered also while a colleague has one, because it may be taken over.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, closure, reopening, routing, triage
+from services.referrals.domain import access, amendment, claims, closure, reopening, routing, triage
 from services.referrals.domain.referral import Referral, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -21,6 +22,7 @@ class Circumstances:
     `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
     open. `is_contacted`: Rapid Care has reached the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
     borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening.
+    `claimed_by`: who has claimed it.
     """
 
     is_relied_on: bool = False
@@ -29,6 +31,7 @@ class Circumstances:
     is_practice_covered: bool = True
     is_resident: bool = True
     is_reopened_in_time: bool = True
+    claimed_by: str | None = None
 
 
 def _withdrawal(referral: Referral, actor: Actor, facts: Circumstances) -> None:
@@ -45,6 +48,7 @@ def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
 _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.CancelReferral: _withdrawal,
     commands.RecallReferral: _recall,
+    commands.ReleaseClaim: lambda referral, actor, facts: claims.require_releasable(referral, facts.claimed_by, actor_id=actor.id),
     commands.ReopenReferral: lambda referral, _, facts: reopening.require_reopenable(referral, is_in_time=facts.is_reopened_in_time),
     commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
@@ -58,7 +62,9 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
 
 def offered(referral: Referral, actor: Actor, facts: Circumstances) -> Transitions:
     """The part of the state table whose commands this caller may give now."""
-    open_to = {trigger: row for trigger, row in available_transitions(referral).items() if isinstance(trigger, type)}
+    claimable = {trigger: row for trigger, row in claims.CLAIM.items() if referral.status in row.sources}
+    permitted = {**available_transitions(referral), **claimable}
+    open_to = {trigger: row for trigger, row in permitted.items() if isinstance(trigger, type)}
     return {command: row for command, row in open_to.items() if _is_offered(command, referral, actor, facts)}
 
 

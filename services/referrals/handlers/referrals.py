@@ -11,8 +11,8 @@ from services.referrals.store.people import get_person, persons
 from services.referrals.store.referrals import is_relied_on, person_of, referrals
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
-from shared.kernel.service_codes import require_known
 from shared.kernel.ids import PersonId
+from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
 
 

@@ -119,8 +119,14 @@ _SECTIONS: Mapping[WorkSection, sa.ColumnElement[bool]] = total(
         ),
     },
 )
-_WORK = _by_urgency(sa.or_(*(condition for section, condition in _SECTIONS.items() if section is not WorkSection.AWAITING_OTHERS)))
-_WORK_OF: Mapping[WorkSection, Statement] = {section: _by_urgency(condition) for section, condition in _SECTIONS.items()}
+_WORK = sa.or_(*(condition for section, condition in _SECTIONS.items() if section is not WorkSection.AWAITING_OTHERS))
+
+
+def work_statements(*filters: sa.ColumnElement[bool]) -> tuple[Statement, Mapping[WorkSection, Statement]]:
+    """The whole work list, and each of its sections, of the referrals that pass the filters."""
+    return _by_urgency(_WORK, *filters), {section: _by_urgency(condition, *filters) for section, condition in _SECTIONS.items()}
+
+
 _INCOMING = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
     REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
@@ -173,12 +179,6 @@ async def followed_by(
 ) -> list[Referral]:
     """The referrals of these organisations, the newest first; a merged one is open as long as the one that it joined."""
     return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(organisations), is_open=is_open, before=before, limit=limit))
-
-
-async def work(reader: ReadSession, section: WorkSection | None = None, *, after: PageKey, limit: int) -> list[Referral]:
-    """Referrals that need the Community Point of Access, of one section or of all."""
-    statement = _WORK_OF[section] if section else _WORK
-    return _all(await reader.fetch(statement, **_page_key_values(after), limit=limit))
 
 
 async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals import commands
-from services.referrals.domain import Policy, access, amendment, calls, closure, discrepancies, reopening, routing, triage
+from services.referrals.domain import Policy, access, amendment, calls, claims, closure, discrepancies, reopening, routing, triage
 from services.referrals.domain.actions import Circumstances, offered
+from services.referrals.domain.claims import CLAIM, Claim
 from services.referrals.domain.directory import Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, REFERRAL, Referral, Status
@@ -19,11 +20,12 @@ from shared.contracts.codes import Condition, Urgency
 from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReturnReason, Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
+from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a_service, an_amendment
 
 NOW = MONDAY.astimezone(UTC) + timedelta(hours=1)
 POLICY = Policy()
-COMMANDS = [trigger for trigger in REFERRAL if isinstance(trigger, type) and trigger is not commands.ReceiveReferral]
+COMMANDS = [trigger for trigger in (*REFERRAL, *CLAIM) if isinstance(trigger, type) and trigger is not commands.ReceiveReferral]
 
 #: Some service for everybody, of each route, here and elsewhere.
 SERVICES = [
@@ -82,6 +84,7 @@ FACTS = st.builds(
     is_practice_covered=st.booleans(),
     is_resident=st.booleans(),
     is_reopened_in_time=st.booleans(),
+    claimed_by=st.sampled_from([None, "actor-1", "actor-2"]),
 )
 
 
@@ -144,6 +147,7 @@ def _signpost(referral: Referral, service: Service, facts: Circumstances) -> obj
     return routing.signpost(referral, command, service=service, person=_person(facts), practice=practice, now=NOW, policy=POLICY)
 
 
+_CLAIMED = new_id()
 #: Built once, because each example routes to each service.
 _RESIDENT, _ELSEWHERE, _PRACTICE = a_person(residence="LBB"), a_person(residence="ENFIELD"), a_practice()
 
@@ -178,6 +182,19 @@ def _amend(referral: Referral, facts: Circumstances) -> object:
     return amendment.amend(referral, an_amendment(referral, NOW), now=NOW, policy=POLICY, is_joined_open=facts.is_joined_open)
 
 
+def _claim(facts: Circumstances) -> list[Run]:
+    present = Claim(_CLAIMED, facts.claimed_by, MONDAY, NOW + timedelta(minutes=1)) if facts.claimed_by else None
+    bodies = [commands.ClaimReferral(take_over=take_over) for take_over in (False, True)]
+    return [
+        lambda it, actor, body=body: claims.claim(it, present, body, claimed_by=actor.id, now=NOW, policy=POLICY)  # type: ignore[misc]
+        for body in bodies
+    ]
+
+
+def _release(facts: Circumstances) -> list[Run]:
+    return [lambda it, actor: claims.require_releasable(it, facts.claimed_by, actor_id=actor.id)]
+
+
 def _reopen(referral: Referral, facts: Circumstances) -> object:
     now = NOW if facts.is_reopened_in_time else NOW + POLICY.reopening_within
     ended = replace(referral, ended_at=MONDAY.astimezone(UTC))
@@ -194,6 +211,8 @@ RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.AnswerInformation: _one(lambda it, facts: triage.answer_information(it, NOW, is_joined_open=facts.is_joined_open)),
     commands.AmendReferral: _one(_amend),
     commands.ReopenReferral: _one(_reopen),
+    commands.ClaimReferral: _claim,
+    commands.ReleaseClaim: _release,
     commands.SetCondition: _one(lambda it, _: discrepancies.set_condition(it, commands.SetCondition(Condition.COPD), NOW)),
     commands.AcceptReferral: _one(lambda it, _: routing.accept(it, NOW, POLICY)),
     commands.ReturnReferral: _one(lambda it, _: routing.return_referral(it, commands.ReturnReferral(ReturnReason.CAPACITY), NOW, POLICY)),
