@@ -14,7 +14,7 @@ from rich.table import Table
 from infra.contexts import CONTEXTS
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from infra.operations.verify.checks.owners import Aggregate, aggregates
+from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
 _GROUP = """
 SELECT person_id FROM referrals.identity WHERE $1 IN (person_id, merged_into)
@@ -109,7 +109,7 @@ async def views_of(owner: "asyncpg.Connection[asyncpg.Record]", person_id: UUID)
 
 
 async def _open_work(owner: "asyncpg.Connection[asyncpg.Record]", context: str, group: list[UUID]) -> list[str]:
-    about_persons = [each for each in aggregates() if each.context == context and each.name not in _NOT_ABOUT_A_PERSON]
+    about_persons = [each for each in waiting_aggregates() if each.context == context and each.name not in _NOT_ABOUT_A_PERSON]
     statement = " UNION ALL ".join(map(_open_work_of, about_persons))
     return sorted(row[0] for row in await owner.fetch(statement, group))
 

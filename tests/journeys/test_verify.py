@@ -20,7 +20,7 @@ from infra.operations.verify.broker import connected
 from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
 from infra.operations.verify.checks.agreement import AGREEMENT
-from infra.operations.verify.checks.owners import aggregates
+from infra.operations.verify.checks.owners import waiting_aggregates
 from infra.operations.verify.comparison import compare
 from infra.operations.verify.deliveries import deliveries, snapshot_kafka
 from infra.operations.verify.finding import Finding
@@ -77,7 +77,7 @@ _CONTRADICTIONS = {
         UPDATE rapid_care.response SET contacted_at = due_at + interval '1 second'""",
     "every two-hour clock past its deadline is breached or has a breach deadline": """
         UPDATE rapid_care.response SET contacted_at = NULL, ended_at = NULL""",
-    **{each.sentence: _WITHOUT_DEADLINE.format(each=each, state=each.open_states[0]) for each in aggregates()},
+    **{each.sentence: _WITHOUT_DEADLINE.format(each=each, state=each.open_states[0]) for each in waiting_aggregates()},
     "every open referral has a due time, and an accepted one a service": """
         UPDATE referrals.referral SET status = 'accepted', service_code = NULL""",
     "every unanswered call and discrepancy of an open referral has a deadline": """

@@ -2,7 +2,7 @@
 
 from infra.contexts import CONTEXTS
 from infra.operations.verify.check import Check
-from infra.operations.verify.checks.owners import Aggregate, aggregates
+from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
 #: Aggregates that are not about one person, or are the statement itself.
 _WITHOUT_PERSON = {"life", "identity", "proposal", "meeting", "navigator"}
@@ -23,7 +23,7 @@ WHERE item.{column} IN ({open_states}){but} AND {knows}"""
 
 
 def _check(context: str) -> Check:
-    about_persons = [each for each in aggregates() if each.context == context and each.name not in _WITHOUT_PERSON]
+    about_persons = [each for each in waiting_aggregates() if each.context == context and each.name not in _WITHOUT_PERSON]
     return Check(
         "I8",
         f"{context} continues no care of a person whom it knows to have died or moved away",
