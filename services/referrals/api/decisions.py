@@ -150,7 +150,7 @@ async def amend_referral(referral_id: UUID, body: requests.Amendment, caller: Re
     """The referrer adds information, the person's telephone, or that the referral is urgent now; possible until the referral ends.
 
     Urgency takes effect at once: the receiver answers a second urgent call, or the Community Point of Access triages the referral again.
-    A telephone becomes that of the person if none is recorded; otherwise it is part of the story.
+    A telephone becomes that of the person if none is recorded; another one is proposed to the Community Point of Access.
     """
     return await run_command(unit, caller, handlers.amend_referral, Target(referral_id, version), body.command())
 

@@ -53,6 +53,13 @@ def differences(person: Person, received: ReceiveReferral) -> tuple[Difference, 
     return tuple(found)
 
 
+def telephone_difference(person: Person, stated: str | None) -> Difference | None:
+    """Where a telephone that a referrer amends contradicts the record."""
+    if not stated or not person.telephone or is_equal(RecordField.TELEPHONE, stated, person.telephone):
+        return None
+    return Difference(RecordField.TELEPHONE, None, person.telephone, stated)
+
+
 def is_name_differing(found: Iterable[Difference]) -> bool:
     """Whether the referrer may have another person in mind, so that it does not see the recorded story."""
     return any(difference.field in _NAMES for difference in found)

@@ -340,10 +340,8 @@ def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Pe
 
 
 def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) -> Decision[Person] | None:
-    """Adds what a referrer amends; None without a text. A telephone other than the recorded one is a text: it replaces none."""
-    is_other = bool(amended.telephone and person.telephone and amended.telephone != person.telephone)
-    texts = [amended.information, f"Telephone: {amended.telephone}" if is_other else None]
-    history = _distinct([*person.story.history, *(text for text in texts if text)])
+    """Adds what a referrer amends; None if the record stays. A telephone fills a gap alone: it replaces no recorded one."""
+    history = _distinct([*person.story.history, *([amended.information] if amended.information else [])])
     story = person.story.model_copy(update={"history": history})
     updated = replace(person, story=story, telephone=person.telephone or amended.telephone)
     if updated == person:

@@ -1,13 +1,18 @@
 """Commands on a referral."""
 
+from dataclasses import replace
+
 from services.referrals import commands
 from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, reopening, routing, triage
 from services.referrals.domain import person as people
+from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.handlers import life
+from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
-from services.referrals.store.people import get_person, persons
+from services.referrals.store.identity import lock_group
+from services.referrals.store.people import get_person, persons, records_of
 from services.referrals.store.referrals import is_relied_on, person_of, referrals
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
@@ -46,8 +51,10 @@ async def answer_information(target: Target, command: commands.AnswerInformation
 
 
 async def amend_referral(target: Target, command: commands.AmendReferral, *, tx: Tx) -> Referral:
-    """The referral that a merged one joined is amended too: its owner acts."""
-    person = await persons.load(tx, await person_of(tx, target.id))
+    """The referral that a merged one joined is amended too: its owner acts. A telephone other than the recorded one is proposed."""
+    person_id = await person_of(tx, target.id)
+    group = await lock_group(tx, person_id)
+    person = await persons.load(tx, person_id)
     referral = await referrals.load(tx, target.id, if_version=target.version)
     access.require_permitted(referral, tx.actor, commands.AmendReferral)
     joined = await _open_joined(referral, tx)
@@ -56,6 +63,9 @@ async def amend_referral(target: Target, command: commands.AmendReferral, *, tx:
     recorded = people.add_amendment(person, command, referral_id=referral.id)
     if recorded:
         await persons.save(tx, recorded)
+    found = telephone_difference((await records_of(tx, person_id)).as_one(recorded.state if recorded else person), command.telephone)
+    if found:
+        await propose([found], replace(person, id=group.survivor), referral, tx=tx)
     await amendments.add(tx, referral, command)
     if joined:
         await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))

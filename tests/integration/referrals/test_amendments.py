@@ -21,13 +21,14 @@ async def test_amendment_extends_story_and_fills_telephone(client: ReferralsClie
     assert [event.parts for event in await client.context.published(ReferralAmended)] == [(AmendedPart.INFORMATION, AmendedPart.TELEPHONE)]
 
 
-async def test_second_telephone_replaces_no_recorded_one(client: ReferralsClient) -> None:
+async def test_telephone_that_differs_from_the_record_is_proposed(client: ReferralsClient) -> None:
     sent = await client.refer(demographics=a_demographics_body(telephone="020 7946 0099"))
 
     await client.command(sent["id"], "amendment", {"telephone": "020 7946 0001"}, caller=client.gp())
 
-    record = (await client.context.published(PersonRecordRecorded))[-1]
-    assert (record.telephone, "Telephone: 020 7946 0001" in record.story.history) == ("020 7946 0099", True)
+    assert [record.telephone for record in await client.context.published(PersonRecordRecorded)] == ["020 7946 0099"]
+    [proposal] = (await client.get("/proposals")).json()["items"]
+    assert (proposal["field"], proposal["present_value"], proposal["proposed_value"]) == ("telephone", "020 7946 0099", "020 7946 0001")
 
 
 async def test_empty_amendment_is_refused_with_its_reason(client: ReferralsClient) -> None:
