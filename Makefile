@@ -16,8 +16,8 @@ help: ## show this list
 demo: $(READY) ## play Mr Dale's six weeks through the real stack and print the story
 	@$(BIN)/care demo
 
-up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops
-	@$(BIN)/care up
+up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops; PORT=8090 NAME=other for a second stack
+	@$(BIN)/care up $(if $(PORT),--port $(PORT)) $(if $(NAME),--name $(NAME))
 
 test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka, about eight minutes; FILE=tests/... runs one file or folder
 	@$(BIN)/pytest $(if $(FILE),$(FILE),-n auto --dist loadfile --durations=15 --durations-min=5)

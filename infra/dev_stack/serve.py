@@ -61,6 +61,7 @@ def _print_endpoints(out: Console, product: Product) -> None:
     out.print(f"\nServing at [bold]{product.url}[/] on {product.addresses}.")
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
+    out.print(f"Kafka: {product.addresses.kafka_bootstrap}", highlight=False)
     if os.environ.get("CARE_JWKS"):
         out.print("The issuer of the keys in CARE_JWKS issues the tokens.")
     else:

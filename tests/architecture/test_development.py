@@ -26,6 +26,12 @@ def test_named_make_targets_exist() -> None:
     assert named - targets == set()
 
 
+def test_make_up_takes_port_and_name() -> None:
+    plan = subprocess.run(["make", "--dry-run", "up", "PORT=8090", "NAME=other"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "care up --port 8090 --name other" in plan.stdout
+
+
 def test_named_care_commands_exist() -> None:
     commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from contextlib import suppress
 
@@ -42,6 +43,7 @@ async def test_care_up_prints_steps_address_and_valid_tokens(product: RunningPro
     for step in ("Locking the stack", "Upgrading the schemas", "Creating the topics", "Starting the four services"):
         assert step in product.output
     assert f"Serving at {product.url} on PostgreSQL 18." in product.output
+    assert re.search(r"^Kafka: 127\.0\.0\.1:\d+$", product.output, re.MULTILINE)
     assert await _search(product, product.token("POINT_OF_ACCESS")) in {200, 404}
     assert await _search(product, product.token("CLCH_NAVIGATOR_1")) == 403
 
