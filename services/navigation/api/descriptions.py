@@ -5,6 +5,7 @@ from shared.web.descriptions import ApiDescription, Texts
 _AT, _ID = "2026-09-21T09:00:00Z", "0193a1f0-0000-7000-8000-000000000001"
 
 _TEXTS: Texts = {
+    "merged_into": ("Id of the surviving record, if this one was merged; absent otherwise.", None),
     # tasks
     "kind": ("Kind of the task.", "arrange-social-care-assessment"),
     "source": ("Origin of the task.", "care-plan"),

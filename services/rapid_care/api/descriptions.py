@@ -5,6 +5,7 @@ from shared.web.descriptions import ApiDescription, Texts
 _AT, _ID = "2026-09-21T09:00:00Z", "0193a1f0-0000-7000-8000-000000000001"
 
 _TEXTS: Texts = {
+    "merged_into": ("Id of the surviving record, if this one was merged; absent otherwise.", None),
     # the response
     "referral_id": ("Id of the urgent referral.", _ID),
     "owner": ("Work list that shows the response: its clinician's or the coordinators'; absent once it has ended.", "coordinator"),
@@ -53,6 +54,8 @@ _TEXTS: Texts = {
     "crisis_plan": ("Crisis section of the person's care plan; absent without one.", None),
     "care_plan_id": ("Id of the care plan.", _ID),
     "plan_version": ("Version of the care plan.", 1),
+    "other_open_responses": ("Ids of other open responses of the person, after a merge of records.", []),
+    "other_crisis_plans": ("Crisis sections of other plans of the person, after a merge of records.", []),
     "warning_signs": ("Signs of a crisis.", "New confusion, or a fall."),
     "what_to_do": ("What to do then.", "Check for an infection first."),
     "whom_to_call": ("Whom to call then.", "Louise, then Rapid Care."),
