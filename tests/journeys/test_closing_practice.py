@@ -114,7 +114,8 @@ async def _is_asked_about(world: World, left: dict[str, Any]) -> None:
 
     assert (await access.get(f"{path}/contact"))["professional_id"] == "gp-W10"
     assert (await access.get("/referrals/work", section="discrepancies"))["items"] == []
-    assert (await world.caller("mdt-coordinator").get(f"/mdt/people/{left['person_id']}/story"))["locality"] == "west"
+    copy = await world.caller("navigation-coordinator").get(f"/navigation/people/{left['person_id']}/story")
+    assert (copy["practice_code"], copy["locality"]) == ("W10", "west")
 
 
 async def _led_by_gp(world: World, nhs_number: str) -> tuple[str, str]:
