@@ -59,6 +59,8 @@ MEANINGS: dict[str, set[str]] = {
         "services.referrals.domain.deadlines",
         "services.referrals.domain.referral",
     },
+    "services.referrals.domain.identity.IdentityStatus": {"services.referrals.domain.identity"},
+    "services.referrals.domain.likeness.Reason": {"services.referrals.domain.likeness"},
     "services.referrals.domain.referral.Status": {"services.referrals.domain.owners", "services.referrals.domain.referral"},
     "services.referrals.queries.referrals.Whose": {"services.referrals.queries.referrals"},
     "services.referrals.queries.referrals.WorkSection": {"services.referrals.queries.referrals"},
@@ -130,6 +132,7 @@ MEANINGS: dict[str, set[str]] = {
         "services.navigation.domain.access",
         "services.rapid_care.domain.access",
         "services.referrals.domain.person",
+        "services.referrals.domain.record",
     },
 }
 #: Members that are published and stored. No rule depends on them, or a rule names one and treats all others alike.

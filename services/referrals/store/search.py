@@ -16,9 +16,10 @@ from shared.persistence.statements import ReadSession, Statement
 
 _Text: TypeAlias = sa.ColumnElement[Any]
 
-_PUNCTUATION: _Text = sa.literal_column("' -.''’'")
-_NONE: _Text = sa.literal_column("''")
-_ALL: _Text = sa.literal_column("'g'")
+# Not literal columns: an index belongs to the table of the first column of its expression.
+_PUNCTUATION = sa.text("' -.''’'")
+_NONE = sa.text("''")
+_ALL = sa.text("'g'")
 
 
 def _family_name(value: _Text) -> _Text:
@@ -27,23 +28,23 @@ def _family_name(value: _Text) -> _Text:
 
 def _telephone(value: _Text) -> _Text:
     """The last ten digits of the number; words may follow it."""
-    number = sa.func.regexp_replace(value, sa.literal_column("'[^+0-9 ()./-].*$'"), _NONE)
-    digits = sa.func.regexp_replace(number, sa.literal_column("'[^0-9]'"), _NONE, _ALL)
-    return sa.func.regexp_replace(digits, sa.literal_column("'^.*(.{10})$'"), sa.literal_column(r"'\1'"))
+    number = sa.func.regexp_replace(value, sa.text("'[^+0-9 ()./-].*$'"), _NONE)
+    digits = sa.func.regexp_replace(number, sa.text("'[^0-9]'"), _NONE, _ALL)
+    return sa.func.regexp_replace(digits, sa.text("'^.*(.{10})$'"), sa.text(r"'\1'"))
 
 
 def _address(value: _Text) -> _Text:
-    return sa.func.lower(sa.func.regexp_replace(value, sa.literal_column(r"'\W+'"), _NONE, _ALL))
+    return sa.func.lower(sa.func.regexp_replace(value, sa.text(r"'\W+'"), _NONE, _ALL))
 
 
 def _postcode(value: _Text) -> _Text:
     """The postcode at the end of an address, which is stored in capitals with one space."""
-    ending = sa.literal_column("'^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$'")
-    return sa.func.regexp_replace(value, ending, sa.literal_column(r"'\2'"))
+    ending = sa.text("'^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$'")
+    return sa.func.regexp_replace(value, ending, sa.text(r"'\2'"))
 
 
 def _number(value: _Text) -> _Text:
-    return sa.func.translate(value, sa.literal_column("' -'"), _NONE)
+    return sa.func.translate(value, sa.text("' -'"), _NONE)
 
 
 sa.Index("ix_person_born_on_family_name", PERSON.c.born_on, _family_name(PERSON.c.family_name))

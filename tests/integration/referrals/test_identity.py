@@ -88,7 +88,7 @@ async def tracing_deadlines(client: ReferralsClient) -> int:
     return count
 
 
-async def test_unverified_person_is_listed_until_traced_also_after_the_referral(client: ReferralsClient) -> None:
+async def test_unverified_person_is_listed_until_traced(client: ReferralsClient) -> None:
     sent = await refer_unverified(client)
     await client.command(sent["id"], "cancellation", {"reason": "sent-in-error"})
 
@@ -152,7 +152,7 @@ async def test_verification_registers_a_number_that_no_referral_named(client: Re
     assert (later["person_id"], later["is_story_known"], later["story"]["narrative"]) == (merged["merged_into"], True, STREET)
 
 
-async def test_referral_of_the_survivor_joins_one_of_the_merged_record(client: ReferralsClient) -> None:
+async def test_survivors_referral_joins_one_of_merged_record(client: ReferralsClient) -> None:
     unverified = await refer_unverified(client)
     merged = await verify(client, unverified)
 
@@ -201,7 +201,7 @@ async def test_identity_commands_need_their_own_scope(client: ReferralsClient, v
     assert offered == []
 
 
-async def test_records_are_merged_by_hand_and_the_merged_one_resolves(client: ReferralsClient) -> None:
+async def test_merge_into_merged_record_resolves_to_its_survivor(client: ReferralsClient) -> None:
     known, first, second = await client.refer(), await refer_unverified(client), await refer_unverified(client)
 
     await command(client, first["person_id"], "merge", {"into": known["person_id"]})
@@ -213,7 +213,7 @@ async def test_records_are_merged_by_hand_and_the_merged_one_resolves(client: Re
     assert offered == []
 
 
-async def test_record_with_merged_ones_is_merged_after_each_of_them(client: ReferralsClient) -> None:
+async def test_record_with_merged_ones_is_merged_after_them(client: ReferralsClient) -> None:
     first, second, known = await refer_unverified(client), await refer_unverified(client), await client.refer()
     await command(client, second["person_id"], "merge", {"into": first["person_id"]})
 
@@ -288,6 +288,24 @@ async def test_later_change_of_either_record_is_published_for_both(client: Refer
     records = [await last_record(client, each["person_id"]) for each in (known, unverified)]
     assert records[0] == records[1]
     assert (records[0].address, "He is allergic to penicillin." in records[0].story.history) == ("3 High Road", True)
+
+
+async def test_correction_under_a_merged_id_corrects_the_one_record(client: ReferralsClient) -> None:
+    known, unverified = await client.refer(), await refer_unverified(client)
+    await verify(client, unverified)
+    merged = f"/people/{unverified['person_id']}"
+
+    address = {"demographics": a_demographics_body(address="3 High Road")}
+    revised = await client.post(f"{merged}/record", address, version=(await page(client, unverified["person_id"]))["version"])
+    withheld = await client.post(f"{merged}/record", {"sharing": "withheld"}, version=revised.json()["version"])
+    shared = await client.post(f"{merged}/record", {"sharing": "direct-care"}, version=withheld.json()["version"])
+    stale = await client.post(f"{merged}/record", {"sharing": "withheld"}, version=1)
+
+    assert (revised.json()["id"], revised.json()["address"]) == (unverified["person_id"], "3 High Road")
+    assert [each.json()["sharing"] for each in (revised, withheld, shared)] == ["direct-care", "withheld", "direct-care"]
+    assert stale.status_code == 412
+    seen = [await page(client, each["person_id"]) for each in (known, unverified)]
+    assert [(each["address"], each["sharing"]) for each in seen] == [("3 High Road", "direct-care")] * 2
 
 
 async def test_lead_and_contact_are_those_of_the_one_person(client: ReferralsClient) -> None:

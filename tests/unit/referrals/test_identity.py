@@ -90,7 +90,7 @@ def test_table_has_a_row_for_each_trigger() -> None:
     assert set(IDENTITY) == {ReceiveReferral, *TRIGGERS}
 
 
-def test_new_unverified_person_is_traced_by_the_next_working_day() -> None:
+def test_unverified_person_is_traced_by_next_working_day() -> None:
     referral_id = new_id()
 
     decision = identity.begin(UNVERIFIED, referral_id, NOW, POLICY)
@@ -229,7 +229,7 @@ def _runs(run: Callable[[], object]) -> bool:
     return True
 
 
-def test_record_of_an_unknown_number_has_no_data_of_its_own() -> None:
+def test_record_of_unknown_number_has_no_own_data() -> None:
     decision = identity.register(DALE, PersonId(new_id()), UNVERIFIED)
 
     assert lacks_demographics(decision.state)

@@ -23,7 +23,7 @@ MERGED = a_person(
 GROUP = group_of(KEPT.id, [MERGED.id])
 
 
-def test_one_record_has_demographics_of_the_survivor_and_every_story() -> None:
+def test_one_record_has_survivors_demographics_and_every_story() -> None:
     one = compose(MERGED, GROUP, [KEPT, MERGED])
 
     assert (one.nhs_number, one.given_name, one.address, one.telephone) == (DALE, "Colin", "Oakleigh", "020 7946 0101")
@@ -47,7 +47,7 @@ def test_both_ids_publish_the_same_record() -> None:
     assert isinstance(decisions[0].events[0], PersonRecordRecorded)
 
 
-def test_publication_of_a_separated_record_has_its_own_texts_alone() -> None:
+def test_separated_record_publishes_its_own_texts_alone() -> None:
     [event] = publication(KEPT, Group(KEPT.id), [KEPT]).events
 
     assert "street" not in event.model_dump_json()  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ def test_every_foreign_event_enters_timeline_first() -> None:
     assert all(handlers[0] is projections.project_event for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
-def test_restricted_events_and_those_of_referrals_are_not_subscribed() -> None:
+def test_restricted_and_referral_events_are_not_subscribed() -> None:
     for event in subscriptions.SUBSCRIPTIONS.on_event:
         assert not event.RESTRICTED
         assert event.TOPIC == "referrals.person" or not event.TOPIC.startswith("referrals.")
