@@ -387,7 +387,7 @@ def merge_stories(recorded: Story, received: Story) -> Story:
         what_matters=received.what_matters or recorded.what_matters,
         communication_needs=_distinct([*recorded.communication_needs, *received.communication_needs]),
         preferred_visit_times=received.preferred_visit_times or recorded.preferred_visit_times,
-        contacts=_merge_contacts(recorded.contacts, received.contacts),
+        contacts=merge_contacts(recorded.contacts, received.contacts),
     )
 
 
@@ -410,7 +410,7 @@ def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, st
     return [(getattr(recorded, name), getattr(received, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
 
 
-def _merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
+def merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
     """All contacts by name and relationship; a repeated contact adds the details that the recorded one lacks."""
     merged: dict[tuple[str, str], FamilyContact] = {}
     for contact in (*recorded, *received):

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person, lacks_story, merge_stories
+from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person, lacks_story, merge_contacts, merge_stories
 from services.referrals.domain.story import published
 from shared.contracts.persons import PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -87,7 +87,9 @@ def group_of(survivor: UUID, merged: Collection[UUID]) -> Group:
 def _story(records: Sequence[Person]) -> Story:
     """The later records prevail, and each given narrative prevails over an absent one."""
     by_narrative = sorted(records, key=lambda record: not lacks_story(record))
-    return reduce(merge_stories, (record.story for record in by_narrative))
+    story = reduce(merge_stories, (record.story for record in by_narrative))
+    contacts = reduce(merge_contacts, (record.story.contacts for record in reversed(records)))
+    return story.model_copy(update={"contacts": contacts})
 
 
 def _missing(survivor: Person, merged: Sequence[Person]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.referrals.domain.proposals import Proposal
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.store import directory
+from services.referrals.store.identity import find_group
 from services.referrals.store.people import persons
 from services.referrals.store.proposals import get_proposal, of_person, open_of_person, proposals
 from services.referrals.store.tables import Tx
@@ -26,7 +27,7 @@ from shared.persistence.deadlines import DueDeadline
 
 async def propose(found: Iterable[Difference], person: Person, referral: Referral, *, tx: Tx) -> None:
     """Opens the proposals of a referral. The person is locked."""
-    earlier = await of_person(tx, person.id)
+    earlier = await of_person(tx, (await find_group(tx, person.id)).ids)
     for decision in domain.propose(found, earlier, person, referral, now=tx.now, policy=tx.policy):
         await proposals.save(tx, decision)
 
@@ -57,7 +58,7 @@ async def dismiss_proposal(target: Target, command: DismissProposal, *, tx: Tx) 
 
 async def settle_proposals(before: Person, person: Person, *, tx: Tx) -> None:
     """Confirms the open proposals whose values a member of staff has recorded. The person is locked."""
-    for proposal in await open_of_person(tx, person.id):
+    for proposal in await open_of_person(tx, (await find_group(tx, person.id)).ids):
         if domain.is_settled(proposal, person):
             await proposals.save(tx, domain.confirm(proposal, before, decided_by=tx.actor.id, now=tx.now))
 
@@ -74,7 +75,9 @@ async def on_decision_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 
 async def _load(target: Target, tx: Tx) -> tuple[Person, Proposal]:
-    person = await persons.load(tx, (await get_proposal(tx, target.id)).person_id)
+    """The record that has the person's demographics, and the proposal, locked in this order."""
+    group = await find_group(tx, (await get_proposal(tx, target.id)).person_id)
+    person = await persons.load(tx, group.survivor)
     return person, await proposals.load(tx, target.id)
 
 

@@ -1,6 +1,5 @@
 """Proposals that wait for the Community Point of Access, with the persons whom they concern."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +8,8 @@ import sqlalchemy as sa
 from services.referrals.domain.person import Person
 from services.referrals.domain.proposals import Proposal, ProposalStatus, shown
 from services.referrals.store import proposals as store
-from services.referrals.store.people import PERSON, get_person, persons
+from services.referrals.store.identity import find_group
+from services.referrals.store.people import find_people, get_person
 from services.referrals.store.proposals import PROPOSAL, proposals
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
@@ -25,7 +25,6 @@ _OPEN = Statement(
     .order_by(PROPOSAL.c.due_at, PROPOSAL.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_PEOPLE = Statement(sa.select(PERSON).where(PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))))
 
 
 async def open_proposals(reader: ReadSession, *, after: PageKey, limit: int) -> list[tuple[Proposal, Person]]:
@@ -33,7 +32,8 @@ async def open_proposals(reader: ReadSession, *, after: PageKey, limit: int) -> 
     due_at, proposal_id = after
     rows = await reader.fetch(_OPEN, due_at=due_at, proposal_id=proposal_id, limit=limit)
     found = [proposals.from_row(row) for row in rows]
-    people = await _people(reader, [each.person_id for each in found])
+    known = await find_people(reader, {each.person_id for each in found})
+    people = {person_id: person for person, group in known for person_id in group.ids}
     return [(shown(each, people[each.person_id]), people[each.person_id]) for each in found]
 
 
@@ -46,9 +46,5 @@ async def proposal(reader: ReadSession, proposal_id: UUID) -> tuple[Proposal, Pe
 
 async def of_person(reader: ReadSession, person: Person) -> list[Proposal]:
     """The open ones about a person."""
-    return [shown(each, person) for each in await store.open_of_person(reader, person.id)]
-
-
-async def _people(reader: ReadSession, ids: Sequence[UUID]) -> dict[UUID, Person]:
-    rows = await reader.fetch(_PEOPLE, people=list(ids)) if ids else []
-    return {row["id"]: persons.from_row(row) for row in rows}
+    records = (await find_group(reader, person.id)).ids
+    return [shown(each, person) for each in await store.open_of_person(reader, records)]

@@ -1,5 +1,6 @@
 """Proposals: one row for each value in which a referral differed from the record of a known person."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -42,22 +43,23 @@ proposals = BatchRepository(
     Proposal, PROPOSAL, topic="referrals.proposal", key=lambda proposal: proposal.person_id, not_found=ProposalNotFound
 )
 
-_OF_PERSON = Statement(sa.select(PROPOSAL).where(PROPOSAL.c.person_id == sa.bindparam("person_id")).order_by(PROPOSAL.c.id))
+_OF_PEOPLE = PROPOSAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_OF_PERSON = Statement(sa.select(PROPOSAL).where(_OF_PEOPLE).order_by(PROPOSAL.c.id))
 _OPEN_OF_PERSON = Statement(
     sa.select(PROPOSAL)
-    .where(PROPOSAL.c.person_id == sa.bindparam("person_id"), PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.OPEN}'"))
+    .where(_OF_PEOPLE, PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.OPEN}'"))
     .order_by(PROPOSAL.c.due_at, PROPOSAL.c.id)
 )
 
 
-async def of_person(tx: Tx, person_id: UUID) -> list[Proposal]:
-    """All proposals about a person whom the transaction has locked, the oldest first."""
-    return [proposals.from_row(row) for row in await tx.fetch(_OF_PERSON, person_id=person_id)]
+async def of_person(tx: Tx, records: Sequence[UUID]) -> list[Proposal]:
+    """All proposals about the records of a person whom the transaction has locked, the oldest first."""
+    return [proposals.from_row(row) for row in await tx.fetch(_OF_PERSON, people=list(records))]
 
 
-async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Proposal]:
-    """The proposals about a person that wait for a decision, in the order of their deadlines."""
-    return [proposals.from_row(row) for row in await reader.fetch(_OPEN_OF_PERSON, person_id=person_id)]
+async def open_of_person(reader: ReadSession, records: Sequence[UUID]) -> list[Proposal]:
+    """The proposals about the records of a person that wait for a decision, in the order of their deadlines."""
+    return [proposals.from_row(row) for row in await reader.fetch(_OPEN_OF_PERSON, people=list(records))]
 
 
 async def get_proposal(reader: ReadSession, proposal_id: UUID) -> Proposal:

@@ -1,5 +1,6 @@
 """The one record of a person whose records were merged."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -30,6 +31,18 @@ def test_one_record_has_survivors_demographics_and_every_story() -> None:
     assert one.story.narrative == "He wants to stay at home."
     assert one.story.history == ("He fell in the street.",)
     assert {contact.name for contact in one.story.contacts} == {"Louise", "Peter"}
+
+
+def test_contact_has_survivors_details_first() -> None:
+    """A confirmed detail of a contact holds, although a merged record has another one."""
+    louise = FamilyContact(name="Louise", relationship="daughter", telephone="020 7946 0997")
+    kept = replace(KEPT, story=a_story(contacts=(louise,)))
+    other = FamilyContact(name="LOUISE", relationship="Daughter", telephone="020 7946 0996", lives_in="East Finchley")
+    merged = replace(MERGED, story=a_story(contacts=(other,)))
+
+    [contact] = compose(kept, GROUP, [kept, merged]).story.contacts
+
+    assert (contact.name, contact.telephone, contact.lives_in) == ("Louise", "020 7946 0997", "East Finchley")
 
 
 @pytest.mark.parametrize("own", [KEPT, MERGED], ids=["survivor", "merged"])
