@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
+from services.referrals import commands
 from services.referrals.api import requests
 from services.referrals.api.auth import PointOfAccess, Referrer, Triager, Withdrawer
 from services.referrals.api.presenter import run_command
@@ -87,7 +88,7 @@ async def raise_urgency(referral_id: UUID, body: requests.Raise, caller: Triager
 )
 async def recall_referral(referral_id: UUID, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """Takes the referral back from Rapid Care, which has not reached the person, for another triage and route."""
-    return await run_command(unit, caller, handlers.recall_referral, Target(referral_id, version))
+    return await run_command(unit, caller, handlers.recall_referral, Target(referral_id, version), commands.RecallReferral(), is_bare=True)
 
 
 @router.post(

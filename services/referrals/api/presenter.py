@@ -1,6 +1,7 @@
 """Runs a command on a referral, and presents referrals with their feedback and merged referrals."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import Response as HttpResponse
@@ -9,17 +10,35 @@ from services.referrals.api.responses import AdvisedReferralView, FollowedReferr
 from services.referrals.domain.directory import Service
 from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.referral import Referral
+from services.referrals.handlers.repetition import find_repeated
 from services.referrals.queries import directory, people, referrals
 from services.referrals.queries.amendments import amendments
 from services.referrals.queries.feedback import feedback
 from shared.kernel.actor import Actor
+from shared.kernel.errors import RuleBroken, VersionConflict
+from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import UnitOfWork
 from shared.web.responses import json_response
 
 
-async def run_command(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Referral]], *arguments: Any) -> HttpResponse:
-    """Runs `handler(*arguments, tx=tx)` in one transaction; presents the referral after the commit."""
+async def run_command(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Referral]], target: Target, command: object, *, is_bare: bool = False
+) -> HttpResponse:
+    """Runs the command in one transaction; presents the referral after the commit. `is_bare`: the handler takes no command.
+
+    A command that is refused because it has been carried out is a repetition: the response is the present referral (D7).
+    """
+    try:
+        return await _run(unit, caller, handler, target, *([] if is_bare else [command]))
+    except (VersionConflict, RuleBroken) as refusal:
+        repeated = partial(find_repeated, target, command)
+        if await unit.command(caller, repeated) is None:
+            raise refusal from None
+        return await _run(unit, caller, repeated)
+
+
+async def _run(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Any]], *arguments: Any) -> HttpResponse:
     async with unit.transaction(caller) as tx:
         referral = await handler(*arguments, tx=tx)
         alternative = await alternative_service(tx, referral)

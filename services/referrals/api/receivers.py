@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
+from services.referrals import commands
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Receiver
 from services.referrals.api.pages import Cursor, Limit
@@ -40,7 +41,7 @@ async def incoming_referrals(caller: Receiver, unit: Unit, cursor: Cursor = None
 @router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
 async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The receiver accepts the referral and owns it."""
-    return await run_command(unit, caller, handlers.accept_referral, Target(referral_id, version))
+    return await run_command(unit, caller, handlers.accept_referral, Target(referral_id, version), commands.AcceptReferral(), is_bare=True)
 
 
 @router.post(
@@ -59,7 +60,7 @@ async def return_referral(referral_id: UUID, body: requests.Return, caller: Rece
 )
 async def answer_call(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The receiver has taken note of a second urgent call about the person; its text is in the person's record."""
-    return await run_command(unit, caller, handlers.answer_call, Target(referral_id, version))
+    return await run_command(unit, caller, handlers.answer_call, Target(referral_id, version), commands.AnswerCall(), is_bare=True)
 
 
 @router.post("/{referral_id:uuid}/closure", name="CloseReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))

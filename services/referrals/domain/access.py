@@ -86,6 +86,11 @@ def is_receiver(referral: Referral, actor: Actor) -> bool:
     return RECEIVE in actor.scopes and referral.ended_at is None and referral.receiver_organisation == actor.organisation
 
 
+def has_closed(referral: Referral, actor: Actor) -> bool:
+    """Whether the caller's organisation had accepted the referral that is closed now."""
+    return RECEIVE in actor.scopes and referral.outcome is not None and referral.receiver_organisation == actor.organisation
+
+
 def is_own_practice(practice_code: str | None, actor: Actor) -> bool:
     return REFER in actor.scopes and practice_code == actor.organisation
 
