@@ -35,8 +35,8 @@ _ADDRESSES = {
 _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
-    "referral": 6, "response": 5, "care_plan": 2, "case": 3, "lead": 2, "meeting": 1,
-    "risk": 1, "home_check": 1, "navigator": 0.3, "task": 4, "life": 0.5, "identity": 1,
+    "referral": 6, "response": 5, "care_plan": 2, "case": 3, "lead": 2, "meeting": 0.5,
+    "risk": 1, "home_check": 1, "navigator": 0.3, "task": 4, "life": 0.2, "identity": 1,
 }  # fmt: skip
 
 

@@ -25,7 +25,6 @@ _RAPID_CARE = Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate",))
 _NAVIGATION = Caller("navigation-coordinator", "CLCH", ("navigation:coordinate",))
 _IMPORTER = Caller("analyst-1", "BCCG", ("mdt:import-risk",))
 _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1 ORDER BY 1"
-_DEAD = "SELECT person_id FROM referrals.life WHERE status = 'deceased'"
 #: A discharge that is recorded after a move shows that the person is here.
 _DISCHARGED = """
 SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
@@ -37,6 +36,7 @@ _WEIGHTS = {
     **dict.fromkeys(("TriageReferral", "DiscussCase", "HoldMeeting", "RecordFirstContact", "AgreePlan", "AcceptLead"), 3),
     **dict.fromkeys(("RouteReferral", "ScreenCase", "AcceptResponse", "AssignClinician", "Depart", "RecordAssessment", "AgreePackage"), 5),
     **dict.fromkeys(("RequestInformation", "AnswerInformation", "SetCondition", "RaiseUrgency", "DeferCase", "RegisterNavigator"), 0.3),
+    **dict.fromkeys(("AmendReferral", "ClaimReferral", "ReleaseClaim", "RescheduleTask", "EscalateTask", "MergePerson"), 0.2),
     **dict.fromkeys(("CancelReferral", "CancelMeeting", "CloseCase", "CancelTask", "DeclineResponse", "RecordDeath", "RecordMove"), 0.15),
 }
 #: Minutes by which the clock moves, with their weights.
@@ -49,16 +49,35 @@ async def refer(model: PersonModel, random: Random) -> None:
     await model.command("referrals", "ReceiveReferral", "/referrals", caller, a_random_referral(random))
 
 
+async def begin(model: PersonModel, random: Random) -> None:
+    """A day begins with staff on duty and a few referrals."""
+    for clinician in CLINICIANS:
+        entry = {"skills": random.sample(list(Skill), 4), "is_on_duty": True}
+        await model.command("rapid_care", "RosterClinician", f"/rapid-care/clinicians/{clinician}", _RAPID_CARE, entry)
+    for navigator in NAVIGATORS:
+        body = {"locality": "west", "role": "care-navigator"}
+        await model.command("navigation", "RegisterNavigator", f"/navigation/navigators/{navigator}", _NAVIGATION, body)
+    for _ in range(3):
+        await refer(model, random)
+
+
 async def act_on_an_item(model: PersonModel, random: Random) -> None:
     """A suitable caller sends one of the commands that an item offers."""
-    if item := await random_item(model.connection, random):
-        context, caller = item.aggregate.context, random.choice(item.callers())
-        with model.transitions.paused():
-            offers = await model.send(context, "GET", f"{item.address}/actions", caller)
-        if offers.is_success and (actions := offers.json()):
+    item = await random_item(model.connection, random)
+    for caller in random.sample(item.callers(), k=len(item.callers())) if item else ():
+        if actions := await _offers(model, item, caller):
             action = random.choices(actions, [_WEIGHTS.get(action["name"], 1) for action in actions])[0]
             body = await _body(model, random, item, action["name"])
-            await model.offered_command(context, action["name"], action["href"], caller, body, version=item.row["version"])
+            context, version = item.aggregate.context, item.row["version"]
+            return await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
+    return None
+
+
+async def _offers(model: PersonModel, item: Item, caller: Caller) -> Any:
+    """The actions that the item offers to the caller; None when the caller may not see it."""
+    with model.transitions.paused():
+        offers = await model.send(item.aggregate.context, "GET", f"{item.address}/actions", caller)
+    return offers.json() if offers.is_success else None
 
 
 async def change_staff(model: PersonModel, random: Random) -> None:
@@ -79,10 +98,8 @@ async def change_staff(model: PersonModel, random: Random) -> None:
 async def find_person(model: PersonModel, random: Random) -> None:
     """A hospital discharges a person, or case finding scores one."""
     day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(1, 60))).date()
-    dead = [str(row["person_id"]) for row in await model.connection.fetch(_DEAD)]
-    scored = [number for number in NUMBERS if str(model.contexts.contexts["mdt"].database.secrets.pseudonym(number)) not in dead]
-    if scored and random.random() < 0.5:
-        line = f"{random.choice(scored)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
+    if random.random() < 0.5:
+        line = f"{random.choice(NUMBERS)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
         await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{line}\n")
     elif persons := await model.connection.fetch(_DISCHARGED):
         path = f"/navigation/people/{random.choice(persons)['person_id']}/home-checks"
@@ -136,6 +153,9 @@ async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:
         case "referral":
             fitting = "rapid-care" if item.row["urgency"] == "urgent" else "mdt" if item.row["is_complex"] else "service"
             return {"route": [fitting, fitting, "navigation"]}
+        case "identity":
+            persons = await model.connection.fetch("SELECT id::text FROM referrals.person ORDER BY given_name, family_name, id")
+            return {"nhs_number": NUMBERS, "into": [row["id"] for row in persons]}
         case "care_plan" | "case":
             versions = await model.connection.fetch(_ACTION_IDS, item.row.get("care_plan_id") or item.row["id"])
             return {"action_id": re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))}
