@@ -108,7 +108,7 @@ def _fuzz(stack: SeededStack, context: str, operation: Any, mode: GenerationMode
         verbosity=Verbosity.quiet,
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def send(case: Case) -> None:
+    def send(case: Case[Any]) -> None:
         _use_real_values(case, ids, random)
         answer = stack.run(_answer(stack, context, case, random))
         answers.cases += 1
@@ -120,7 +120,7 @@ def _fuzz(stack: SeededStack, context: str, operation: Any, mode: GenerationMode
     send()
 
 
-def _use_real_values(case: Case, ids: list[dict[str, str]], random: Random) -> None:
+def _use_real_values(case: Case[Any], ids: list[dict[str, str]], random: Random) -> None:
     if ids and random.random() < _REAL:
         case.path_parameters = dict(random.choice(ids))
     if isinstance(case.body, dict):
@@ -129,7 +129,7 @@ def _use_real_values(case: Case, ids: list[dict[str, str]], random: Random) -> N
                 case.body[name] = random.choice(values)
 
 
-async def _answer(stack: SeededStack, context: str, case: Case, random: Random) -> httpx.Response:
+async def _answer(stack: SeededStack, context: str, case: Case[Any], random: Random) -> httpx.Response:
     """The answer to a caller with all scopes, mostly with the present version and a new key."""
     actor, organisation = random.choice(CALLERS)
     headers = {"Authorization": f"Bearer {stack.token(actor, organisation, list(SCOPES))}"}
@@ -143,7 +143,7 @@ async def _answer(stack: SeededStack, context: str, case: Case, random: Random) 
     return await http.request(case.method, request["url"], params=request.get("params"), headers=octets, **body)
 
 
-async def _version(http: httpx.AsyncClient, case: Case, headers: Mapping[str, str]) -> dict[str, str]:
+async def _version(http: httpx.AsyncClient, case: Case[Any], headers: Mapping[str, str]) -> dict[str, str]:
     """The ETag of the resource that a command changes."""
     if not any(each.name.lower() == "if-match" for each in case.operation.headers):
         return {}
@@ -152,7 +152,7 @@ async def _version(http: httpx.AsyncClient, case: Case, headers: Mapping[str, st
     return {"If-Match": found.headers["etag"]} if "etag" in found.headers else {}
 
 
-def _faults(case: Case, answer: httpx.Response) -> list[str]:
+def _faults(case: Case[Any], answer: httpx.Response) -> list[str]:
     try:
         case.validate_response(answer, checks=_CHECKS)
     except FailureGroup as failures:
