@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
+from services.rapid_care import commands
 from services.rapid_care.api.auth import REFUSALS, Clinician
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, StepDownBody
@@ -30,7 +31,7 @@ router = APIRouter(prefix="/responses/{response_id:uuid}")
 @router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def depart(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician sets out."""
-    return await run_command(unit, caller, handlers.depart, Target(response_id, version))
+    return await run_command(unit, caller, handlers.depart, Target(response_id, version), commands.Depart(), is_bare=True)
 
 
 @router.post(

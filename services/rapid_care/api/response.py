@@ -1,16 +1,17 @@
 """The queue, one response, its briefing, and the coordinator's commands: accept, decline, assign, hand back, answer a second call."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
+from services.rapid_care import commands
 from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
 from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.response import RESPONSE, ResponseNotFound, permitted_commands
+from services.rapid_care.domain.response import RESPONSE, Response, ResponseNotFound, permitted_commands
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
 from services.rapid_care.queries import onward
@@ -20,6 +21,7 @@ from services.rapid_care.queries.responses import Attention, ResponseFilter, Sel
 from shared.contracts.event import Code
 from shared.kernel.errors import OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
+from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
@@ -100,7 +102,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryV
 )
 async def accept_response(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Rapid Care accepts the response."""
-    return await run_command(unit, caller, handlers.accept_response, Target(response_id, version))
+    return await run_command(unit, caller, handlers.accept_response, Target(response_id, version), commands.AcceptResponse(), is_bare=True)
 
 
 @router.post(
@@ -122,11 +124,8 @@ async def decline_response(response_id: UUID, body: Decline, caller: Coordinator
 )
 async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMatch, unit: Unit, body: Assignment) -> HttpResponse:
     """A clinician has the response, also in place of another one. The answer contains the briefing with the crisis plan."""
-    async with unit.transaction(caller) as tx:
-        response = await handlers.assign_clinician(Target(response_id, version), body.command(), tx=tx)
-        current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
-        policy, now = tx.policy, tx.now
-    return json_response(AssignedView.with_briefing(response, current, policy, now))
+    target = Target(response_id, version)
+    return await run_command(unit, caller, handlers.assign_clinician, target, body.command(), view=_with_briefing)
 
 
 @router.post(
@@ -137,7 +136,8 @@ async def assign_clinician(response_id: UUID, caller: Coordinator, version: IfMa
 )
 async def hand_back_response(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician cannot go on, and a coordinator assigns another one; the deadline of the clock stays."""
-    return await run_command(unit, caller, handlers.hand_back_response, Target(response_id, version))
+    target = Target(response_id, version)
+    return await run_command(unit, caller, handlers.hand_back_response, target, commands.HandBackResponse(), is_bare=True)
 
 
 @router.post(
@@ -148,4 +148,9 @@ async def hand_back_response(response_id: UUID, caller: Staff, version: IfMatch,
 )
 async def answer_call(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
     """Rapid Care has taken note of a second urgent call about the person, and acts on it within the response."""
-    return await run_command(unit, caller, handlers.answer_call, Target(response_id, version))
+    return await run_command(unit, caller, handlers.answer_call, Target(response_id, version), commands.AnswerCall(), is_bare=True)
+
+
+async def _with_briefing(tx: Transaction[Any], response: Response) -> AssignedView:
+    current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
+    return AssignedView.with_briefing(response, current, tx.policy, tx.now)

@@ -12,6 +12,7 @@ from services.rapid_care.commands import (
     StepDownResponse,
 )
 from services.rapid_care.domain import care, clock, contact, dispatch, roster, second_call
+from services.rapid_care.domain.repetition import is_repeated
 from services.rapid_care.domain.response import Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store import projections
@@ -20,6 +21,15 @@ from services.rapid_care.store.roster import locked_clinician, locked_roster
 from services.rapid_care.store.tables import SERVICE_CODES, Tx
 from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
+
+
+async def find_repeated(target: Target, command: object, *, tx: Tx) -> Response | None:
+    """The present response if the command has been carried out; None if it is refused for another reason."""
+    response = await responses.load(tx, target.id)
+    if not is_repeated(response, command, target.version):
+        return None
+    tx.audit(response.id)
+    return response
 
 
 async def accept_response(target: Target, *, tx: Tx) -> Response:
