@@ -6,10 +6,18 @@ from services.mdt.domain.lead import LeadDeadline as LeadDue
 from services.mdt.domain.meeting import MeetingDeadline as MeetingDue
 from services.mdt.domain.notification import NotificationDeadline as NotificationDue
 from services.mdt.domain.risk import RiskDeadline as RiskDue
-from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, notification, onward, person, risk
+from services.mdt.handlers import care_plan, case, case_finding, closure, lead, meeting, merged_person, notification, onward, person, risk
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import TaskBlocked, TaskCancelled, TaskEscalated, TaskFulfilled, TaskOverdue
-from shared.contracts.persons import PersonDeceased, PersonMoved, PersonRecordRecorded, PersonRestored, PersonReturned
+from shared.contracts.persons import (
+    PersonDeceased,
+    PersonMerged,
+    PersonMoved,
+    PersonRecordRecorded,
+    PersonRestored,
+    PersonReturned,
+    PersonSeparated,
+)
 from shared.contracts.practices import PracticesDeadline
 from shared.contracts.rapid_care import (
     ResponseAssigned,
@@ -46,6 +54,8 @@ SUBSCRIPTIONS = Subscriptions(
         PersonMoved: (closure.on_person_moved,),
         PersonRestored: (closure.on_person_restored,),
         PersonReturned: (closure.on_person_returned,),
+        PersonMerged: (merged_person.on_person_merged,),
+        PersonSeparated: (merged_person.on_person_separated,),
         ResponseAssigned: (care_plan.on_response_assigned, notification.on_notifiable_event),
         ResponseContacted: (notification.on_notifiable_event,),
         ResponseBreached: (notification.on_notifiable_event,),

@@ -53,7 +53,7 @@ class MergedPersons:
         self._survivor = Statement(sa.select(merged.c.survivor_id).where(merged.c.person_id == _PERSON_ID, merged.c.separated_at.is_(None)))
         self._groups = Statement(self._select_groups())
         #: The ids of a person: their own first, then the survivor's, then the others.
-        self.groups: PrefetchedLookup[UUID, tuple[UUID, ...]] = PrefetchedLookup(self._load, absent=tuple, tables=(merged.name,))
+        self.groups: PrefetchedLookup[UUID, tuple[UUID, ...]] = PrefetchedLookup(self.groups_of, absent=tuple, tables=(merged.name,))
 
     async def merge(self, tx: Transaction[Any], merge: Merge) -> bool:
         """Whether the merge is new: not repeated, and not older than the last merge or separation of this record."""
@@ -70,7 +70,16 @@ class MergedPersons:
 
     async def group(self, reader: ReadSession, person_id: UUID) -> tuple[UUID, ...]:
         """The ids of the person, read from the database: their own first, then the survivor's, then the others."""
-        return (await self._load(reader, [person_id]))[person_id]
+        return (await self.groups_of(reader, [person_id]))[person_id]
+
+    async def groups_of(self, reader: ReadSession, person_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+        """The ids of each person, as `group` orders them."""
+        found: dict[UUID, dict[UUID, None]] = {}
+        for row in await reader.fetch(self._groups, person_ids=list(person_ids)):
+            members = found.setdefault(row["id"], {row["id"]: None, row["survivor_id"]: None})
+            if row["merged_id"] is not None:
+                members[row["merged_id"]] = None
+        return {person_id: tuple(members) for person_id, members in found.items()}
 
     def is_of_group(self, column: sa.ColumnElement[Any], person_id: sa.ColumnElement[Any] = _PERSON_ID) -> sa.ColumnElement[bool]:
         """Whether the column is one of the ids of the person, by default of the parameter `person_id`. An index on the column is used."""
@@ -96,14 +105,6 @@ class MergedPersons:
         )
         columns = (people.c.id, survivor.label("survivor_id"), merged.c.person_id.label("merged_id"))
         return sa.select(*columns).select_from(with_others).order_by(people.c.id, merged.c.merged_at, merged.c.person_id)
-
-    async def _load(self, reader: ReadSession, person_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
-        found: dict[UUID, dict[UUID, None]] = {}
-        for row in await reader.fetch(self._groups, person_ids=list(person_ids)):
-            members = found.setdefault(row["id"], {row["id"]: None, row["survivor_id"]: None})
-            if row["merged_id"] is not None:
-                members[row["merged_id"]] = None
-        return {person_id: tuple(members) for person_id, members in found.items()}
 
     async def _write(self, tx: Transaction[Any], statement: Statement, merge: Merge, separated_at: datetime | None) -> bool:
         values = {"person_id": merge.person_id, "survivor_id": merge.into, "merged_at": merge.merged_at, "separated_at": separated_at}

@@ -81,9 +81,9 @@ async def list_cases(
     async with unit.transaction(caller) as tx:
         cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, limit=limit + 1)
         page = await queries.with_standing(tx, cases[:limit])
-        answers = await onward.answers(tx, [case.id for case in cases])
+        answers, others = await onward.answers(tx, [case.id for case in cases]), await queries.other_cases(tx, cases)
     following = encode_cursor(page[-1][0].referred_at, page[-1][0].id) if len(cases) > limit else None
-    return Page(items=[CaseView.of(case, standing, answers[case.id]) for case, standing in page], next=following)
+    return Page(items=[CaseView.of(case, standing, answers[case.id], others[case.id]) for case, standing in page], next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -93,8 +93,8 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
         case = await queries.case(tx, case_id)
         await require_involved(tx, case.person_id)
         standing = await queries.standing_of(tx, case.person_id)
-        answers = await onward.answers(tx, [case_id])
-    return json_response(CaseView.of(case, standing, answers[case_id]))
+        answers, others = await onward.answers(tx, [case_id]), await queries.other_cases(tx, [case])
+    return json_response(CaseView.of(case, standing, answers[case_id], others[case_id]))
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -160,5 +160,5 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, tar
     async with unit.transaction(caller) as tx:
         case = await handler(target, command, tx=tx)
         standing = await queries.standing_of(tx, case.person_id)
-        answers = await onward.answers(tx, [case.id])
-    return json_response(CaseView.of(case, standing, answers[case.id]))
+        answers, others = await onward.answers(tx, [case.id]), await queries.other_cases(tx, [case])
+    return json_response(CaseView.of(case, standing, answers[case.id], others[case.id]))

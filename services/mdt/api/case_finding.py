@@ -104,8 +104,8 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
     async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
         require_member(caller, tx.policy, await queries.acting_practice(tx, risk.practice_code))
-        newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)
-    return json_response(FindingView.of(risk, newest.get(person_id), today))
+        newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
+    return json_response(FindingView.of(risk, newest.get(risk.person_id), today))
 
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
@@ -126,8 +126,8 @@ async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, 
     """Records the review: the meeting (which opens a case), the integrated locality team, navigation, the GP, or a watching brief."""
     async with unit.transaction(caller) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
-        newest, today = await queries.newest_scores(tx, [person_id]), tx.policy.day_of(tx.now)
-    return json_response(FindingView.of(risk, newest.get(person_id), today))
+        newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
+    return json_response(FindingView.of(risk, newest.get(risk.person_id), today))
 
 
 def _cursor(risk: domain.Risk) -> str:

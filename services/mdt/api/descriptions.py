@@ -6,6 +6,8 @@ _AT, _ID = "2026-09-21T09:00:00Z", "0193a1f0-0000-7000-8000-000000000001"
 
 _TEXTS: Texts = {
     # cases
+    "other_case_ids": ("Ids of the person's other open cases, after a merge of records.", []),
+    "merged_into": ("Id of the surviving record, if this one was merged; absent otherwise.", None),
     "CaseView.status": ("State of the case.", "referred"),
     "CaseStatus": "States of a case.",
     "is_urgent": ("The case has an urgent slot.", False),

@@ -59,7 +59,9 @@ class AgendaItemView(ResponseModel):
 
     @classmethod
     def of(cls, position: int, item: AgendaItem) -> "AgendaItemView":
-        return cls(position=position, crisis_at=item.crisis_at, case=CaseView.of(item.case, item.standing))
+        return cls(
+            position=position, crisis_at=item.crisis_at, case=CaseView.of(item.case, item.standing, other_case_ids=item.other_case_ids)
+        )
 
 
 class AgendaView(ResponseModel):

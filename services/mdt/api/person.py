@@ -20,9 +20,10 @@ router = APIRouter(tags=["people"])
 
 
 class PersonStoryView(ResponseModel):
-    """The person's record with their story, so that they give it once (AC1)."""
+    """The person's record with their story, so that they give it once (AC1). `merged_into` is the surviving record."""
 
     person_id: UUID
+    merged_into: UUID | None
     given_name: str
     family_name: str
     born_on: date | None
@@ -33,8 +34,9 @@ class PersonStoryView(ResponseModel):
     story: Story
 
     @classmethod
-    def of(cls, person_id: UUID, record: PersonRecordRecorded) -> "PersonStoryView":
-        return cls(person_id=person_id, **{name: getattr(record, name) for name in cls.model_fields if name != "person_id"})
+    def of(cls, person_id: UUID, record: PersonRecordRecorded, merged_into: UUID | None) -> "PersonStoryView":
+        own = {name: getattr(record, name) for name in cls.model_fields if hasattr(record, name)}
+        return cls(person_id=person_id, merged_into=merged_into, **own)
 
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, NotMdtMember, StoryWithheld))
@@ -44,4 +46,5 @@ async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStory
         await require_involved(tx, person_id)
         record = await queries.story(tx, person_id)
         require_shared(record.sharing)
-    return PersonStoryView.of(person_id, record)
+        merged_into = await queries.merged_into(tx, person_id)
+    return PersonStoryView.of(person_id, record, merged_into)

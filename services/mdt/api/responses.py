@@ -27,6 +27,7 @@ class CaseView(VersionedResponse):
     """`meeting_id` is the meeting that the case is listed for, else the one of its last discussion.
 
     `onward` are the referrals by which a step-down asked another service to continue, with its answer; an agenda omits them.
+    `other_case_ids` are open as well: two records of the person had a case each before they were merged.
     """
 
     id: UUID
@@ -47,14 +48,16 @@ class CaseView(VersionedResponse):
     is_high_climber: bool
     allocation: AllocationView
     onward: tuple[OnwardAnswerView, ...] = ()
+    other_case_ids: tuple[UUID, ...] = ()
 
     @classmethod
-    def of(cls, state: Case, standing: Standing, onward: Sequence[OnwardAnswer] = ()) -> "CaseView":
+    def of(cls, state: Case, standing: Standing, onward: Sequence[OnwardAnswer] = (), other_case_ids: tuple[UUID, ...] = ()) -> "CaseView":
         own = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         own |= {"meeting_id": state.meeting_id or state.discussed_in}
         risk = {"risk_level": standing.level, "is_high_climber": standing.is_high_climber}
         views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
-        return cls(**own, **risk, allocation=AllocationView.model_validate(allocation(standing)), onward=views)
+        table_16 = AllocationView.model_validate(allocation(standing))
+        return cls(**own, **risk, allocation=table_16, onward=views, other_case_ids=other_case_ids)
 
 
 class CarerView(ResponseModel):

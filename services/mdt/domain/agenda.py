@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.mdt.domain.case import Case
 from services.mdt.domain.policy import Policy
@@ -11,11 +12,15 @@ from services.mdt.domain.table_16 import Standing
 
 @dataclass(frozen=True, slots=True)
 class AgendaItem:
-    """A listed case with the person's risk. `crisis_at` is the last rapid response or admission."""
+    """A listed case with the person's risk. `crisis_at` is the last rapid response or admission.
+
+    `other_case_ids` are open as well: two records of the person had a case each before they were merged.
+    """
 
     case: Case
     standing: Standing
     crisis_at: datetime | None = None
+    other_case_ids: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

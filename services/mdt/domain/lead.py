@@ -55,13 +55,16 @@ class Occurrence(StrEnum):
     SUCCEEDED = "succeeded"
     ENDED = "ended"
     CARE_RESTORED = "care-restored"
+    MERGED = "merged"
+    SEPARATED = "separated"
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
     """One professional as proposed, active or former lead. After a refusal the `alternatives` are proposed in turn.
 
-    `by_change` is the death or the move that ended the lead.
+    `by_change` is the death or the move that ended the lead. `by_merge` is the time of the merge that ended it: the person's other record
+    had a lead as well.
     """
 
     id: UUID
@@ -78,6 +81,7 @@ class Lead:
     activated_at: datetime | None = None
     care_plan_id: UUID | None = None
     by_change: EndOfCare | None = None
+    by_merge: datetime | None = None
     version: int = 0
 
 
@@ -126,6 +130,8 @@ LEAD: Transitions = state_table(
         Occurrence.SUCCEEDED: transition(Status.ACTIVE, Status.HANDED_OVER, LeadHandedOver),
         Occurrence.ENDED: transition((Status.PROPOSED, Status.ACTIVE), Status.ENDED, LeadEnded),
         Occurrence.CARE_RESTORED: transition(Status.ENDED, (Status.PROPOSED, Status.ACTIVE), LeadProposed, LeadActivated),
+        Occurrence.MERGED: transition(Status.ACTIVE, Status.ENDED, LeadEnded),
+        Occurrence.SEPARATED: transition(Status.ENDED, Status.ACTIVE, LeadActivated),
     },
     LeadDeadline,
     Occurrence,
@@ -160,6 +166,10 @@ REFUSED = tuple(status for status, is_refused in _IS_REFUSED.items() if is_refus
 def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
     return LeadCandidate(gp_id(practice_code), Role.GP, practice_code)
+
+
+def candidate_of(lead: Lead) -> LeadCandidate:
+    return LeadCandidate(lead.professional_id, lead.role, lead.organisation)
 
 
 def is_practice_gp(lead: Lead) -> bool:
@@ -228,6 +238,25 @@ def restore(lead: Lead, now: datetime, answer_by: datetime) -> Decision[Lead]:
         active = replace(before, activated_at=now)
         return Decision(active, [_activated(active, now, is_from_meeting=False)])
     return propose(replace(before, answer_by=answer_by))
+
+
+def end_by_merge(lead: Lead, merged_at: datetime) -> Decision[Lead]:
+    """The person's other record has a lead, who is the lead of the whole person. Raises IllegalTransition."""
+    require_transition(lead.status, Occurrence.MERGED, LEAD)
+    return Decision(replace(lead, status=Status.ENDED, by_merge=merged_at), [LeadEnded(reason=Occurrence.MERGED.value)])
+
+
+def resume(lead: Lead, care_plan_id: UUID | None, now: datetime) -> Decision[Lead]:
+    """The merge that ended the lead was undone: the lead is active again. Raises IllegalTransition."""
+    require_transition(lead.status, Occurrence.SEPARATED, LEAD)
+    active = replace(lead, status=Status.ACTIVE, by_merge=None, care_plan_id=care_plan_id, activated_at=now)
+    return Decision(active, [_activated(active, now, is_from_meeting=False)])
+
+
+def take_over(lead: Lead, now: datetime) -> Decision[Lead]:
+    """A lead of the person under one id becomes the lead under another one: a new lead, without a proposal."""
+    active = replace(lead, status=Status.ACTIVE, activated_at=now)
+    return Decision(active, [_activated(active, now, is_from_meeting=True)])
 
 
 def require_own(lead: Lead, actor_id: str) -> None:

@@ -4,7 +4,7 @@ Each function returns decisions in the order of saving: the outgoing lead before
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -135,6 +135,31 @@ def restore(current: Leads, ended: Sequence[Lead], now: LeadContext) -> Decision
     taken = {lead.professional_id for lead in (*current.proposed, *([current.active] if current.active else []))}
     restored = [leads.restore(lead, now.at, now.answer_by) for lead in ended if lead.professional_id not in taken]
     return [each for each in restored if each.state.status is Status.PROPOSED or current.active is None]
+
+
+def merge(own: Leads, others: Leads, merged_at: datetime) -> Decisions:
+    """Two records of one person had a lead each: the lead of the merged record ends."""
+    return [leads.end_by_merge(own.active, merged_at)] if own.active and others.active else []
+
+
+def resume(person: CasePerson, current: Leads, ended: Sequence[Lead], now: LeadContext) -> Decisions:
+    """A person with a plan and without a lead has the lead whom a merge ended last; else the GP."""
+    merged = [(lead.by_merge, lead) for lead in ended if lead.by_merge is not None]
+    if current.active is not None or not merged:
+        return _fallback(person, current.active, now)
+    _, former = max(merged, key=lambda each: each[0])
+    same = [lead for lead in current.proposed if lead.professional_id == former.professional_id]
+    return [*(leads.end(lead, SUPERSEDED) for lead in same), leads.resume(former, person.care_plan_id, now.at)]
+
+
+def move(own: Leads, to: CasePerson, now: LeadContext) -> Decisions:
+    """The plan under one id of the person has closed, and another one continues: its lead leads that plan, and open proposals end."""
+    ending = [leads.end(lead, SUPERSEDED) for lead in own.proposed]
+    if own.active is None:
+        return ending
+    present = own.active
+    moved = replace(_new(to, now.lead_id, leads.candidate_of(present), (), now), is_fallback=present.is_fallback)
+    return [*ending, leads.hand_over(present, moved.id), leads.take_over(moved, now.at)]
 
 
 def _require_another(person: CasePerson, lead: Lead, to: LeadProposal | None) -> None:

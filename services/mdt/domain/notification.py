@@ -42,6 +42,9 @@ class Kind(StrEnum):
     ACTION_RETURNED = "action-returned"
     CARE_ENDED = "care-ended"
     CARE_RESTORED = "care-restored"
+    PERSON_MERGED = "person-merged"
+    LEAD_MERGED = "lead-merged"
+    PERSON_SEPARATED = "person-separated"
 
 
 #: Whether a recipient must acknowledge it.
@@ -71,6 +74,9 @@ NEEDS_ANSWER: Mapping[Kind, bool] = total(
         Kind.ACTION_RETURNED: True,
         Kind.CARE_ENDED: False,
         Kind.CARE_RESTORED: True,
+        Kind.PERSON_MERGED: True,  # the lead of the whole person has the other record's plan, too
+        Kind.LEAD_MERGED: True,  # the former lead hands over
+        Kind.PERSON_SEPARATED: True,
     },
 )
 

@@ -1,6 +1,6 @@
 """Table 16 (001:10106-10170) as a decision table: plan, assessment and accountable lead by risk level."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,6 +40,14 @@ class Standing:
     def judged_as(self) -> RiskLevel:
         """A person without a score counts as very high risk in every rule, because a professional referred them."""
         return RiskLevel.VERY_HIGH if self.level is None else self.level
+
+
+def highest(standings: Collection[Standing]) -> Standing | None:
+    """The standing of a person with several records: the highest level, and a high climber when one of them is. None without any."""
+    if not standings:
+        return None
+    levels = [standing.level for standing in standings if standing.level is not None]
+    return Standing(max(levels, default=None), any(standing.is_high_climber for standing in standings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from services.mdt.store.case import OPEN_CASES
 from services.mdt.store.crisis import project_crisis
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
-from services.mdt.store.tables import Tx
+from services.mdt.store.tables import MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskLevelCrossed
 from shared.contracts.navigation import COORDINATOR_REASONS, CancelReason, TaskCancelled, TaskFulfilled
@@ -135,7 +135,7 @@ async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: T
     if _IS_CRISIS[event.outcome]:
         person_id = PersonId(UUID(envelope.key))
         await project_crisis(tx, person_id, envelope.time)
-        await _review(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
+        await _review_all(tx, person_id, Occurrence.RAPID_CARE_CLOSED)
 
 
 async def on_response_escalated(_: ResponseEscalated, envelope: Envelope, *, tx: Tx) -> None:
@@ -145,7 +145,7 @@ async def on_response_escalated(_: ResponseEscalated, envelope: Envelope, *, tx:
 async def on_risk_level_crossed(event: RiskLevelCrossed, envelope: Envelope, *, tx: Tx) -> None:
     """Requests a review when the level changes; a first score is no change."""
     if event.from_level is not None:
-        await _review(tx, PersonId(UUID(envelope.key)), Occurrence.RISK_LEVEL_CROSSED)
+        await _review_all(tx, PersonId(UUID(envelope.key)), Occurrence.RISK_LEVEL_CROSSED)
 
 
 async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, tx: Tx) -> None:
@@ -163,6 +163,12 @@ async def _record_consent(target: Target, *, is_agreed_by_person: bool, tx: Tx) 
     answered = await save_plan(tx, plan, domain.answer(plan, is_agreed_by_person=is_agreed_by_person, policy=tx.policy))
     await save_answer(tx, plan.id, plan.plan_version, is_agreed_by_person=is_agreed_by_person)
     return answered
+
+
+async def _review_all(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:
+    """Makes the review of each plan of the person due, under any of their ids."""
+    for member in await MERGED.groups.get(tx, person_id):
+        await _review(tx, PersonId(member), trigger)
 
 
 async def _review(tx: Tx, person_id: PersonId, trigger: Trigger) -> None:

@@ -13,7 +13,7 @@ from services.mdt.handlers.closure import end_case, screen_by
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
 from services.mdt.handlers.settlement import save_case
-from services.mdt.store.case import OPEN_CASES, cases
+from services.mdt.store.case import cases, open_case_of, open_cases_of, prefetch_open_cases
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of, practice_of
@@ -79,7 +79,7 @@ _OUTCOMES: Mapping[Outcome, PersonChange | None] = total(
 async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
     """Opens a case without a referral. The case has the correlation id of case finding, else a new one. Raises CaseAlreadyOpen."""
     await lock_diary(tx)
-    if await OPEN_CASES.find(tx, command.person_id):
+    if await open_case_of(tx, command.person_id):
         raise CaseAlreadyOpen("The person has an open case.")
     case_id = new_id()
     case = Case(
@@ -100,19 +100,22 @@ async def prefetch_referrals_routed(batch: Sequence[tuple[ReferralRouted, Envelo
     people = [PersonId(UUID(envelope.key)) for event, envelope in batch if event.route is Route.MDT]
     if people:
         await lock_diary(tx)
-        await OPEN_CASES.prefetch(tx, people)
+        await prefetch_open_cases(tx, people)
         await STANDINGS.prefetch(tx, people)
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Opens a case, or adds the referral to the person's open case. A referral routed elsewhere is withdrawn from its case."""
+    """Opens a case, or adds the referral to the person's open case. A referral routed elsewhere is withdrawn from its case.
+
+    After a merge the case under the referral's own id comes first.
+    """
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     if event.route is not Route.MDT:
         if event.routing > 1:  # the first routing has no predecessor
-            await _withdraw(await OPEN_CASES.find(tx, person_id), referral_id, tx)
+            await _withdraw(person_id, referral_id, tx)
         return
     await lock_diary(tx)
-    case = await OPEN_CASES.find(tx, person_id)
+    case = await open_case_of(tx, person_id)
     if case:
         await _refer_again(case, referral_id, is_urgent=IS_URGENT[event.urgency], tx=tx)
         return
@@ -133,18 +136,18 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
     """Withdraws the referral from its case."""
     change = _CANCELLATIONS.get(event.reason)
-    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx, change)
+    await _withdraw(PersonId(UUID(envelope.key)), UUID(envelope.subject), tx, change)
 
 
 async def on_referral_closed(event: ReferralClosed, envelope: Envelope, *, tx: Tx) -> None:
     """Withdraws the referral from its case."""
     change = _OUTCOMES[event.outcome]
-    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx, change)
+    await _withdraw(PersonId(UUID(envelope.key)), UUID(envelope.subject), tx, change)
 
 
 async def on_referral_returned(_: ReferralReturned | ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:
     """The Community Point of Access has the referral again: withdraws it from its case."""
-    await _withdraw(await OPEN_CASES.find(tx, PersonId(UUID(envelope.key))), UUID(envelope.subject), tx)
+    await _withdraw(PersonId(UUID(envelope.key)), UUID(envelope.subject), tx)
 
 
 async def screen_case(target: Target, command: ScreenCase, *, tx: Tx) -> Case:
@@ -200,10 +203,12 @@ async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
     return redirected
 
 
-async def _withdraw(case: Case | None, referral_id: UUID, tx: Tx, change: PersonChange | None = None) -> None:
-    decision = case_end.withdraw(case, referral_id, tx.now, change) if case else None
-    if case and decision:
-        await save_case(tx, case, decision)
+async def _withdraw(person_id: PersonId, referral_id: UUID, tx: Tx, change: PersonChange | None = None) -> None:
+    """The referral may wait in the case under another id of the person."""
+    for case in await open_cases_of(tx, person_id):
+        decision = case_end.withdraw(case, referral_id, tx.now, change)
+        if decision:
+            await save_case(tx, case, decision)
 
 
 async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx) -> Case:

@@ -12,19 +12,19 @@ from services.mdt.domain import case_end, person_change, plan_end
 from services.mdt.domain import risk as findings
 from services.mdt.domain.case import CASE, Case, Occurrence
 from services.mdt.domain.notification import Kind
-from services.mdt.domain.person_change import REASON_OF, Mistake
+from services.mdt.domain.person_change import CHANGE_OF, REASON_OF, Mistake
 from services.mdt.domain.risk import RISK
-from services.mdt.handlers.lead import end_leads, follow_registration, restore_leads
+from services.mdt.handlers.lead import end_leads, ensure_lead, follow_registration, leave_plan, restore_leads
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot
 from services.mdt.handlers.settlement import save_case, save_plan
 from services.mdt.store import person_change as changes
 from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
-from services.mdt.store.case import OPEN_CASES, cases, closed_cases
+from services.mdt.store.case import OPEN_CASES, cases, closed_cases, open_case_of
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.risk import find_risk, risks
-from services.mdt.store.tables import Tx
+from services.mdt.store.tables import MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
@@ -53,6 +53,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     if case:
         has_plan = await _restore_plan(tx, case, mistaken)
         await restore_leads(person_id, mistaken, tx=tx)
+        await ensure_lead(person_id, tx=tx)
         await follow_registration(person_id, tx=tx)
         if has_plan or case is not newer:
             await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
@@ -77,16 +78,22 @@ async def on_referral_reopened(event: ReferralReopened, envelope: Envelope, *, t
         return
     person_id, referral_id = PersonId(UUID(envelope.key)), UUID(envelope.subject)
     await lock_diary(tx)
-    if await OPEN_CASES.find(tx, person_id) is None:
-        ended = [case for case in await closed_cases(tx, person_id) if case.ended and referral_id in case.referral_ids]
+    if await open_case_of(tx, person_id) is None:
+        ended = [
+            case
+            for case in await closed_cases(tx, await MERGED.groups.get(tx, person_id))
+            if case.ended and referral_id in case.referral_ids
+        ]
         if ended:
             await _restored(tx, ended[0])
 
 
 async def end_case(tx: Tx, case: Case, command: CloseCase) -> Case:
-    """Raises IllegalTransition, CaseNotDiscussed."""
+    """Ends the case with its plan. The lead stays for a plan under another id of the person. Raises IllegalTransition, CaseNotDiscussed."""
     closed = await save_case(tx, case, case_end.close(case, command, tx.now))
-    await _end_plan_and_leads(tx, case.person_id, command.reason)
+    await _end_plan(tx, case.person_id, command.reason)
+    leave = end_leads if CHANGE_OF[command.reason] else leave_plan
+    await leave(case.person_id, command.reason, tx=tx)
     return closed
 
 
@@ -102,7 +109,10 @@ async def _follow(tx: Tx, person_id: PersonId, change: PersonChange, recorded_at
 
 
 async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:
-    """Ends finding, case, plan and lead. Idempotent: the meeting itself may have reported the change."""
+    """Ends finding, case, plan and lead under this id; the change arrives for each id of the person.
+
+    Idempotent: the meeting itself may have reported the change.
+    """
     finding = await find_risk(tx, person_id)
     if finding and finding.status in RISK[findings.Occurrence.CARE_ENDED].sources:
         await risks.save(tx, findings.end(finding, change, tx.now))
@@ -110,14 +120,14 @@ async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:
     if case:
         await _notify_of_end(tx, case)
         await save_case(tx, case, case_end.end(case, change, tx.now))
-    await _end_plan_and_leads(tx, person_id, REASON_OF[change])
+    await _end_plan(tx, person_id, REASON_OF[change])
+    await end_leads(person_id, REASON_OF[change], tx=tx)
 
 
-async def _end_plan_and_leads(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
+async def _end_plan(tx: Tx, person_id: PersonId, reason: CaseCloseReason) -> None:
     plan = await open_plan(tx, person_id)
     if plan:
         await save_plan(tx, plan, plan_end.close(plan, reason, tx.now))
-    await end_leads(person_id, reason, tx=tx)
 
 
 async def _notify_of_end(tx: Tx, case: Case) -> None:
@@ -132,7 +142,7 @@ async def _restore_finding(tx: Tx, person_id: PersonId, mistaken: Mistake) -> No
 
 
 async def _restore_case(tx: Tx, person_id: PersonId, mistaken: Mistake) -> Case | None:
-    ended = [case for case in await closed_cases(tx, person_id) if person_change.is_restored(case.ended, mistaken)]
+    ended = [case for case in await closed_cases(tx, [person_id]) if person_change.is_restored(case.ended, mistaken)]
     return await _restored(tx, ended[0]) if ended else None
 
 

@@ -8,12 +8,14 @@ from pydantic import TypeAdapter
 
 from services.mdt.domain.care_plan import OPEN, CarePlan, CarePlanNotFound, PlanVersion
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION, care_plans
+from services.mdt.store.tables import MERGED
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 
+_IS_OWN = CARE_PLAN.c.person_id == sa.bindparam("person_id", type_=sa.Uuid)
 _OF_PERSON = Statement(
     sa.select(CARE_PLAN)
-    .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"))
-    .order_by(is_one_of(CARE_PLAN.c.status, OPEN).desc(), CARE_PLAN.c.id.desc())
+    .where(MERGED.is_of_group(CARE_PLAN.c.person_id))
+    .order_by(is_one_of(CARE_PLAN.c.status, OPEN).desc(), _IS_OWN.desc(), CARE_PLAN.c.id.desc())
     .limit(1)
 )
 _VERSIONS = Statement(
@@ -41,7 +43,7 @@ async def plan(reader: ReadSession, plan_id: UUID) -> CarePlan:
 
 
 async def plan_of_person(reader: ReadSession, person_id: UUID) -> CarePlan:
-    """The open plan, else the newest closed one. Raises CarePlanNotFound."""
+    """The open plan, else the newest closed one: that of this id before that of another one. Raises CarePlanNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
         raise CarePlanNotFound("The person has no care plan.")

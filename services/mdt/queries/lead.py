@@ -1,5 +1,6 @@
 """Leads by person and by professional, with the next steps of their people."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,14 +10,15 @@ import sqlalchemy as sa
 
 from services.mdt.domain import care_plan, case
 from services.mdt.domain.care_plan import CarePlan
-from services.mdt.domain.lead import OPEN, Lead, LeadNotFound
+from services.mdt.domain.lead import OPEN, Lead, LeadNotFound, Status
 from services.mdt.store.care_plan import CARE_PLAN, care_plans
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
+from services.mdt.store.tables import MERGED
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 _OF_PERSON = Statement(
-    sa.select(LEAD).where(LEAD.c.person_id == sa.bindparam("person_id"), is_one_of(LEAD.c.status, OPEN)).order_by(LEAD.c.status, LEAD.c.id)
+    sa.select(LEAD).where(MERGED.is_of_group(LEAD.c.person_id), is_one_of(LEAD.c.status, OPEN)).order_by(LEAD.c.status, LEAD.c.id)
 )
 _OF_PROFESSIONAL = Statement(
     sa.select(LEAD)
@@ -34,7 +36,7 @@ _AGENDAS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class OwnPerson:
-    """One of a professional's people: lead, plan and next meeting."""
+    """One of a professional's people: lead, plan and next meeting. A person with several plans, after a merge, is repeated."""
 
     lead: Lead
     plan: CarePlan | None
@@ -51,17 +53,27 @@ async def lead(reader: ReadSession, lead_id: UUID) -> Lead:
 
 
 async def leads_of_person(reader: ReadSession, person_id: UUID) -> list[Lead]:
-    """The active lead, then the proposed ones."""
+    """The active lead of the person, then the proposed ones, under any of their ids."""
     return [leads.from_row(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
 
 
 async def people_of(reader: ReadSession, professional_id: str) -> list[OwnPerson]:
     """The people whose active or proposed lead the professional is."""
     own = [leads.from_row(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
-    person_ids = [each.person_id for each in own]
-    plans = {plan.person_id: plan for plan in map(care_plans.from_row, await reader.fetch(_PLANS, person_ids=person_ids))}
+    groups = await MERGED.groups_of(reader, [each.person_id for each in own])
+    person_ids = list({member for group in groups.values() for member in group})
+    plans: dict[UUID, CarePlan] = {
+        plan.person_id: plan for plan in map(care_plans.from_row, await reader.fetch(_PLANS, person_ids=person_ids))
+    }
     agendas = {row["person_id"]: row for row in await reader.fetch(_AGENDAS, person_ids=person_ids)}
-    return [_own(each, plans.get(each.person_id), agendas.get(each.person_id)) for each in own]
+    entries = [(each, member) for each in own for member in _members(each, groups[each.person_id], plans)]
+    return [_own(each, plans.get(member), agendas.get(member)) for each, member in entries]
+
+
+def _members(each: Lead, group: Sequence[UUID], plans: Mapping[UUID, CarePlan]) -> list[UUID]:
+    """The lead's own id, and for an active lead the other ids of the person that have a plan."""
+    others = group[1:] if each.status is Status.ACTIVE else ()
+    return [each.person_id, *(member for member in others if member in plans)]
 
 
 def _own(each: Lead, plan: CarePlan | None, agenda: asyncpg.Record | None) -> OwnPerson:

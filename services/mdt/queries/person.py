@@ -6,15 +6,15 @@ import sqlalchemy as sa
 
 from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.store.case import CASE
-from services.mdt.store.person import PERSON, practice_of
-from services.mdt.store.tables import Tx
+from services.mdt.store.person import practice_of, record_query
+from services.mdt.store.tables import MERGED, Tx
 from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import ReadSession, Statement
 
-_STORY = Statement(sa.select(PERSON.c.record).where(PERSON.c.person_id == sa.bindparam("person_id")))
-_HAS_CASE = Statement(sa.select(sa.exists().where(CASE.c.person_id == sa.bindparam("person_id"))))
+_STORY = Statement(record_query())
+_HAS_CASE = Statement(sa.select(sa.exists().where(MERGED.is_of_group(CASE.c.person_id))))
 
 
 async def require_involved(tx: Tx, person_id: UUID) -> None:
@@ -25,8 +25,13 @@ async def require_involved(tx: Tx, person_id: UUID) -> None:
 
 
 async def story(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """The newest record. Raises PersonRecordNotFound."""
+    """The newest record, of this id if there is one. Raises PersonRecordNotFound."""
     record = await reader.fetch_value(_STORY, person_id=person_id)
     if record is None:
         raise PersonRecordNotFound("The meeting has no record of the person.")
     return PersonRecordRecorded.model_validate(record, extra="ignore")
+
+
+async def merged_into(reader: ReadSession, person_id: UUID) -> UUID | None:
+    """The record that this one was merged into."""
+    return await MERGED.survivor(reader, person_id)

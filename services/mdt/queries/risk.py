@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.mdt.domain.risk import LISTED, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import practices, risk_import
-from services.mdt.store.risk import RISK, risks
+from services.mdt.store.risk import OF_PERSON, RISK, risks
 from shared.contracts.codes import RiskLevel
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 
@@ -64,7 +64,7 @@ _FOUND = Statement(
     .order_by(*_RANK)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_OF_PERSON = Statement(sa.select(RISK).where(RISK.c.person_id == sa.bindparam("person_id")))
+_OF_PERSON = Statement(OF_PERSON)
 _NEWEST = """
 SELECT DISTINCT ON (person_id) person_id, level, ratio, valid_from FROM risk_score WHERE person_id = ANY($1::uuid[])
 ORDER BY person_id, valid_from DESC, import_number DESC"""
@@ -83,7 +83,7 @@ async def findings(reader: ReadSession, codes: Collection[str], *, today: date, 
 
 
 async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:
-    """Raises RiskNotFound."""
+    """The entry of this id, else of another id of the person. Raises RiskNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
         raise RiskNotFound("Case finding has not listed this person.")

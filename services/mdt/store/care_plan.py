@@ -1,4 +1,4 @@
-"""Care plans and all their versions. A person has at most one plan that is not closed."""
+"""Care plans and all their versions. A person has at most one plan that is not closed under each of their ids."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.mdt.domain.care_plan import OPEN, CarePlan, CarePlanNotFound, PlanVersion, Status
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
@@ -59,6 +59,9 @@ _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
 _OPEN_OF_PERSON = Statement(
     sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), is_one_of(CARE_PLAN.c.status, OPEN))
 )
+_OPEN_OF_GROUP = Statement(
+    sa.select(CARE_PLAN).where(MERGED.is_of_group(CARE_PLAN.c.person_id), is_one_of(CARE_PLAN.c.status, OPEN)).order_by(CARE_PLAN.c.id)
+)
 _CLOSED_OF_PERSON = Statement(
     sa.select(CARE_PLAN)
     .where(CARE_PLAN.c.person_id == sa.bindparam("person_id"), CARE_PLAN.c.status == Status.CLOSED.value)
@@ -80,13 +83,18 @@ async def open_plan_id(tx: Tx, person_id: PersonId) -> UUID | None:
 
 
 async def open_plan(tx: Tx, person_id: PersonId) -> CarePlan | None:
-    """The person's plan, locked; None when there is none."""
+    """The plan under this id, locked; None when there is none. A case and its plan have one id of the person."""
     found = await open_plan_id(tx, person_id)
     return None if found is None else await care_plans.load(tx, found)
 
 
+async def open_plans_of(tx: Tx, person_id: PersonId) -> list[CarePlan]:
+    """The plans of the person under any of their ids, without a lock, the oldest one first."""
+    return [care_plans.from_row(row) for row in await tx.fetch(_OPEN_OF_GROUP, person_id=person_id)]
+
+
 async def closed_plans(tx: Tx, person_id: PersonId) -> list[CarePlan]:
-    """The closed plans of the person, locked, the newest one first."""
+    """The closed plans under this id, locked, the newest one first."""
     return [care_plans.attach(tx, row) for row in await tx.fetch(_CLOSED_OF_PERSON, person_id=person_id)]
 
 

@@ -1,18 +1,19 @@
-"""Cases, and their slots at meetings. A person has at most one open case."""
+"""Cases, and their slots at meetings. A person has at most one open case under each of their ids."""
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement, is_one_of
+from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 CASE = sa.Table(
     "case",
@@ -55,9 +56,20 @@ _OPEN_OF_PEOPLE = Statement(
     .order_by(CASE.c.id)
     .with_for_update()
 )
-_CLOSED_OF_PERSON = Statement(
+_OPEN_OF_GROUP = Statement(
+    sa.select(CASE).where(MERGED.is_of_group(CASE.c.person_id), is_one_of(CASE.c.status, OPEN)).order_by(CASE.c.id).with_for_update(of=CASE)
+)
+_OTHER = CASE.alias("other")
+_OTHERS = Statement(
+    sa.select(CASE.c.id, sa.func.array_agg(aggregate_order_by(_OTHER.c.id, _OTHER.c.id)).label("others"))
+    .select_from(CASE)
+    .join(_OTHER, sa.and_(MERGED.is_of_group(_OTHER.c.person_id, CASE.c.person_id), _OTHER.c.id != CASE.c.id))
+    .where(CASE.c.id == sa.any_(sa.bindparam("case_ids", type_=sa.ARRAY(sa.Uuid))), is_one_of(_OTHER.c.status, OPEN))
+    .group_by(CASE.c.id)
+)
+_CLOSED_OF_PEOPLE = Statement(
     sa.select(CASE)
-    .where(CASE.c.person_id == sa.bindparam("person_id"), CASE.c.status == Status.CLOSED.value)
+    .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), CASE.c.status == Status.CLOSED.value)
     .order_by(CASE.c.referred_at.desc(), CASE.c.id.desc())
     .with_for_update()
 )
@@ -75,13 +87,38 @@ _COUNT_USED_SLOTS = Statement(
 )
 
 
-#: The open case of a person, by their id.
+#: The open case under an id.
 OPEN_CASES = cases.index(_OPEN_OF_PEOPLE, keys="person_ids", column="person_id")
 
 
-async def closed_cases(tx: Tx, person_id: PersonId) -> list[Case]:
-    """The closed cases of the person, locked, the newest one first."""
-    return [cases.attach(tx, row) for row in await tx.fetch(_CLOSED_OF_PERSON, person_id=person_id)]
+async def prefetch_open_cases(tx: Tx, people: Sequence[PersonId]) -> None:
+    """Reads the ids of the people and the open cases under them, by two statements for a batch."""
+    await MERGED.groups.prefetch(tx, people)
+    await OPEN_CASES.prefetch(tx, [member for person_id in people for member in await MERGED.groups.get(tx, person_id)])
+
+
+async def open_case_of(tx: Tx, person_id: PersonId) -> Case | None:
+    """The open case of the person, locked: that under this id, else under another one."""
+    for member in await MERGED.groups.get(tx, person_id):
+        case = await OPEN_CASES.find(tx, member)
+        if case:
+            return case
+    return None
+
+
+async def open_cases_of(tx: Tx, person_id: PersonId) -> list[Case]:
+    """The open cases of the person under any of their ids, locked."""
+    return [cases.attach(tx, row) for row in await tx.fetch(_OPEN_OF_GROUP, person_id=person_id)]
+
+
+async def other_open_cases(reader: ReadSession, case_ids: Sequence[UUID]) -> Mapping[UUID, tuple[UUID, ...]]:
+    """The other open cases of the person of each case, for cases that have any."""
+    return {row["id"]: tuple(row["others"]) for row in await reader.fetch(_OTHERS, case_ids=list(case_ids))}
+
+
+async def closed_cases(tx: Tx, person_ids: Sequence[UUID]) -> list[Case]:
+    """The closed cases under these ids, locked, the newest one first."""
+    return [cases.attach(tx, row) for row in await tx.fetch(_CLOSED_OF_PEOPLE, person_ids=list(person_ids))]
 
 
 async def listed_cases(tx: Tx, meeting_id: UUID) -> list[Case]:

@@ -1,4 +1,7 @@
-"""Accountable leads. The database itself refuses a second active lead of one person (G46)."""
+"""Accountable leads. The database itself refuses a second active lead under one id of a person (G46).
+
+The lock of a person's leads keeps the lead the only one under all ids that were merged.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -9,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound, Status, is_practice_gp
 from services.mdt.domain.lead_succession import Leads
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.practices import GP_PREFIX
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
@@ -37,6 +40,7 @@ LEAD = sa.Table(
     sa.Column("activated_at", INSTANT),
     sa.Column("care_plan_id", sa.Uuid),
     sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
+    sa.Column("by_merge", INSTANT, comment="when the lead ended, because the person's other record had a lead as well"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index(_ONE_ACTIVE, "person_id", unique=True, postgresql_where=sa.text(f"status = '{Status.ACTIVE}'")),
     comment="Accountable lead professionals, proposed, active and past; at most one is active for a person.",
@@ -45,10 +49,7 @@ LEAD = sa.Table(
 leads = BatchRepository(Lead, LEAD, topic="mdt.lead", key=lambda lead: lead.person_id, not_found=LeadNotFound)
 
 _OPEN_OF_PERSON = Statement(
-    sa.select(LEAD)
-    .where(LEAD.c.person_id == sa.bindparam("person_id"), is_one_of(LEAD.c.status, OPEN))
-    .order_by(LEAD.c.id)
-    .with_for_update()
+    sa.select(LEAD).where(MERGED.is_of_group(LEAD.c.person_id), is_one_of(LEAD.c.status, OPEN)).order_by(LEAD.c.id).with_for_update(of=LEAD)
 )
 
 
@@ -69,7 +70,7 @@ _LED_BY_PRACTICES = Statement(
     .order_by(LEAD.c.person_id)
 )
 _ACTIVE = Statement(
-    sa.select(LEAD.c.professional_id).where(LEAD.c.person_id == sa.bindparam("person_id"), LEAD.c.status == Status.ACTIVE.value)
+    sa.select(LEAD).where(MERGED.is_of_group(LEAD.c.person_id), LEAD.c.status == Status.ACTIVE.value).order_by(LEAD.c.id).limit(1)
 )
 
 
@@ -83,8 +84,14 @@ LEADING_PRACTICES: PrefetchedLookup[UUID, str | None] = PrefetchedLookup(_leadin
 
 
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:
-    """Serialises decisions about a person's lead. Take it before any of their leads is locked."""
+    """Serialises decisions about a person's lead. Take it before any of their leads is locked.
+
+    The lock of this id keeps its merges and separations away; that of the survivor is common to all ids of the person.
+    """
     await tx.lock(f"leads of {person_id}")
+    survivor = await MERGED.survivor(tx, person_id)
+    if survivor:
+        await tx.lock(f"leads of {survivor}")
 
 
 async def led_by_practices(tx: Tx) -> list[Lead]:
@@ -93,25 +100,34 @@ async def led_by_practices(tx: Tx) -> list[Lead]:
 
 
 async def active_lead(tx: Tx, person_id: PersonId) -> Lead | None:
-    """The active lead, without a lock."""
-    row = await tx.fetch_one(_ACTIVE_OF_PEOPLE, person_ids=[person_id])
+    """The active lead of the person under any of their ids, without a lock."""
+    row = await tx.fetch_one(_ACTIVE, person_id=person_id)
     return leads.from_row(row) if row else None
 
 
 async def active_professional(tx: Tx, person_id: PersonId) -> str | None:
     """The professional id of the active lead."""
-    found: str | None = await tx.fetch_value(_ACTIVE, person_id=person_id)
-    return found
+    lead = await active_lead(tx, person_id)
+    return lead.professional_id if lead else None
 
 
 async def open_leads(tx: Tx, person_id: PersonId) -> Leads:
-    """The active and the proposed leads of the person, locked."""
-    rows = await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)
-    return Leads.of([leads.from_row(row) for row in rows])
+    """The active and the proposed leads of the person under any of their ids, locked."""
+    return Leads.of(await all_open_leads(tx, person_id))
+
+
+async def open_leads_under(tx: Tx, person_id: PersonId) -> Leads:
+    """The active and the proposed leads under this id, locked."""
+    return Leads.of([lead for lead in await all_open_leads(tx, person_id) if lead.person_id == person_id])
+
+
+async def all_open_leads(tx: Tx, person_id: PersonId) -> list[Lead]:
+    """The open leads of the person under any of their ids, locked. While a merge is carried out, two are active."""
+    return [leads.from_row(row) for row in await tx.fetch(_OPEN_OF_PERSON, person_id=person_id)]
 
 
 async def ended_leads(tx: Tx, person_id: PersonId) -> list[Lead]:
-    """The ended leads and proposals of the person, locked."""
+    """The ended leads and proposals under this id, locked."""
     return [leads.attach(tx, row) for row in await tx.fetch(_ENDED_OF_PERSON, person_id=person_id)]
 
 

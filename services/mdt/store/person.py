@@ -1,15 +1,19 @@
 """Projection of the person's record: demographics, practice and story."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.mdt.store.case import CASE
 from services.mdt.store.practices import acting_practice, locality_of_practice
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.risk import RISK
+from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.ids import PersonId
 from shared.persistence.projection import upsert_if_newer
-from shared.persistence.statements import Sql
+from shared.persistence.statements import Statement
 
 PERSON = sa.Table(
     "person",
@@ -21,21 +25,33 @@ PERSON = sa.Table(
 )
 
 _UPSERT = upsert_if_newer(PERSON)
+
+
+def record_query() -> sa.Select[Any]:
+    """The record of the person `person_id`: that of this id, else of another one."""
+    return _own_first(sa.select(PERSON.c.record), PERSON.c.person_id)
+
+
+def _own_first(query: sa.Select[Any], column: sa.Column[Any], *order: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    is_own = column == sa.bindparam("person_id", type_=sa.Uuid)
+    return query.where(MERGED.is_of_group(column)).order_by(is_own.desc(), *order, column).limit(1)
+
+
 #: The newest record; else the practice of the newest case; else, for a person of case finding alone, the practice of the score.
-_PRACTICE = Sql(
-    """
-SELECT coalesce(
-    (SELECT record ->> 'practice_code' FROM person WHERE person_id = $1),
-    (SELECT practice_code FROM "case" WHERE person_id = $1 ORDER BY id DESC LIMIT 1),
-    (SELECT practice_code FROM risk WHERE person_id = $1))""",
-    "person_id",
-    tables=("person", "case", "risk"),
+_PRACTICE = Statement(
+    sa.select(
+        sa.func.coalesce(
+            record_query().with_only_columns(PERSON.c.record["practice_code"].astext).scalar_subquery(),
+            _own_first(sa.select(CASE.c.practice_code), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
+            _own_first(sa.select(RISK.c.practice_code), RISK.c.person_id).scalar_subquery(),
+        )
+    )
 )
 
 
 async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
     """The locality of the person's practice of today; None for an unknown practice."""
-    code = await _registered(tx, person_id)
+    code = await registered_practice(tx, person_id)
     return await locality_of_practice(tx, code) if code else None
 
 
@@ -44,11 +60,12 @@ async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
 
     A practice outside the table stands for itself.
     """
-    code = await _registered(tx, person_id)
+    code = await registered_practice(tx, person_id)
     return await acting_practice(tx, code) if code else None
 
 
-async def _registered(tx: Tx, person_id: PersonId) -> str | None:
+async def registered_practice(tx: Tx, person_id: PersonId) -> str | None:
+    """The recorded practice, which may have closed."""
     code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     return code
 

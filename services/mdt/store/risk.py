@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.mdt.domain.risk import PRESENT, Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
 from services.mdt.store.person_change import PERSON_CHANGE, dead_among
-from services.mdt.store.tables import METADATA, Tx
+from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonChange
@@ -94,7 +94,15 @@ compared AS (
 SELECT person_id, practice_code, ratio, level, valid_from, newest_on, newest_level, lowest_ratio, lowest_level FROM compared
 WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
     OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
-_ID_OF_PERSON = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
+#: Two entries of case finding stay apart after a merge: that of this id counts, else that of another one.
+OF_PERSON = (
+    sa.select(RISK)
+    .where(MERGED.is_of_group(RISK.c.person_id))
+    .order_by((RISK.c.person_id == sa.bindparam("person_id", type_=sa.Uuid)).desc(), RISK.c.id)
+    .limit(1)
+)
+_ID_OF_PERSON = Statement(OF_PERSON.with_only_columns(RISK.c.id))
+_ID_UNDER = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
 #: The people of case finding whose death was recorded while an import, which had not yet listed them, was running.
 _PRESENT_BUT_DEAD = Statement(
     sa.select(RISK)
@@ -129,7 +137,7 @@ _all_but_version = attrgetter(*(field.name for field in fields(Risk) if field.na
 
 
 async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
-    """Locked. Raises RiskNotFound, VersionConflict."""
+    """The entry of the person, locked. Raises RiskNotFound, VersionConflict."""
     risk_id: UUID | None = await tx.fetch_value(_ID_OF_PERSON, person_id=person_id)
     if risk_id is None:
         raise RiskNotFound("Case finding has not listed this person.")
@@ -137,8 +145,8 @@ async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
 
 
 async def find_risk(tx: Tx, person_id: UUID) -> Risk | None:
-    """Locked; None for a person whom case finding has not listed."""
-    risk_id: UUID | None = await tx.fetch_value(_ID_OF_PERSON, person_id=person_id)
+    """The entry under this id, locked; None for a person whom case finding has not listed."""
+    risk_id: UUID | None = await tx.fetch_value(_ID_UNDER, person_id=person_id)
     return None if risk_id is None else await risks.load(tx, risk_id)
 
 

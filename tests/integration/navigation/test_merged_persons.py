@@ -58,7 +58,7 @@ async def _a_known_person(client: NavigationClient, **lead: Any) -> UUID:
     return person_id
 
 
-async def test_task_of_merged_record_shows_the_whole_person_until_separation(client: NavigationClient) -> None:
+async def test_task_shows_the_whole_person_until_separation(client: NavigationClient) -> None:
     await client.register(NAVIGATOR)
     survivor, merged = await _a_known_person(client), new_id()
     await client.publish(a_step_down(), person=merged, subject=new_id())
@@ -107,7 +107,7 @@ async def test_feeds_and_navigators_stay_through_merge_and_separation(client: Na
     assert (refused.status_code, refused.json()["code"]) == (403, "feed-access-denied")
 
 
-async def test_lead_is_the_one_who_was_activated_last_under_either_id(client: NavigationClient) -> None:
+async def test_lead_is_the_last_activated_under_either_id(client: NavigationClient) -> None:
     survivor, merged = await _a_known_person(client), new_id()
     await _merge(client, merged, survivor)
     lead_id = new_id()
@@ -130,7 +130,7 @@ async def test_handed_over_lead_does_not_return_with_a_separation(client: Naviga
     assert (await client.read(f"people/{survivor}/story"))["lead"] is None
 
 
-async def test_family_is_not_informed_of_a_lead_whom_the_other_record_had(client: NavigationClient) -> None:
+async def test_family_is_not_informed_of_an_unchanged_lead(client: NavigationClient) -> None:
     survivor, merged = await _a_known_person(client), new_id()
     await _merge(client, merged, survivor)
 

@@ -167,6 +167,52 @@ def test_mistaken_death_leaves_newer_lead() -> None:
     assert lead_succession.restore(Leads(a_lead_of(professional_id="nurse-9")), ended, now()) == []
 
 
+def test_merge_ends_the_lead_of_the_merged_record() -> None:
+    own, other = a_lead_of(professional_id="nurse-1"), a_lead_of(professional_id="nurse-2")
+    proposed = a_lead_of(Status.PROPOSED, "nurse-3")
+
+    [ended] = lead_succession.merge(Leads(own, (proposed,)), Leads(other), STARTS_AT)
+
+    assert (ended.state.id, ended.state.status, ended.state.by_merge) == (own.id, Status.ENDED, STARTS_AT)
+    assert ended.events == [LeadEnded(reason="merged")]
+
+
+@pytest.mark.parametrize(("own", "other"), [(None, a_lead_of()), (a_lead_of(), None), (None, None)])
+def test_merge_leaves_a_single_lead(own: Lead | None, other: Lead | None) -> None:
+    assert lead_succession.merge(Leads(own), Leads(other), STARTS_AT) == []
+
+
+def test_separation_resumes_the_lead_whom_the_last_merge_ended() -> None:
+    earlier = a_lead_of(Status.ENDED, "nurse-1", by_merge=STARTS_AT - timedelta(days=9))
+    last, by_death = a_lead_of(Status.ENDED, "nurse-2", by_merge=STARTS_AT), a_lead_of(Status.ENDED, "nurse-3")
+    plan_id, asked = new_id(), a_lead_of(Status.PROPOSED, "nurse-2")
+
+    decisions = lead_succession.resume(replace(PERSON, care_plan_id=plan_id), Leads(None, (asked,)), [last, earlier, by_death], now())
+
+    assert event_types(decisions) == [LeadEnded, LeadActivated]
+    resumed = decisions[-1].state
+    assert (resumed.id, resumed.status, resumed.by_merge, resumed.care_plan_id) == (last.id, Status.ACTIVE, None, plan_id)
+
+
+def test_separation_leaves_another_lead_or_falls_back_to_gp() -> None:
+    former = a_lead_of(Status.ENDED, "nurse-1", by_merge=STARTS_AT)
+
+    assert lead_succession.resume(PERSON, Leads(a_lead_of(professional_id="nurse-9")), [former], now()) == []
+    [gp] = lead_succession.resume(PERSON, Leads(), [a_lead_of(Status.ENDED)], now())
+    assert (gp.state.professional_id, gp.state.is_fallback) == ("gp-W07", True)
+
+
+def test_lead_follows_the_plan_that_stays() -> None:
+    own, asked = a_lead_of(professional_id="nurse-1"), a_lead_of(Status.PROPOSED, "nurse-2")
+
+    decisions = lead_succession.move(Leads(own, (asked,)), PERSON, now())
+
+    assert event_types(decisions) == [LeadEnded, LeadHandedOver, LeadActivated]
+    moved = decisions[-1].state
+    assert (moved.person_id, moved.professional_id, moved.version) == (PERSON.id, "nurse-1", 0)
+    assert moved.id != own.id
+
+
 class SuccessionOfLeads(RuleBasedStateMachine):
     """A person's leads in memory, saved one decision at a time, as the database does."""
 

@@ -173,6 +173,8 @@ LEAD: dict[Trigger, Act] = {
     lead.Occurrence.SUCCEEDED: lambda state: lead.hand_over(state, new_id()),
     lead.Occurrence.ENDED: lambda state: lead.end_care(state, CaseCloseReason.DIED, STARTS_AT),
     lead.Occurrence.CARE_RESTORED: _restored_lead,
+    lead.Occurrence.MERGED: lambda state: lead.end_by_merge(state, STARTS_AT),
+    lead.Occurrence.SEPARATED: lambda state: lead.resume(state, new_id(), STARTS_AT),
 }
 RISK: dict[Trigger, Act] = {
     commands.ScreenFinding: _screened_finding,

@@ -134,6 +134,7 @@ def _lead() -> None:
         sa.Column("activated_at", INSTANT),
         sa.Column("care_plan_id", sa.Uuid),
         sa.Column("by_change", JSONB, comment="the death or move that ended the lead, and the status before"),
+        sa.Column("by_merge", INSTANT, comment="when the lead ended, because the person's other record had a lead as well"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lead"),
     )
