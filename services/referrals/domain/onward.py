@@ -1,6 +1,6 @@
 """Onward referrals: a service of this product asks another service of the directory to continue the care.
 
-One hand-over: what is asked is a referral like every other. It has the correlation id and the received time of the referral that began
+One hand-over: the request is a referral like every other. It has the correlation id and the received time of the referral that began
 the chain, and the person's stored story. The clinician of the asking service has decided on it, so it goes to the named service at once.
 If that is not possible, it lies at the Community Point of Access, marked why.
 """
@@ -38,10 +38,10 @@ from shared.kernel.totality import total
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked, and of which service of the directory. `number` counts the requests of one event."""
+class Request:
+    """A request to one service of the directory. `number` counts the requests of one event."""
 
-    request: OnwardRequest
+    kind: OnwardRequest
     service_code: str
     reason: Reason
     urgency: Urgency = Urgency.ROUTINE
@@ -49,8 +49,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """Who asks, about whom: the event that causes the onward referral, with the practice and the locality that it states."""
+class Requester:
+    """The asking service and the person: the event that causes the onward referral, with the practice and locality that it states."""
 
     cause_id: UUID
     service: AskingService
@@ -90,30 +90,30 @@ _REASONS: Mapping[StepDown, Reason | None] = total(
 )
 
 
-def of_step_down(destination: StepDown) -> Asked | None:
-    """What a step-down asks. None when navigation continues, which has its own task."""
+def of_step_down(destination: StepDown) -> Request | None:
+    """The request of a step-down. None when navigation continues, which has its own task."""
     reason = _REASONS[destination]
-    return Asked(OnwardRequest.STEP_DOWN, STEP_DOWN_SERVICES[destination], reason) if reason else None
+    return Request(OnwardRequest.STEP_DOWN, STEP_DOWN_SERVICES[destination], reason) if reason else None
 
 
-def id_of(asked: Asked, asking: Asking) -> UUID:
+def id_of(request: Request, requester: Requester) -> UUID:
     """The id of the onward referral: the same for each delivery of the event."""
-    return derived_id("referrals", "onward", asking.cause_id, asked.number)
+    return derived_id("referrals", "onward", requester.cause_id, request.number)
 
 
-def refer(asked: Asked, asking: Asking, standing: Standing, *, now: datetime, policy: Policy) -> Decision[Referral]:
+def refer(request: Request, requester: Requester, standing: Standing, *, now: datetime, policy: Policy) -> Decision[Referral]:
     """The onward referral, with the named service; or with the Community Point of Access, for triage within its usual time."""
-    referral = _referral(asked, asking, standing, now)
+    referral = _referral(request, requester, standing, now)
     begun = _begun(referral, standing)
-    routed = _routed(referral, asked, standing, now, policy)
+    routed = _routed(referral, request, standing, now, policy)
     if isinstance(routed, OnwardObstacle):
-        held = replace(referral, onward_obstacle=routed, suggestion=asked.service_code)
+        held = replace(referral, onward_obstacle=routed, suggestion=request.service_code)
         return deadlines.begin(held, begun, deadlines.triage_by(held, now, policy))
-    triaged = ReferralTriaged(outcome=asked.urgency, is_complex=routed.state.is_complex, triaged_at=now)
+    triaged = ReferralTriaged(outcome=request.urgency, is_complex=routed.state.is_complex, triaged_at=now)
     return replace(routed, events=[*begun, triaged, *routed.events])
 
 
-def _routed(referral: Referral, asked: Asked, standing: Standing, now: datetime, policy: Policy) -> Decision[Referral] | OnwardObstacle:
+def _routed(referral: Referral, request: Request, standing: Standing, now: datetime, policy: Policy) -> Decision[Referral] | OnwardObstacle:
     """The referral as its receiver gets it, by the rules of every routing; or the reason against it."""
     person, service = standing.person, standing.service
     if standing.recorded_as is not None:
@@ -122,7 +122,7 @@ def _routed(referral: Referral, asked: Asked, standing: Standing, now: datetime,
         return OnwardObstacle.RECORD_ABSENT
     if service is None:
         return OnwardObstacle.SERVICE_ABSENT
-    triaged = _triaged(referral, asked, now)
+    triaged = _triaged(referral, request, now)
     command = RouteReferral(service.route, service.code)
     try:
         return routing.route(triaged, command, service=service, person=person, practice=standing.practice, now=now, policy=policy)
@@ -130,10 +130,10 @@ def _routed(referral: Referral, asked: Asked, standing: Standing, now: datetime,
         return OnwardObstacle.NOT_ELIGIBLE
 
 
-def _triaged(referral: Referral, asked: Asked, now: datetime) -> Referral:
+def _triaged(referral: Referral, request: Request, now: datetime) -> Referral:
     """The decision of the asking clinician counts as the triage."""
     return replace(
-        referral, status=TRIAGED[asked.urgency], triaged_at=now, triaged_by=referral.source.value, triage_reason=asked.request.value
+        referral, status=TRIAGED[request.urgency], triaged_at=now, triaged_by=referral.source.value, triage_reason=request.kind.value
     )
 
 
@@ -153,7 +153,7 @@ def _begun(referral: Referral, standing: Standing) -> list[Event]:
     return [received, ReferralIdentified() if referral.is_identified else ReferralIdentityUnverified()]
 
 
-def _referral(asked: Asked, asking: Asking, standing: Standing, now: datetime) -> Referral:
+def _referral(request: Request, requester: Requester, standing: Standing, now: datetime) -> Referral:
     """Before triage. Its clock starts now: an urgent need of today is not late because the chain began weeks ago.
 
     A person without a record has the pseudonym of a verified number.
@@ -161,33 +161,33 @@ def _referral(asked: Asked, asking: Asking, standing: Standing, now: datetime) -
     origin, person = standing.origin, standing.person
     is_identified = person is None or person.nhs_number is not None
     return Referral(
-        id=id_of(asked, asking),
-        person_id=asking.person_id,
-        correlation_id=asking.correlation_id,
+        id=id_of(request, requester),
+        person_id=requester.person_id,
+        correlation_id=requester.correlation_id,
         reference=standing.reference,
         status=Status.IDENTIFIED if is_identified else Status.UNVERIFIED,
-        source=_SOURCES[asking.service],
-        reason=asked.reason,
+        source=_SOURCES[requester.service],
+        reason=request.reason,
         condition=origin.condition if origin else None,
-        requested_urgency=asked.urgency,
-        urgency=asked.urgency,
-        referrer_organisation=asking.organisation,
-        practice_code=_practice_code(asking, standing),
-        locality=standing.practice.locality if standing.practice else asking.locality,
+        requested_urgency=request.urgency,
+        urgency=request.urgency,
+        referrer_organisation=requester.organisation,
+        practice_code=_practice_code(requester, standing),
+        locality=standing.practice.locality if standing.practice else requester.locality,
         is_practice_covered=standing.practice is not None,
         is_identified=is_identified,
-        received_at=origin.received_at if origin else asking.asked_at,
+        received_at=origin.received_at if origin else requester.asked_at,
         clock_starts_at=now,
-        was_urgent=IS_URGENT[asked.urgency],
+        was_urgent=IS_URGENT[request.urgency],
         person_is_recorded_as=standing.recorded_as,
         onward_of=OnwardOf(
-            service=asking.service, subject_id=asking.subject_id, request=asked.request, reference=origin.reference if origin else None
+            service=requester.service, subject_id=requester.subject_id, request=request.kind, reference=origin.reference if origin else None
         ),
     )
 
 
-def _practice_code(asking: Asking, standing: Standing) -> str:
+def _practice_code(requester: Requester, standing: Standing) -> str:
     """The practice of today, which may have taken over from the recorded one."""
     if standing.practice:
         return standing.practice.code
-    return standing.person.practice_code if standing.person else asking.practice_code or UNKNOWN_PRACTICE
+    return standing.person.practice_code if standing.person else requester.practice_code or UNKNOWN_PRACTICE

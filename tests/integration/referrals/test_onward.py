@@ -112,7 +112,7 @@ async def test_late_acknowledgement_is_shown_to_point_of_access(client: Referral
     assert ("district-nursing", MONDAY + timedelta(days=2)) in {(event.service_code, event.acknowledge_by) for event in overdue}
 
 
-async def test_step_down_to_service_outside_its_locality_waits_for_triage(client: ReferralsClient) -> None:
+async def test_step_down_to_another_locality_waits_for_triage(client: ReferralsClient) -> None:
     origin = await _in_rapid_care(client, demographics=a_body()["demographics"] | {"practice_code": "B03"})
 
     onward = await _stepped_down(client, origin, StepDown.INTEGRATED_LOCALITY_TEAM)
@@ -126,7 +126,7 @@ async def test_step_down_to_service_outside_its_locality_waits_for_triage(client
     assert onward["deadline"]["kind"] == "triage"
 
 
-async def test_step_down_to_service_that_has_left_the_directory_waits_for_triage(client: ReferralsClient, owner_url: str) -> None:
+async def test_step_down_to_ended_service_waits_for_triage(client: ReferralsClient, owner_url: str) -> None:
     async with _ended_service(owner_url, "district-nursing"):
         onward = await _stepped_down(client, await _in_rapid_care(client))
 
@@ -147,7 +147,7 @@ async def test_step_down_of_person_without_record_waits_for_triage(client: Refer
     assert onward_id in await _work(client)
 
 
-async def test_step_down_of_person_recorded_as_deceased_waits_for_triage(client: ReferralsClient) -> None:
+async def test_step_down_of_deceased_person_waits_for_triage(client: ReferralsClient) -> None:
     origin = await _in_rapid_care(client)
     await client.post(f"/people/{origin['person_id']}/death", {}, version=0)
 

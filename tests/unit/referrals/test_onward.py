@@ -1,4 +1,4 @@
-"""Onward referrals: what a service asks of another, and where the referral lies when the other cannot be asked."""
+"""Onward referrals: what a service asks of another, and where the referral lies when the other cannot be request."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.referrals.commands import CloseReferral, ReturnReferral, RouteReferral
 from services.referrals.domain import Policy, closure, onward, routing
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.onward import Asked, Asking, Standing
+from services.referrals.domain.onward import Request, Requester, Standing
 from services.referrals.domain.referral import (
     POINT_OF_ACCESS,
     REFERRAL,
@@ -45,8 +45,8 @@ from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a
 POLICY = Policy()
 NOW = MONDAY.astimezone(UTC)
 ORIGIN = a_referral(Status.ACCEPTED, condition=Condition.FALL, received_at=NOW - timedelta(hours=5))
-NURSING = Asked(OnwardRequest.STEP_DOWN, "district-nursing", Reason.COMMUNITY_NURSING)
-ASKING = Asking(
+NURSING = Request(OnwardRequest.STEP_DOWN, "district-nursing", Reason.COMMUNITY_NURSING)
+REQUESTER = Requester(
     cause_id=new_id(),
     service=AskingService.RAPID_CARE,
     subject_id=new_id(),
@@ -74,9 +74,9 @@ def test_onward_referral_continues_the_chain_of_its_origin() -> None:
 
     assert (referral.correlation_id, referral.received_at) == (ORIGIN.correlation_id, ORIGIN.received_at)
     assert (referral.condition, referral.clock_starts_at) == (Condition.FALL, NOW)
-    assert referral.referrer_organisation == ASKING.organisation
+    assert referral.referrer_organisation == REQUESTER.organisation
     assert referral.onward_of is not None
-    assert (referral.onward_of.subject_id, referral.onward_of.reference) == (ASKING.subject_id, ORIGIN.reference)
+    assert (referral.onward_of.subject_id, referral.onward_of.reference) == (REQUESTER.subject_id, ORIGIN.reference)
 
 
 def test_onward_referral_waits_for_acknowledgement() -> None:
@@ -132,9 +132,9 @@ def test_referral_lies_at_point_of_access_marked_why(changes: dict[str, Any], ob
 def test_case_without_referral_is_received_when_it_was_asked() -> None:
     unreferred = replace(STANDING, origin=None, person=None, practice=None)
 
-    referral = _refer(asking=replace(ASKING, service=AskingService.MDT, practice_code="B03"), standing=unreferred).state
+    referral = _refer(requester=replace(REQUESTER, service=AskingService.MDT, practice_code="B03"), standing=unreferred).state
 
-    assert (referral.source, referral.received_at, referral.practice_code) == (Source.MDT, ASKING.asked_at, "B03")
+    assert (referral.source, referral.received_at, referral.practice_code) == (Source.MDT, REQUESTER.asked_at, "B03")
     assert referral.onward_of is not None
     assert referral.onward_of.reference is None
 
@@ -165,13 +165,16 @@ def test_each_step_down_but_navigation_asks_a_service(destination: StepDown) -> 
 
 @given(cause=st.uuids(), number=st.integers(0, 50), other=st.uuids(), later=st.timedeltas(timedelta(), timedelta(days=60)))
 def test_repeated_delivery_gives_the_same_referral(cause: Any, number: int, other: Any, later: timedelta) -> None:
-    asked, asking = replace(NURSING, number=number), replace(ASKING, cause_id=cause)
+    request, requester = replace(NURSING, number=number), replace(REQUESTER, cause_id=cause)
 
-    first, again = _refer(asked, asking), _refer(asked, asking, now=NOW + later, standing=replace(STANDING, reference="CPA-1111-1111"))
+    first, again = (
+        _refer(request, requester),
+        _refer(request, requester, now=NOW + later, standing=replace(STANDING, reference="CPA-1111-1111")),
+    )
 
-    assert first.state.id == again.state.id == onward.id_of(asked, asking)
-    assert onward.id_of(replace(asked, number=number + 1), asking) != first.state.id
-    assert cause == other or onward.id_of(asked, replace(asking, cause_id=other)) != first.state.id
+    assert first.state.id == again.state.id == onward.id_of(request, requester)
+    assert onward.id_of(replace(request, number=number + 1), requester) != first.state.id
+    assert cause == other or onward.id_of(request, replace(requester, cause_id=other)) != first.state.id
 
 
 @given(
@@ -191,5 +194,7 @@ def test_onward_referral_follows_the_state_table(urgency: Urgency, **facts: Any)
     assert (decision.state.status is Status.ROUTED) is (decision.state.onward_obstacle is None)
 
 
-def _refer(asked: Asked = NURSING, asking: Asking = ASKING, standing: Standing = STANDING, now: Any = NOW) -> Decision[Referral]:
-    return onward.refer(asked, asking, standing, now=now, policy=POLICY)
+def _refer(
+    request: Request = NURSING, requester: Requester = REQUESTER, standing: Standing = STANDING, now: Any = NOW
+) -> Decision[Referral]:
+    return onward.refer(request, requester, standing, now=now, policy=POLICY)

@@ -20,7 +20,7 @@ def test_unknown_code_is_refused_with_the_nearest_one() -> None:
     assert refused.value.fields == ("items.1.service_code", "items.2.service_code")
 
 
-def test_code_without_a_near_one_is_refused_without_a_hint() -> None:
+def test_code_without_near_one_has_no_hint() -> None:
     with pytest.raises(ServiceUnknown) as refused:
         require_known({"service_code": "zzz"}, KNOWN)
 
