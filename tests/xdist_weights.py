@@ -16,6 +16,8 @@ STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests
 LONGEST = (
     *STORY,
     "tests/journeys/test_owners_and_deadlines.py",
+    "tests/integration/shared/test_api_fuzzer.py",
+    "tests/integration/shared/test_api_examples.py",
     "tests/integration/shared/test_broker_faults.py",
     "tests/chaos/test_defects.py",
     "tests/integration/cli/test_errors.py",
