@@ -6,14 +6,25 @@ from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
 from services.mdt.domain import lead as domain
 from services.mdt.domain import lead_succession
 from services.mdt.domain.access import require_member
+from services.mdt.domain.care_plan import CarePlan
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
 from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.person_change import Mistake, is_restored
 from services.mdt.domain.table_16 import require_allowed
-from services.mdt.store.lead import ended_leads, leads, led_by_practices, lock_leads, open_leads, save_leads
+from services.mdt.store.care_plan import open_plans_of
+from services.mdt.store.lead import (
+    all_open_leads,
+    ended_leads,
+    leads,
+    led_by_practices,
+    lock_leads,
+    open_leads,
+    open_leads_under,
+    save_leads,
+)
 from services.mdt.store.notification import notify
-from services.mdt.store.person import practice_of
+from services.mdt.store.person import practice_of, registered_practice
 from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
@@ -23,6 +34,7 @@ from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
 from shared.persistence.deadlines import DueDeadline
+from shared.persistence.merged_persons import Merge
 from shared.persistence.practices import all_practices
 
 
@@ -76,8 +88,36 @@ async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx:
 
 
 async def end_leads(person_id: PersonId, reason: CaseCloseReason, *, tx: Tx) -> None:
+    """Ends the leads and proposals under this id."""
     await lock_leads(tx, person_id)
-    await save_leads(tx, lead_succession.end_all(await open_leads(tx, person_id), reason, tx.now))
+    await save_leads(tx, lead_succession.end_all(await open_leads_under(tx, person_id), reason, tx.now))
+
+
+async def leave_plan(person_id: PersonId, reason: CaseCloseReason, *, tx: Tx) -> None:
+    """The plan under this id has closed: the lead leads another plan of the person, under another id, or ends."""
+    await lock_leads(tx, person_id)
+    own, others = await open_leads_under(tx, person_id), await open_plans_of(tx, person_id)
+    continues = lead_succession.move(own, await _led(tx, others[0]), _now(tx)) if others else None
+    await save_leads(tx, lead_succession.end_all(own, reason, tx.now) if continues is None else continues)
+
+
+async def ensure_lead(person_id: PersonId, *, tx: Tx) -> None:
+    """A plan without a lead, after a separation, has the lead whom the merge ended, else the GP."""
+    await lock_leads(tx, person_id)
+    for plan in [plan for plan in await open_plans_of(tx, person_id) if plan.person_id == person_id]:
+        decisions = lead_succession.resume(
+            await _led(tx, plan), await open_leads(tx, person_id), await ended_leads(tx, person_id), _now(tx)
+        )
+        await _save(tx, person_id, decisions)
+
+
+async def unite_leads(merge: Merge, *, tx: Tx) -> tuple[Lead | None, Lead | None]:
+    """Ends the lead of the merged record when the other record has one. Returns the lead of the person, and the one who ended."""
+    found = await all_open_leads(tx, PersonId(merge.person_id))
+    own = Leads.of([lead for lead in found if lead.person_id == merge.person_id])
+    others = Leads.of([lead for lead in found if lead.person_id != merge.person_id])
+    ended = await save_leads(tx, lead_succession.merge(own, others, merge.merged_at))
+    return others.active or own.active, next(iter(ended), None)
 
 
 async def restore_leads(person_id: PersonId, mistaken: Mistake, *, tx: Tx) -> None:
@@ -120,6 +160,13 @@ def _unchanged(lead: Lead, tx: Tx) -> Lead:
     """The response shows whom the lead is for, which is audited."""
     tx.audit(lead.id)
     return lead
+
+
+async def _led(tx: Tx, plan: CarePlan) -> CasePerson:
+    """The person of a plan, with their practice of today, else the one that has closed."""
+    practice_code = await practice_of(tx, plan.person_id) or await registered_practice(tx, plan.person_id)
+    assert practice_code is not None  # noqa: S101  a plan has a case, and a case a practice
+    return CasePerson(plan.person_id, plan.correlation_id, practice_code, plan.id)
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
