@@ -54,9 +54,12 @@ class ClaimedReferralView(ResponseModel):
 
 
 class WorkItemView(ReferralView):
-    """A referral of the work list, with the person's name, and with the claim of the member of staff who works on it."""
+    """A referral of the work list, with the person's name, and with the claim of the member of staff who works on it.
 
-    person: NameView
+    An onward referral of a person whom case finding alone knows has no name.
+    """
+
+    person: NameView | None
     claim: ClaimView | None
 
 
@@ -112,7 +115,7 @@ async def _views(tx: Transaction[Any], found: list[work.WorkItem]) -> list[WorkI
     return [
         WorkItemView(
             **referral_fields(each.referral, tx.policy, tx.now, progress=progress.get(each.referral.id)),
-            person=NameView.model_validate(each.person),
+            person=NameView.model_validate(each.person) if each.person else None,
             claim=ClaimView.model_validate(each.claim) if each.claim else None,
         )
         for each in found

@@ -22,7 +22,7 @@ class Circumstances:
     `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
     open. `is_contacted`: Rapid Care has reached the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
     borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening.
-    `claimed_by`: who has claimed it.
+    `has_record`: false for an onward referral of a person whom case finding alone knows. `claimed_by`: who has claimed it.
     """
 
     is_relied_on: bool = False
@@ -30,6 +30,7 @@ class Circumstances:
     is_contacted: bool = False
     is_practice_covered: bool = True
     is_resident: bool = True
+    has_record: bool = True
     is_reopened_in_time: bool = True
     claimed_by: str | None = None
 
@@ -60,6 +61,10 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
 }
 
 
+#: The commands that need the person's record, which a referral of the person makes.
+_ON_RECORD = frozenset({commands.RouteReferral, commands.SignpostReferral, commands.AnswerInformation, commands.AmendReferral})
+
+
 def offered(referral: Referral, actor: Actor, facts: Circumstances) -> Transitions:
     """The part of the state table whose commands this caller may give now."""
     claimable = {trigger: row for trigger, row in claims.CLAIM.items() if referral.status in row.sources}
@@ -69,6 +74,8 @@ def offered(referral: Referral, actor: Actor, facts: Circumstances) -> Transitio
 
 
 def _is_offered(command: type, referral: Referral, actor: Actor, facts: Circumstances) -> bool:
+    if command in _ON_RECORD and not facts.has_record:
+        return False
     try:
         access.require_permitted(referral, actor, command)
         if command in _GUARDS:

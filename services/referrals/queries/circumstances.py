@@ -7,23 +7,24 @@ from services.referrals.domain.actions import Circumstances
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.domain.reopening import is_in_time
 from services.referrals.store import claims, directory
-from services.referrals.store.people import get_person
+from services.referrals.store.people import find_person
 from services.referrals.store.referrals import is_relied_on, referrals
 from services.referrals.store.responses import is_contacted
 from shared.persistence.statements import ReadSession
 
 
 async def circumstances(reader: ReadSession, referral: Referral, *, now: datetime, policy: Policy) -> Circumstances:
-    """Raises PersonNotFound."""
-    person = await get_person(reader, referral.person_id)
+    person = await find_person(reader, referral.person_id)
+    practice = await directory.practice(reader, person.practice_code, policy.day_of(now)) if person else None
     present = (await claims.live(reader, [referral.id], now)).get(referral.id)
     joined = await referrals.find(reader, referral.merged_into) if referral.merged_into else None
     return Circumstances(
         is_relied_on=await is_relied_on(reader, referral),
         is_joined_open=joined is not None and joined.status in OPEN,
         is_contacted=await is_contacted(reader, referral.id),
-        is_practice_covered=await directory.practice(reader, person.practice_code, policy.day_of(now)) is not None,
-        is_resident=person.residence == policy.residence,
+        is_practice_covered=practice is not None,
+        is_resident=person is not None and person.residence == policy.residence,
+        has_record=person is not None,
         is_reopened_in_time=is_in_time(referral, now, policy),
         claimed_by=present.claimed_by if present else None,
     )

@@ -52,7 +52,7 @@ class PersonName:
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     referral: Referral
-    person: PersonName
+    person: PersonName | None
     claim: Claim | None
 
 
@@ -99,7 +99,7 @@ async def work(
     page = [referrals.from_row(row) for row in rows]
     names = await _names(reader, [each.person_id for each in page])
     live = await claims.live(reader, [each.id for each in page], now)
-    return [WorkItem(each, names[each.person_id], live.get(each.id)) for each in page]
+    return [WorkItem(each, names.get(each.person_id), live.get(each.id)) for each in page]
 
 
 async def _names(reader: ReadSession, people: list[Any]) -> Mapping[UUID, PersonName]:

@@ -23,7 +23,7 @@ from shared.contracts.referrals import (
     ReferralRouted,
 )
 from shared.kernel.ids import new_id
-from tests.builders.referrals import MONDAY, ReferralsClient, a_body
+from tests.builders.referrals import DALE, MONDAY, ReferralsClient, a_body
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 RESPONSE_ID = new_id()
@@ -145,6 +145,24 @@ async def test_step_down_of_person_without_record_waits_for_triage(client: Refer
     assert (onward["status"], onward["onward_obstacle"], onward["source"]) == ("identified", "person-without-record", "mdt")
     assert (onward["practice_code"], onward["onward_of"]["reference"]) == ("W07", None)
     assert onward_id in await _work(client)
+    names = {action["name"] for action in (await client.get(f"/{onward_id}/actions")).json()}
+    assert "TriageReferral" in names
+    assert not names & {"RouteReferral", "SignpostReferral", "AmendReferral", "AnswerInformation"}
+
+
+async def test_waiting_step_down_is_routed_once_recorded(client: ReferralsClient) -> None:
+    stepped_down = CaseSteppedDown(destination=StepDown.COMMUNITY_NURSING, practice_code="W07", locality=Locality.WEST)
+    person_id = client.context.database.secrets.pseudonym(DALE)
+    await client.context.deliver(stepped_down, key=person_id, subject=new_id(), correlation=new_id())
+    [onward_id] = await _onward_ids(client)
+    await client.command(onward_id, "triage", {"urgency": "routine", "is_complex": False, "reason": "Agreed with the meeting."})
+    refused = await client.try_command(onward_id, "route", {"route": "service", "service_code": "district-nursing"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "person-not-found")
+
+    await client.refer(reason="information")
+
+    routed = await client.command(onward_id, "route", {"route": "service", "service_code": "district-nursing"})
+    assert (routed["status"], routed["onward_obstacle"]) == ("routed", None)
 
 
 async def test_step_down_of_deceased_person_waits_for_triage(client: ReferralsClient) -> None:
