@@ -64,7 +64,7 @@ async def test_refused_referral_leaves_group_and_key_intact(client: ReferralsCli
     assert corrected.status_code == 201
 
 
-async def test_referral_larger_than_an_event_is_accepted_in_a_group(client: ReferralsClient) -> None:
+async def test_group_accepts_referral_larger_than_an_event(client: ReferralsClient) -> None:
     """Finding B6: its event has as many contacts as it has room for, and the record has all."""
     neighbours = [{"name": f"Neighbour {number} {'x' * 90}", "relationship": "neighbour"} for number in range(6_000)]
     long = {"narrative": "He is alone.", "contacts": neighbours}

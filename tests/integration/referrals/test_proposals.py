@@ -34,8 +34,8 @@ async def module_client(common_database: CommonDatabase, keys: Keys, request: py
     [
         ({"family_name": "Fenn"}, "family-name", "Dale", "Fenn"),
         ({"given_name": "Carl"}, "given-name", "Colin", "Carl"),
-        ({"address": "4 Whetstone Road"}, "address", "Oakleigh", "4 Whetstone Road"),
-        ({"telephone": "020 7946 0998"}, "telephone", "020 7946 0999", "020 7946 0998"),
+        ({"address": "4 Whetstone Road"}, "home-address", "Oakleigh", "4 Whetstone Road"),
+        ({"telephone": "020 7946 0998"}, "telephone-number", "020 7946 0999", "020 7946 0998"),
         ({"practice_code": "w08"}, "practice-code", "W07", "W08"),
         ({"practice_code": "W70"}, "practice-code", "W07", "W70"),
         ({"residence": "ENFIELD"}, "residence", "LBB", "ENFIELD"),
@@ -54,7 +54,7 @@ async def test_difference_is_proposed_and_record_stays(
     assert (waiting["referral_id"], waiting["referrer_organisation"]) == (sent["id"], "W07")
     assert (waiting["given_name"], waiting["family_name"], waiting["due_at"]) == ("Colin", "Dale", "2015-03-18T10:05:00Z")
     person = await _person(client, first)
-    assert person[field.replace("-", "_")] == present
+    assert person[next(iter(changes))] == present
     assert [each["id"] for each in person["open_proposals"]] == [waiting["id"]]
     assert person["former_values"] == []
     assert len(await client.context.published(PersonRecordRecorded)) == 1
@@ -204,6 +204,7 @@ async def test_stale_decision_is_refused_and_actions_agree(client: ReferralsClie
     stale = await _decide(client, waiting, "confirmation", version=7)
     stranger = await client.post(f"{path}/confirmation", caller=client.gp(), version=waiting["version"])
     unknown = await client.post(f"/proposals/{UUID(int=8)}/confirmation", version=1)
+    assert unknown.json()["code"] == "proposal-not-found"
 
     assert [each["name"] for each in offered] == ["ConfirmProposal", "DismissProposal"]
     assert (stale.status_code, stranger.status_code, unknown.status_code) == (412, 403, 404)
@@ -221,7 +222,7 @@ async def test_list_of_proposals_has_pages_and_audits_each_person(client: Referr
     rest = (await client.get("/proposals", limit=2, cursor=page["next"])).json()
 
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
-    assert {each["field"] for each in (*page["items"], *rest["items"])} == {"address", "telephone", "practice-code"}
+    assert {each["field"] for each in (*page["items"], *rest["items"])} == {"home-address", "telephone-number", "practice-code"}
     audited = "SELECT count(*) FROM audit WHERE action = 'open_proposals' AND subject = $1"
     assert await client.context.database.pool.fetchval(audited, UUID(first["person_id"])) == 2
 
@@ -253,6 +254,22 @@ async def test_referrer_who_names_the_person_otherwise_sees_no_story(client: Ref
 
     assert (married["is_story_known"], married["story"]) == (True, None)
     assert moved["story"]["contacts"][0]["name"] == "Louise"
+
+
+async def test_proposal_about_merged_record_is_decided_for_the_survivor(client: ReferralsClient) -> None:
+    kept, merged = await _known(client), await client.refer(nhs_number=OTHER_PERSON)
+    await _refer_again(client, nhs_number=OTHER_PERSON, address="4 Whetstone Road")
+    version = (await client.get(f"/people/{merged['person_id']}/identity")).json()["version"]
+    response = await client.post(f"/people/{merged['person_id']}/merge", {"into": kept["person_id"]}, version=version)
+    assert response.status_code == 200, response.text
+
+    await _refer_again(client, nhs_number=OTHER_PERSON, address="4 WHETSTONE ROAD", practice_code="W08")
+
+    waiting = {each["field"]: each for each in await _open(client)}
+    assert {field: each["present_value"] for field, each in waiting.items()} == {"home-address": "Oakleigh", "practice-code": "W07"}
+    assert len((await _person(client, merged))["open_proposals"]) == len((await _person(client, kept))["open_proposals"]) == 2
+    await _decide(client, waiting["home-address"], "confirmation")
+    assert (await _person(client, kept))["address"] == (await _person(client, merged))["address"] == "4 Whetstone Road"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +342,7 @@ async def _known(client: ReferralsClient) -> dict[str, Any]:
 
 async def _refer_again(client: ReferralsClient, caller: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
     """A later referral of the known person; the other changes are those of the demographics."""
-    of_referral = {name: changes.pop(name) for name in ("urgency", "condition", "reason") if name in changes}
+    of_referral = {name: changes.pop(name) for name in ("urgency", "condition", "reason", "nhs_number") if name in changes}
     demographics = a_demographics_body(**({"telephone": "020 7946 0999"} | changes))
     return await client.refer(**({"reason": "falls", "story": None} | of_referral), demographics=demographics, caller=caller)
 

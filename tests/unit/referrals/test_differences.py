@@ -20,7 +20,7 @@ from services.referrals.domain.differences import (
     with_value,
 )
 from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person
-from services.referrals.domain.record_fields import OF_CONTACT, OF_PERSON, ContactName, FormerValue, is_equal, is_placeholder
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_CONTACT, OF_PERSON, ContactName, FormerValue, is_equal, is_placeholder
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField
 from shared.kernel.ids import new_id
@@ -36,14 +36,14 @@ LOUISE = ContactName("Louise", "daughter")
         pytest.param({}, {}, [], id="equal"),
         pytest.param({}, {"family_name": "DALE ", "address": "oakleigh.", "practice_code": "w07"}, [], id="other spelling"),
         pytest.param({}, {"family_name": "Fenn"}, [("family-name", "Dale", "Fenn")], id="marriage"),
-        pytest.param({}, {"address": "Whetstone"}, [("address", "Oakleigh", "Whetstone")], id="move"),
+        pytest.param({}, {"address": "Whetstone"}, [("home-address", "Oakleigh", "Whetstone")], id="move"),
         pytest.param({}, {"practice_code": "W70"}, [("practice-code", "W07", "W70")], id="unknown practice"),
         pytest.param({"telephone": "020 7946 0999"}, {"telephone": None}, [], id="no telephone"),
         pytest.param({"telephone": None}, {"telephone": "020 7946 0999"}, [], id="first telephone"),
         pytest.param(
             {"telephone": "020 7946 0999"},
             {"telephone": "020 7946 0998"},
-            [("telephone", "020 7946 0999", "020 7946 0998")],
+            [("telephone-number", "020 7946 0999", "020 7946 0998")],
             id="telephone",
         ),
         pytest.param({"practice_code": UNKNOWN_PRACTICE, "address": NOT_GIVEN}, {}, [], id="not recorded"),
@@ -274,11 +274,11 @@ def _received(received: ReceiveReferral) -> list[tuple[RecordField, ContactName 
     """The values of the referral, by the field and the contact that they belong to."""
     demographics, story = received.demographics, received.story
     stated = {each.name: getattr(demographics, each.name) for each in fields(Demographics)} if demographics else {}
-    of_person = [(field, None, str(value)) for field in OF_PERSON if (value := stated.get(field.value.replace("-", "_"))) is not None]
+    of_person = [(field, None, str(value)) for field in OF_PERSON if (value := stated.get(ATTRIBUTE[field])) is not None]
     of_contacts = [
         (field, ContactName(contact.name, contact.relationship), value)
         for contact in (story.contacts if story else ())
         for field in OF_CONTACT
-        if (value := getattr(contact, field.value.removeprefix("contact-").replace("-", "_"))) is not None
+        if (value := getattr(contact, ATTRIBUTE[field])) is not None
     ]
     return [*of_person, *of_contacts]

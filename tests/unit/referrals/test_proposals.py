@@ -77,7 +77,7 @@ def test_table_has_a_row_for_each_trigger() -> None:
 @pytest.mark.parametrize(
     ("urgency", "due_at"), [(Urgency.ROUTINE, ROUTINE_DUE), (Urgency.ADVICE, ROUTINE_DUE), (Urgency.URGENT, URGENT_DUE)]
 )
-def test_proposal_is_due_with_the_triage_of_an_urgent_referral(urgency: Urgency, due_at: datetime) -> None:
+def test_urgent_proposal_is_due_with_triage(urgency: Urgency, due_at: datetime) -> None:
     [decision] = proposed(urgency)
 
     [opened] = decision.events
