@@ -21,6 +21,7 @@ WHERE coalesce(status, 'living') = ANY($1) ORDER BY since, person_id"""
 _ADDRESSES = {
     "referral": "/referrals/{id}",
     "life": "/referrals/people/{person_id}/life",
+    "proposal": "/referrals/proposals/{id}",
     "identity": "/referrals/people/{person_id}/identity",
     "response": "/rapid-care/responses/{id}",
     "care_plan": "/mdt/care-plans/{id}",
@@ -36,7 +37,7 @@ _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
     "referral": 6, "response": 5, "care_plan": 2, "case": 3, "lead": 2, "meeting": 0.5,
-    "risk": 1, "home_check": 1, "navigator": 0.3, "task": 4, "life": 0.2, "identity": 1,
+    "risk": 1, "home_check": 1, "navigator": 0.3, "task": 4, "life": 0.2, "identity": 1, "proposal": 1,
 }  # fmt: skip
 
 
@@ -110,7 +111,7 @@ _MEETING = [Caller("mdt-coordinator", "BCCG", ("mdt:coordinate", "mdt:decide", "
 _RAPID_CARE = [Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate", "rapid-care:respond"))]
 _CALLERS = {
     "referral": _of_referral,
-    "life": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))],
+    **dict.fromkeys(("life", "proposal"), lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))]),
     "identity": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:identity", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
     **dict.fromkeys(("care_plan", "case", "meeting", "risk"), lambda _: _MEETING),

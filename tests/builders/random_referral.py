@@ -14,7 +14,7 @@ _STORY = {"narrative": "Lives alone with a dog.", "contacts": [{"name": "Louise"
 
 
 def a_random_referral(random: Random) -> dict[str, Any]:
-    """Any urgency, source and reason; mostly complete, sometimes without a number or with another date of birth."""
+    """Any urgency, source and reason; mostly complete, sometimes without a number, or with another date of birth or address."""
     person = random.randrange(len(NUMBERS))
     body: dict[str, Any] = {
         "source": random.choice(list(Source)),
@@ -35,7 +35,7 @@ def _demographics(person: int, random: Random) -> dict[str, Any]:
         "given_name": f"Given{'abcd'[person]}",
         "family_name": f"Family{'abcd'[person]}",
         "born_on": f"193{person}-0{random.choices((1, 2), (9, 1))[0]}-03",
-        "address": f"{person + 1} Oakleigh Road",
+        "address": f"{person + 1} {random.choices(('Oakleigh', 'Whetstone'), (9, 1))[0]} Road",
         "practice_code": "E85001" if person == 3 and random.random() < 0.5 else ("W07", "W08", "B03", "C05")[person],
         "residence": "LBB",
     }
