@@ -18,6 +18,8 @@ LONGEST = (
     "tests/journeys/test_owners_and_deadlines.py",
     "tests/integration/shared/test_api_fuzzer.py",
     "tests/integration/shared/test_api_examples.py",
+    "tests/journeys/test_onward_services.py",
+    "tests/journeys/test_onward_referral.py",
     "tests/integration/shared/test_broker_faults.py",
     "tests/chaos/test_defects.py",
     "tests/integration/cli/test_errors.py",
