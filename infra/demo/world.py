@@ -48,8 +48,12 @@ class Caller:
 
     async def act(self, path: str, verb: str, body: Any = None) -> Any:
         """POSTs `path/verb` on the current version of `path`."""
+        return await self.change(path, f"{path}/{verb}", body)
+
+    async def change(self, path: str, command: str, body: Any = None) -> Any:
+        """POSTs to `command` on the current version of `path`."""
         etag = (await self._send("GET", path)).headers["etag"]
-        return (await self._send("POST", f"{path}/{verb}", headers={"If-Match": etag}, json=body)).json()
+        return (await self._send("POST", command, headers={"If-Match": etag}, json=body)).json()
 
     async def put(self, path: str, body: Any) -> Any:
         return (await self._send("PUT", path, json=body)).json()
