@@ -18,7 +18,7 @@ from services.referrals.domain.record import Group
 from services.referrals.handlers import identity as handlers
 from services.referrals.queries import candidates
 from services.referrals.queries import identity as queries
-from services.referrals.queries.candidates import Candidate, Found
+from services.referrals.queries.candidates import Candidate, FoundPerson
 from shared.contracts.input_types import LongText, TypedNhsNumber
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -101,7 +101,7 @@ class FoundPersonView(ResponseModel):
     practice_code: str
 
     @classmethod
-    def of(cls, found: Found) -> "FoundPersonView":
+    def of(cls, found: FoundPerson) -> "FoundPersonView":
         names = [name for name in cls.model_fields if name != "records"]
         return cls(records=found.group.ids, **{name: getattr(found.person, name) for name in names})
 

@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.referrals.domain.person import NOT_GIVEN, Person
-from services.referrals.domain.record_fields import is_equal, is_placeholder, name_form
+from services.referrals.domain.record_fields import ATTRIBUTE, is_equal, is_placeholder, name_form
 from shared.contracts.persons import RecordField
 from shared.kernel.normalisation import nhs_digits
 from shared.kernel.totality import total
@@ -140,7 +140,7 @@ def _of_contact(one: Person, other: Person) -> Iterator[Reason]:
 
 def _is_same(one: Person, other: Person, field: RecordField) -> bool | None:
     """None when one of the records lacks the value."""
-    values = [getattr(person, field.replace("-", "_")) for person in (one, other)]
+    values = [getattr(person, ATTRIBUTE[field]) for person in (one, other)]
     if any(value is None or value == NOT_GIVEN or not name_form(value) for value in values):
         return None
     return is_equal(field, *values)

@@ -274,7 +274,7 @@ def register(
         **absent | given,
     )
     _require_complete(person, received)
-    return Decision(person, [_recorded(person)])
+    return Decision(person, [recorded(person)])
 
 
 def _require_complete(person: Person, received: ReceiveReferral) -> None:
@@ -319,7 +319,7 @@ def update_from_referral(
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)
-    return Decision(updated, [_recorded(updated)])
+    return Decision(updated, [recorded(updated)])
 
 
 def _completed(person: Person, demographics: Demographics | None) -> Person:
@@ -336,7 +336,7 @@ def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Pe
     """Adds a referrer's information to the story, so that all involved organisations read it."""
     history = _distinct([*person.story.history, answer])
     updated = replace(person, story=person.story.model_copy(update={"history": history}), correlation_id=referral_id)
-    return Decision(updated, [_recorded(updated)])
+    return Decision(updated, [recorded(updated)])
 
 
 def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) -> Decision[Person] | None:
@@ -347,7 +347,7 @@ def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) 
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)
-    return Decision(updated, [_recorded(updated)])
+    return Decision(updated, [recorded(updated)])
 
 
 def follow_practice(person: Person, locality: Locality | None) -> Decision[Person] | None:
@@ -374,7 +374,7 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality | None) 
 
 def recorded_again(person: Person) -> Decision[Person]:
     """Publishes the record as staff have changed it."""
-    return Decision(person, [_recorded(person)])
+    return Decision(person, [recorded(person)])
 
 
 def merge_stories(recorded: Story, received: Story) -> Story:
@@ -424,16 +424,7 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _recorded(person: Person) -> PersonRecordRecorded:
-    return PersonRecordRecorded(
-        nhs_number=person.nhs_number,
-        given_name=person.given_name,
-        family_name=person.family_name,
-        born_on=person.born_on,
-        address=person.address,
-        telephone=person.telephone,
-        practice_code=person.practice_code,
-        locality=person.locality,
-        story=published(person.story),
-        sharing=person.sharing,
-    )
+def recorded(person: Person) -> PersonRecordRecorded:
+    """The record as published."""
+    fields = {name: getattr(person, name) for name in PersonRecordRecorded.model_fields if name != "story"}
+    return PersonRecordRecorded(story=published(person.story), **fields)

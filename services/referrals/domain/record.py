@@ -9,9 +9,8 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person, lacks_story, merge_contacts, merge_stories
-from services.referrals.domain.story import published
-from shared.contracts.persons import PersonRecordRecorded, SharingPreference, Story
+from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person, lacks_story, merge_contacts, merge_stories, recorded
+from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
@@ -72,12 +71,6 @@ def compose(own: Person, group: Group, records: Collection[Person]) -> Person:
 def publication(own: Person, group: Group, records: Collection[Person]) -> Decision[Person]:
     """Publishes the person's one record under the id of `own`, which does not change."""
     return Decision(own, [recorded(compose(own, group, records))])
-
-
-def recorded(person: Person) -> PersonRecordRecorded:
-    """The record as published."""
-    fields = {name: getattr(person, name) for name in PersonRecordRecorded.model_fields if name != "story"}
-    return PersonRecordRecorded(story=published(person.story), **fields)
 
 
 def group_of(survivor: UUID, merged: Collection[UUID]) -> Group:

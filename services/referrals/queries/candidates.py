@@ -33,7 +33,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPerson:
     """The one record of a person under the id of the surviving record, and the ids of all."""
 
     person: Person
@@ -42,16 +42,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    found: Found
+    found: FoundPerson
     likeness: Likeness
 
 
-async def search_people(tx: Tx, criterion: Criterion) -> tuple[list[Found], bool]:
+async def search_people(tx: Tx, criterion: Criterion) -> tuple[list[FoundPerson], bool]:
     """The persons found, and whether more records match than one response shows. Raises InvalidNhsNumber."""
     limit = tx.policy.search_limit
     searched = tx.secrets.pseudonym(_audited(criterion))
     ids = await _ids(tx, criterion, limit + 1)
-    found = [Found(*each) for each in await find_people(tx, ids[:limit])]
+    found = [FoundPerson(*each) for each in await find_people(tx, ids[:limit])]
     for subject in dict.fromkeys([searched, *(each.person.id for each in found)]):  # also a search without a result
         tx.audit(subject)
     return found, len(ids) > limit
@@ -62,7 +62,7 @@ async def candidates(tx: Tx, person_id: UUID) -> list[Candidate]:
     person, group = await get_person(tx, person_id), await find_group(tx, person_id)
     limit = tx.policy.search_limit
     ids = await search.alike(tx, _traits(person, tx), group.ids, limit=limit * _COMPARED)
-    compared = [Candidate(Found(*each), likeness(person, each[0])) for each in await find_people(tx, ids)]
+    compared = [Candidate(FoundPerson(*each), likeness(person, each[0])) for each in await find_people(tx, ids)]
     shown = sorted((each for each in compared if each.likeness.reasons), key=_rank)[:limit]
     for each in shown:
         tx.audit(each.found.person.id)
@@ -125,4 +125,4 @@ def _is_valid(number: str) -> bool:
     return True
 
 
-__all__ = ["Candidate", "Criterion", "Found", "Reason", "candidates", "search_people"]
+__all__ = ["Candidate", "Criterion", "FoundPerson", "Reason", "candidates", "search_people"]

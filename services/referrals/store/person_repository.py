@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from services.referrals.domain.person import Person
-from services.referrals.domain.record import Group, compose, publication, recorded
+from services.referrals.domain.person import Person, recorded
+from services.referrals.domain.record import Group, compose, publication
 from services.referrals.store.identity import GROUPS, lock_group
 from services.referrals.store.tables import Tx
 from shared.contracts.persons import PersonRecordRecorded

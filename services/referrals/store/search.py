@@ -69,8 +69,8 @@ def _found(*conditions: _Text) -> Statement:
 
 _IS_NUMBER = sa.or_(PERSON.c.id == _any("ids", sa.Uuid), _number(PERSON.c.number_as_typed) == _any("numbers", sa.Text))
 _IS_FAMILY = _family_name(PERSON.c.family_name) == _family_name(_given("family_name"))
-_IS_ADDRESS = _address(PERSON.c.address) == _address(_given("address"))
-_IS_TELEPHONE = _telephone(PERSON.c.telephone) == _telephone(_given("telephone"))
+_IS_ADDRESS = _address(PERSON.c.address) == _address(_given("sought_address"))
+_IS_TELEPHONE = _telephone(PERSON.c.telephone) == _telephone(_given("sought_telephone"))
 
 _BY_NUMBER = _found(_IS_NUMBER)
 _BY_NAME = _found(PERSON.c.born_on == sa.bindparam("born_on", type_=sa.Date), _IS_FAMILY)
@@ -117,7 +117,7 @@ async def by_name(reader: ReadSession, family_name: str, born_on: date, *, limit
 
 
 async def by_address(reader: ReadSession, address: str, *, limit: int) -> list[UUID]:
-    return await _ids(reader, _BY_ADDRESS, limit, address=address)
+    return await _ids(reader, _BY_ADDRESS, limit, sought_address=address)
 
 
 async def by_postcode(reader: ReadSession, postcode: str, *, limit: int) -> list[UUID]:
@@ -126,15 +126,16 @@ async def by_postcode(reader: ReadSession, postcode: str, *, limit: int) -> list
 
 
 async def by_telephone(reader: ReadSession, telephone: str, *, limit: int) -> list[UUID]:
-    return await _ids(reader, _BY_TELEPHONE, limit, telephone=telephone)
+    return await _ids(reader, _BY_TELEPHONE, limit, sought_telephone=telephone)
 
 
 async def alike(reader: ReadSession, traits: Traits, own: Collection[UUID], *, limit: int) -> list[UUID]:
     """Records that share something with the traits, without those in `own`."""
     values = {name: getattr(traits, name) for name in Traits.__slots__}
     lists = {name: list(values[name]) for name in ("ids", "numbers", "birthdays")}
-    names = {"given_name": traits.given_name.lower() if traits.given_name else None}
-    return await _ids(reader, _LIKE, limit, **values | lists | names, own=list(own))
+    sought = {"sought_address": traits.address, "sought_telephone": traits.telephone}
+    given_name = {"given_name": traits.given_name.lower() if traits.given_name else None}
+    return await _ids(reader, _LIKE, limit, **values | lists | sought | given_name, own=list(own))
 
 
 async def _ids(reader: ReadSession, statement: Statement, limit: int, **values: Any) -> list[UUID]:
