@@ -31,9 +31,9 @@ _KEY = ("code", "valid_from")
 _SELECT = 'SELECT {columns} FROM "{context}".practice'
 _DELETE = 'DELETE FROM "{context}".practice WHERE code = :code AND valid_from = :valid_from'
 _INSERT = 'INSERT INTO "{context}".practice ({columns}) VALUES ({values})'
-_NOW = 'SELECT clock_timestamp() + delta FROM "{context}".clock_offset'
+_NOW = 'SELECT now() + delta FROM "{context}".clock_offset'
 _CANCEL = """
-UPDATE "{context}".deadline SET state = 'cancelled', resolved_at = clock_timestamp()
+UPDATE "{context}".deadline SET state = 'cancelled', resolved_at = now()
 WHERE kind = :kind AND state = 'pending' AND due_at > :now AND due_at <> ALL(:days)"""
 _SET = """
 INSERT INTO "{context}".deadline (subject, kind, due_at, correlation_id) SELECT :subject, :kind, due_at, :subject

@@ -7,10 +7,10 @@ from dataclasses import fields
 
 import pytest
 
-from infra.cli import app
 from infra.codegen.configuration import FILE_NAME
 from infra.contexts import CONTEXTS, policy_of
 from shared.deployment import ContextSettings, Deployment
+from tests.architecture.care_commands import care_commands
 from tests.architecture.sources import ROOT, production
 
 PAGE = (ROOT / FILE_NAME).read_text()
@@ -66,9 +66,8 @@ def test_every_listed_variable_has_readers_and_a_meaning() -> None:
 
 
 def test_commands_in_reader_column_exist() -> None:
-    commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
 
-    assert {name for _, _, readers, _ in _ROW.findall(PAGE) for name in re.findall(r"care ([a-z-]+)", readers)} <= commands
+    assert {name for _, _, readers, _ in _ROW.findall(PAGE) for name in re.findall(r"care ([a-z-]+)", readers)} <= care_commands()
 
 
 def test_settings_have_descriptions() -> None:

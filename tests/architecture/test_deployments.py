@@ -11,11 +11,11 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from infra.cli import app
 from infra.contexts import CONTEXTS, prefix
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.postgres_programs import installed_programs
 from shared.deployment import ContextSettings, Deployment
+from tests.architecture.care_commands import care_commands
 from tests.architecture.sources import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"]
@@ -60,8 +60,7 @@ def test_container_command_exists(command: list[str]) -> None:
             compile(code, "command", "exec")
             assert callable(import_module("infra.dev_stack.gateway").main)
         case ["care", *_] | ["sh", "-c", _]:
-            known = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
-            assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= known
+            assert set(re.findall(r"care ([a-z-]+)", " ".join(command))) <= care_commands()
         case _:
             pytest.fail(f"unknown command {command}")
 

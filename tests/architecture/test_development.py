@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import app
+from tests.architecture.care_commands import care_commands
 from tests.architecture.sources import ROOT
 
 PAGE = (ROOT / "docs" / "development.md").read_text()
@@ -33,9 +33,8 @@ def test_make_up_takes_port_and_name() -> None:
 
 
 def test_named_care_commands_exist() -> None:
-    commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
 
-    assert set(re.findall(r"bin/care ([a-z-]+)", PAGE)) <= commands
+    assert set(re.findall(r"bin/care ([a-z-]+)", PAGE)) <= care_commands()
 
 
 def test_named_modules_exist() -> None:

@@ -12,13 +12,13 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.cli import app
 from infra.contexts import CONTEXTS, prefix
 from infra.operations.verify import metrics as verify
 from infra.operations.verify.finding import Finding
 from infra.operations.verify.pending_work import Backlog
 from infra.operations.verify.verdict import Verdict
 from shared.telemetry import metrics
+from tests.architecture.care_commands import care_commands
 from tests.architecture.sources import ROOT, production, sources
 
 FOLDER = ROOT / "infra" / "observability"
@@ -171,9 +171,8 @@ def test_runbook_names_existing_metrics(exported_series: dict[str, set[str]]) ->
 
 
 def test_runbook_names_existing_commands() -> None:
-    commands = {command.name or getattr(command.callback, "__name__", "").replace("_", "-") for command in app.registered_commands}
 
-    assert set(re.findall(r"`care ([a-z-]+)", RUNBOOK)) <= commands
+    assert set(re.findall(r"`care ([a-z-]+)", RUNBOOK)) <= care_commands()
 
 
 def test_runbook_names_existing_log_events() -> None:

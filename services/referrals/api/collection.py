@@ -1,7 +1,6 @@
 """The collection of referrals: receipt and acknowledgement, the list of the referrer, and the list of the Community Point of Access."""
 
-from collections.abc import Collection
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
@@ -17,7 +16,7 @@ from services.referrals.domain.access import require_referrer
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
-from services.referrals.queries import people, referrals
+from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -74,8 +73,8 @@ async def own_referrals(
         return await _by_reference(reference, caller, unit)
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
-        codes = await _codes(tx, caller.organisation, whose)
-        page = await referrals.followed_by(tx, codes, whose, is_open=status == "open", before=before, limit=limit)
+        today, is_open = tx.policy.day_of(tx.now), status == "open"
+        page = await referrals.followed_by(tx, caller.organisation, whose, on=today, is_open=is_open, before=before, limit=limit)
         items = await views(tx, page)
     return pages.of_newest(page, items, limit)
 
@@ -87,14 +86,3 @@ async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[Fo
         tx.audit(referral.id)
         view = await followed(tx, referral)
     return Page[FollowedReferralView](items=[view])
-
-
-async def _codes(tx: Transaction[Policy], organisation: str, whose: Whose) -> Collection[str]:
-    """The organisation, or the practices whose people it cares for today."""
-    match whose:
-        case Whose.SENT:
-            return [organisation]
-        case Whose.REGISTERED:
-            return await people.codes_of_practice(tx, organisation, tx.policy.day_of(tx.now))
-        case _:
-            assert_never(whose)

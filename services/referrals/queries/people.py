@@ -38,7 +38,6 @@ person = get_person
 #: The practices by the code that stands for them on a day.
 practice = directory.practice
 acting_practice = directory.acting_practice
-codes_of_practice = directory.codes_of_practice
 
 
 @dataclass(frozen=True, slots=True)

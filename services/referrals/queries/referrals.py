@@ -1,7 +1,7 @@
 """Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
 from services.referrals.store import responses
+from services.referrals.store.directory import codes_of_practice
 from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
@@ -57,6 +58,8 @@ def _newest_first(organisation: "sa.Column[str]") -> Statement:
 _FOLLOWED = total(
     Whose, {Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation), Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code)}
 )
+
+_IS_BY_PRACTICE: Mapping[Whose, bool] = total(Whose, {Whose.SENT: False, Whose.REGISTERED: True})
 
 #: Lists by urgency show urgent referrals first; the others share a rank.
 QUEUE_RANK: Mapping[Urgency, int] = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 1})
@@ -175,10 +178,14 @@ async def onward_from(reader: ReadSession, referral: Referral) -> list[Referral]
 
 
 async def followed_by(
-    reader: ReadSession, organisations: Collection[str], whose: Whose, *, is_open: bool, before: UUID, limit: int
+    reader: ReadSession, organisation: str, whose: Whose, *, on: date, is_open: bool, before: UUID, limit: int
 ) -> list[Referral]:
-    """The referrals of these organisations, the newest first; a merged one is open as long as the one that it joined."""
-    return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(organisations), is_open=is_open, before=before, limit=limit))
+    """An organisation's referrals, the newest first; a merged one is open as long as the one that it joined.
+
+    The people registered with a practice are those of its predecessors, too.
+    """
+    codes = await codes_of_practice(reader, organisation, on) if _IS_BY_PRACTICE[whose] else [organisation]
+    return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(codes), is_open=is_open, before=before, limit=limit))
 
 
 async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:

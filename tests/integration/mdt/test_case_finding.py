@@ -181,7 +181,7 @@ async def test_screening_for_mdt_opens_case_with_same_correlation(context: Runni
     assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
 
 
-async def test_screening_for_mdt_needs_no_locality_and_no_open_case(context: RunningContext) -> None:
+async def test_screening_for_mdt_needs_no_open_case(context: RunningContext) -> None:
     await _upload(context, _csv((DALE, "N07", "9.80")))  # a practice of another area
     person = context.database.secrets.pseudonym(DALE)
     path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex"}

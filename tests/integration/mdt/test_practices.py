@@ -17,7 +17,7 @@ CLOSING = MONDAY.date() + timedelta(days=14)
 
 
 @pytest.fixture
-async def own(own_url: str, keys: Keys) -> AsyncIterator[RunningContext]:
+async def separate_context(own_url: str, keys: Keys) -> AsyncIterator[RunningContext]:
     """The weekly meeting on a database whose practices a test may change."""
     async with mdt(own_url, keys) as context:
         yield context
@@ -50,83 +50,83 @@ async def _until(context: RunningContext, day: date) -> None:
     await context.let_pass(timedelta(days=(day - context.clock.at.date()).days, hours=8))
 
 
-async def test_successor_becomes_lead_on_the_closing_day(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient = await led_by_gp(own)
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+async def test_successor_becomes_lead_on_the_closing_day(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(separate_context)
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
 
-    await _until(own, CLOSING - timedelta(days=1))
+    await _until(separate_context, CLOSING - timedelta(days=1))
     before = await active_lead(patient)
-    await _until(own, CLOSING)
+    await _until(separate_context, CLOSING)
 
     assert (before, await active_lead(patient)) == ("gp-W07", "gp-W08")
-    assert [event.reason for event in await own.published(LeadHandedOver)] == ["practice-changed"]
-    [*_, activated] = await own.published(LeadActivated)
+    assert [event.reason for event in await separate_context.published(LeadHandedOver)] == ["practice-changed"]
+    [*_, activated] = await separate_context.published(LeadActivated)
     assert (activated.organisation, activated.activated_at.astimezone(MONDAY.tzinfo).date()) == ("W08", CLOSING)
-    assert await asked_chair(own) == []
+    assert await asked_chair(separate_context) == []
 
 
-async def test_lead_by_name_stays_when_the_practice_closes(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient = await Patient.discussed(own)
+async def test_lead_by_name_stays_when_the_practice_closes(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await Patient.discussed(separate_context)
     await register(patient, "W07")
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
 
-    await _until(own, CLOSING)
+    await _until(separate_context, CLOSING)
 
     assert await active_lead(patient) == "clch-community-nurse-1"
-    assert await own.published(LeadHandedOver) == []
+    assert await separate_context.published(LeadHandedOver) == []
 
 
-async def test_practice_closed_without_successor_makes_the_chair_look_for_a_lead(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient = await led_by_gp(own)
-    asked = len(await asked_chair(own))
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+async def test_chair_seeks_lead_after_closing_without_successor(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(separate_context)
+    asked = len(await asked_chair(separate_context))
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
 
-    await _until(own, CLOSING)
+    await _until(separate_context, CLOSING)
 
     assert await active_lead(patient) == "gp-W07"  # the plan is never without a lead
-    assert len(await asked_chair(own)) == asked + 1
+    assert len(await asked_chair(separate_context)) == asked + 1
 
 
-async def test_withdrawn_closing_gives_the_lead_back(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient = await led_by_gp(own)
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
-    await _until(own, CLOSING)
+async def test_withdrawn_closing_gives_the_lead_back(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(separate_context)
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+    await _until(separate_context, CLOSING)
 
-    await load_entries(own_url, own.clock.at, tmp_path)
-    await own.let_pass(timedelta(minutes=1))
+    await load_entries(own_url, separate_context.clock.at, tmp_path)
+    await separate_context.let_pass(timedelta(minutes=1))
 
     assert await active_lead(patient) == "gp-W07"
 
 
-async def test_access_and_case_finding_follow_the_successor_at_once(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient, finding = await led_by_gp(own), await a_finding(own)
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+async def test_access_and_case_finding_follow_the_successor_at_once(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient, finding = await led_by_gp(separate_context), await a_finding(separate_context)
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
 
     async def seen_by(practice: str, code: str) -> tuple[int, int, list[str]]:
-        caller = own.token("mdt:read", organisation=practice, actor=f"gp-{practice}")
-        case = await own.http.get(f"/mdt/people/{patient.person_id}/care-plan", headers=caller)
-        found = await own.http.get(f"/mdt/case-finding?practice={code}", headers=caller)
+        caller = separate_context.token("mdt:read", organisation=practice, actor=f"gp-{practice}")
+        case = await separate_context.http.get(f"/mdt/people/{patient.person_id}/care-plan", headers=caller)
+        found = await separate_context.http.get(f"/mdt/case-finding?practice={code}", headers=caller)
         return case.status_code, found.status_code, [item["person_id"] for item in found.json().get("items", [])]
 
     before = [await seen_by("W07", "W07"), await seen_by("W08", "W07")]
-    own.clock.at = MONDAY + timedelta(days=14)  # no deadline has fired: a read resolves the code
+    separate_context.clock.at = MONDAY + timedelta(days=14)  # no deadline has fired: a read resolves the code
     after = [await seen_by("W07", "W07"), await seen_by("W08", "W07"), await seen_by("W08", "W08")]
 
     assert before == [(200, 200, [str(finding)]), (403, 403, [])]
     assert after == [(403, 403, []), (200, 200, [str(finding)]), (200, 200, [str(finding)])]
 
 
-async def test_step_down_names_successor_and_its_locality(own: RunningContext, own_url: str, tmp_path: Path) -> None:
-    patient = await led_by_gp(own)
-    await load_entries(own_url, own.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
-    own.clock.at = MONDAY + timedelta(days=14)
+async def test_step_down_names_successor_and_its_locality(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    patient = await led_by_gp(separate_context)
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+    separate_context.clock.at = MONDAY + timedelta(days=14)
 
     await patient.command("step-down", {"destination": "gp"})
 
-    assert [(event.practice_code, event.locality) for event in await own.published(CaseSteppedDown)] == [("B01", "locality-b")]
+    assert [(event.practice_code, event.locality) for event in await separate_context.published(CaseSteppedDown)] == [("B01", "locality-b")]
 
 
-async def test_fallback_on_unknown_practice_makes_the_chair_look_for_a_lead(context: RunningContext) -> None:
+async def test_chair_seeks_lead_instead_of_unknown_practice(context: RunningContext) -> None:
     patient = await Patient.listed(context, practice_code="E85001")
 
     await patient.discuss(lead=a_lead(has_accepted=False))

@@ -26,7 +26,7 @@ CLOSING = date(2015, 6, 1)
 
 
 @pytest.fixture
-async def own(own_url: str, keys: Keys) -> AsyncIterator[NavigationClient]:
+async def separate_client(own_url: str, keys: Keys) -> AsyncIterator[NavigationClient]:
     """Navigation on a database whose practices a test may change."""
     async with navigation(own_url, keys, at("10:00")) as client:
         yield client
@@ -37,30 +37,30 @@ async def contact(client: NavigationClient) -> str | None:
     return task["contact"]["professional_id"] if task["contact"] else None
 
 
-async def test_contact_is_practice_of_today(own: NavigationClient, own_url: str, tmp_path: Path) -> None:
+async def test_contact_is_practice_of_today(separate_client: NavigationClient, own_url: str, tmp_path: Path) -> None:
     person = new_id()
-    await own.publish(mr_dales_record(), person=person, subject=person)
-    await own.publish(a_step_down(), person=person, subject=new_id())
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
-    before = await contact(own)
+    await separate_client.publish(mr_dales_record(), person=person, subject=person)
+    await separate_client.publish(a_step_down(), person=person, subject=new_id())
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+    before = await contact(separate_client)
 
-    own.context.clock.at += CLOSING - WEDNESDAY
+    separate_client.context.clock.at += CLOSING - WEDNESDAY
 
-    assert (before, await contact(own)) == ("gp-W07", "gp-B01")
+    assert (before, await contact(separate_client)) == ("gp-W07", "gp-B01")
 
 
-async def test_closed_practice_that_leads_is_no_contact(own: NavigationClient, own_url: str, tmp_path: Path) -> None:
+async def test_closed_practice_that_leads_is_no_contact(separate_client: NavigationClient, own_url: str, tmp_path: Path) -> None:
     person = new_id()
     lead = {"professional_id": "gp-W07", "role": "gp", "organisation": "W07", "is_fallback": True}
-    await own.publish(mr_dales_record(), person=person, subject=person)
-    await own.publish(an_activated_lead(own.context.clock.at, **lead), person=person, subject=new_id())
-    await own.publish(a_step_down(), person=person, subject=new_id())
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
-    before = await contact(own)
+    await separate_client.publish(mr_dales_record(), person=person, subject=person)
+    await separate_client.publish(an_activated_lead(separate_client.context.clock.at, **lead), person=person, subject=new_id())
+    await separate_client.publish(a_step_down(), person=person, subject=new_id())
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+    before = await contact(separate_client)
 
-    own.context.clock.at += CLOSING - WEDNESDAY
+    separate_client.context.clock.at += CLOSING - WEDNESDAY
 
-    assert (before, await contact(own)) == ("gp-W07", None)
+    assert (before, await contact(separate_client)) == ("gp-W07", None)
 
 
 async def test_plan_of_person_without_locality_waits_for_any_coordinator(client: NavigationClient) -> None:

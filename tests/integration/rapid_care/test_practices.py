@@ -18,7 +18,7 @@ CLOSING = date(2015, 6, 1)
 
 
 @pytest.fixture
-async def own(own_url: str, keys: Keys) -> AsyncIterator[RapidCareClient]:
+async def separate_team(own_url: str, keys: Keys) -> AsyncIterator[RapidCareClient]:
     """Rapid Care on a database whose practices a test may change."""
     async with rapid_care(own_url, keys, NOW) as team:
         yield team
@@ -26,19 +26,19 @@ async def own(own_url: str, keys: Keys) -> AsyncIterator[RapidCareClient]:
 
 @pytest.mark.parametrize(("successor", "expected"), [("B01", "gp-B01"), (None, None)])
 async def test_briefing_names_practice_of_today(
-    own: RapidCareClient, own_url: str, tmp_path: Path, successor: str | None, expected: str | None
+    separate_team: RapidCareClient, own_url: str, tmp_path: Path, successor: str | None, expected: str | None
 ) -> None:
     person_id = new_id()
-    await own.context.deliver(mr_dale(), key=person_id, subject=person_id)
-    response_id = await own.receive_referral(person_id=person_id)
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor=successor))
+    await separate_team.context.deliver(mr_dale(), key=person_id, subject=person_id)
+    response_id = await separate_team.receive_referral(person_id=person_id)
+    await load_entries(own_url, separate_team.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor=successor))
 
     async def lead() -> str | None:
-        found = (await own.get(f"responses/{response_id}/briefing"))["lead"]
+        found = (await separate_team.get(f"responses/{response_id}/briefing"))["lead"]
         return found["professional_id"] if found else None
 
     before = await lead()
-    own.context.clock.at += CLOSING - NOW.date()
+    separate_team.context.clock.at += CLOSING - NOW.date()
 
     assert (before, await lead()) == ("gp-W07", expected)
 

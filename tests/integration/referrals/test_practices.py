@@ -23,7 +23,7 @@ OUR_TELEPHONE = "020 7946 0001"
 
 
 @pytest.fixture
-async def own(own_url: str, keys: Keys) -> AsyncIterator[ReferralsClient]:
+async def separate_client(own_url: str, keys: Keys) -> AsyncIterator[ReferralsClient]:
     """The Community Point of Access on a database whose practices a test may change."""
     async with referrals(own_url, keys, MONDAY) as client:
         yield client
@@ -44,7 +44,7 @@ async def localities_published(client: ReferralsClient) -> list[Locality | None]
 
 
 @pytest.mark.parametrize("urgency", ["urgent", "routine"])
-async def test_referral_with_unknown_practice_has_no_locality_and_an_owner_who_asks(client: ReferralsClient, urgency: str) -> None:
+async def test_referral_with_unknown_practice_has_owner_who_asks(client: ReferralsClient, urgency: str) -> None:
     sent = await client.refer(urgency=urgency, condition="fall", demographics=a_demographics_body(practice_code="E85001"))
 
     seen = await client.read(sent["id"])
@@ -95,119 +95,132 @@ async def test_correction_to_unknown_practice_begins_the_question(client: Referr
     assert (await client.read(sent["id"]))["discrepancies"] == ["practice-unknown"]
 
 
-async def test_successor_takes_over_on_the_closing_day(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    sent = await own.refer()
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
-    before = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
+async def test_successor_takes_over_on_the_closing_day(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await separate_client.refer()
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W08"))
+    before = await contact_of(separate_client, sent), await registered(separate_client, "W07"), await registered(separate_client, "W08")
 
-    own.context.clock.at = MONDAY + timedelta(days=7)  # no deadline has fired: a read resolves the code
-    on_the_day = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
-    await own.context.let_pass(timedelta(days=1))
-    after = await contact_of(own, sent), await registered(own, "W07"), await registered(own, "W08")
+    separate_client.context.clock.at = MONDAY + timedelta(days=7)  # no deadline has fired: a read resolves the code
+    on_the_day = await contact_of(separate_client, sent), await registered(separate_client, "W07"), await registered(separate_client, "W08")
+    await separate_client.context.let_pass(timedelta(days=1))
+    after = await contact_of(separate_client, sent), await registered(separate_client, "W07"), await registered(separate_client, "W08")
 
     assert before == (("gp-W07", "020 7946 0807"), [sent["id"]], [])
     assert on_the_day == after == (("gp-W08", "020 7946 0208"), [], [sent["id"]])
-    assert (await own.get(f"/{sent['id']}", caller=own.gp("W08"))).status_code == 200
-    assert await own.context.published(ReferralDiscrepancyFound) == []
-    assert await localities_published(own) == [Locality.WEST]
+    assert (await separate_client.get(f"/{sent['id']}", caller=separate_client.gp("W08"))).status_code == 200
+    assert await separate_client.context.published(ReferralDiscrepancyFound) == []
+    assert await localities_published(separate_client) == [Locality.WEST]
 
 
-async def test_people_of_closed_practice_stay_covered(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
-    own.context.clock.at = MONDAY + timedelta(days=8)
+async def test_people_of_closed_practice_stay_covered(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+    separate_client.context.clock.at = MONDAY + timedelta(days=8)
 
-    routed = await own.refer_and_route()
+    routed = await separate_client.refer_and_route()
 
     assert (routed["practice_code"], routed["locality"], routed["is_practice_covered"]) == ("B01", "locality-b", True)
 
 
-async def test_record_follows_successor_into_another_locality(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    sent = await own.refer()
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
+async def test_record_follows_successor_into_another_locality(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await separate_client.refer()
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="B01"))
 
-    await own.context.let_pass(timedelta(days=8))
+    await separate_client.context.let_pass(timedelta(days=8))
 
-    assert await localities_published(own) == [Locality.WEST, Locality.LOCALITY_B]
-    assert (await own.get(f"/people/{sent['person_id']}")).json()["locality"] == "locality-b"
+    assert await localities_published(separate_client) == [Locality.WEST, Locality.LOCALITY_B]
+    assert (await separate_client.get(f"/people/{sent['person_id']}")).json()["locality"] == "locality-b"
 
 
-async def test_practice_closed_without_successor_leaves_an_owner_who_asks(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    sent = await own.refer_and_route()
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+async def test_practice_closed_without_successor_leaves_an_owner_who_asks(
+    separate_client: ReferralsClient, own_url: str, tmp_path: Path
+) -> None:
+    sent = await separate_client.refer_and_route()
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
 
-    await own.context.let_pass(timedelta(days=8))
+    await separate_client.context.let_pass(timedelta(days=8))
 
-    seen = await own.read(sent["id"])
+    seen = await separate_client.read(sent["id"])
     assert seen["discrepancies"] == ["practice-unknown"]
     assert seen["discrepancies_due_at"] is not None
-    assert await contact_of(own, sent) == ("community-point-of-access", OUR_TELEPHONE)
-    assert (await registered(own, "W07"), (await own.get(f"/{sent['id']}", caller=own.gp("W08"))).status_code) == ([], 403)
-    assert await localities_published(own) == [Locality.WEST, None]
-    pending = await own.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending'")
+    assert await contact_of(separate_client, sent) == ("community-point-of-access", OUR_TELEPHONE)
+    assert (
+        await registered(separate_client, "W07"),
+        (await separate_client.get(f"/{sent['id']}", caller=separate_client.gp("W08"))).status_code,
+    ) == ([], 403)
+    assert await localities_published(separate_client) == [Locality.WEST, None]
+    pending = await separate_client.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending'")
     assert ReferralDeadline.DISCREPANCY in {row["kind"] for row in pending}
 
 
-async def test_withdrawn_closing_restores_everything(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    sent = await own.refer()
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
-    await own.context.let_pass(timedelta(days=8))
+async def test_withdrawn_closing_restores_everything(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await separate_client.refer()
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+    await separate_client.context.let_pass(timedelta(days=8))
 
-    await load_entries(own_url, own.context.clock.at, tmp_path)
-    await own.context.let_pass(timedelta(minutes=1))
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path)
+    await separate_client.context.let_pass(timedelta(minutes=1))
 
-    assert (await own.read(sent["id"]))["discrepancies"] == []
-    assert await contact_of(own, sent) == ("gp-W07", "020 7946 0207")
-    assert await localities_published(own) == [Locality.WEST, None, Locality.WEST]
-
-
-async def test_new_practice_of_the_table_ends_the_question(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    sent = await own.refer(demographics=a_demographics_body(practice_code="E85001"))
-
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("E85001", locality=Locality.LOCALITY_C))
-    await own.context.let_pass(timedelta(minutes=1))
-
-    assert (await own.read(sent["id"]))["discrepancies"] == []
-    assert await localities_published(own) == [None, Locality.LOCALITY_C]
+    assert (await separate_client.read(sent["id"]))["discrepancies"] == []
+    assert await contact_of(separate_client, sent) == ("gp-W07", "020 7946 0207")
+    assert await localities_published(separate_client) == [Locality.WEST, None, Locality.WEST]
 
 
-async def test_loading_again_changes_nothing(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+async def test_new_practice_of_the_table_ends_the_question(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    sent = await separate_client.refer(demographics=a_demographics_body(practice_code="E85001"))
+
+    await load_entries(own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("E85001", locality=Locality.LOCALITY_C))
+    await separate_client.context.let_pass(timedelta(minutes=1))
+
+    assert (await separate_client.read(sent["id"]))["discrepancies"] == []
+    assert await localities_published(separate_client) == [None, Locality.LOCALITY_C]
+
+
+async def test_loading_again_changes_nothing(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
     closing = a_practice_entry("W07", closed=date(2099, 1, 1), successor="W08")
-    first = await load_entries(own_url, own.context.clock.at, tmp_path, closing)
-    before = await _state(own)
+    first = await load_entries(own_url, separate_client.context.clock.at, tmp_path, closing)
+    before = await _state(separate_client)
 
-    again = await load_entries(own_url, own.context.clock.at, tmp_path, closing)
+    again = await load_entries(own_url, separate_client.context.clock.at, tmp_path, closing)
 
     assert first == dict.fromkeys(CONTEXTS, Changes(changed=1))
     assert again == dict.fromkeys(CONTEXTS, Changes())
-    assert await _state(own) == before
+    assert await _state(separate_client) == before
 
 
-async def test_changed_line_changes_the_validity_and_its_deadline(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2099, 1, 1), successor="W08"))
+async def test_changed_line_changes_the_validity_and_its_deadline(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    await load_entries(
+        own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2099, 1, 1), successor="W08")
+    )
 
-    await load_entries(own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2098, 7, 1), successor="W08"))
+    await load_entries(
+        own_url, separate_client.context.clock.at, tmp_path, a_practice_entry("W07", closed=date(2098, 7, 1), successor="W08")
+    )
 
-    practices, deadlines = await _state(own)
+    practices, deadlines = await _state(separate_client)
     assert [(row["valid_until"], row["successor"]) for row in practices if row["code"] == "W07"] == [(date(2098, 7, 1), "W08")]
     assert [row["due_at"].isoformat() for row in deadlines if row["due_at"].year > 2090] == ["2098-06-30T23:00:00+00:00"]
 
 
-async def test_broken_file_is_refused_as_a_whole(own: ReferralsClient, own_url: str, tmp_path: Path) -> None:
-    before = await _state(own)
+async def test_broken_file_is_refused_as_a_whole(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    before = await _state(separate_client)
     path = write(tmp_path / "broken.csv", a_practice_entry("W07", closed=CLOSING, successor="W99"), a_practice_entry("B30"))
 
     with pytest.raises(PracticeFileRefused, match="Line 68: the successor W99 is no practice of the file"):
         await load_entries(
-            own_url, own.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING, successor="W99"), a_practice_entry("B30")
+            own_url,
+            separate_client.context.clock.at,
+            tmp_path,
+            a_practice_entry("W07", closed=CLOSING, successor="W99"),
+            a_practice_entry("B30"),
         )
 
     assert path.exists()
-    assert await _state(own) == before
+    assert await _state(separate_client) == before
 
 
-async def test_role_of_the_service_may_only_read_the_table(own: ReferralsClient) -> None:
+async def test_role_of_the_service_may_only_read_the_table(separate_client: ReferralsClient) -> None:
     for right in ("INSERT", "UPDATE", "DELETE"):
-        assert not await own.context.database.pool.fetchval("SELECT has_table_privilege('practice', $1)", right)
+        assert not await separate_client.context.database.pool.fetchval("SELECT has_table_privilege('practice', $1)", right)
 
 
 async def _state(client: ReferralsClient) -> tuple[list[Any], list[Any]]:

@@ -18,7 +18,7 @@ def faults_of(*lines: str) -> list[tuple[int, str]]:
     return parse("\n".join([HEADER, *lines]) + "\n")[1]
 
 
-def test_file_of_this_release_has_67_practices_in_three_localities() -> None:
+def test_file_has_67_practices_in_three_localities() -> None:
     practices = read_practices()
 
     counts = {locality: sum(practice.locality is locality for practice in practices) for locality in Locality}

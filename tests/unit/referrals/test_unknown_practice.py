@@ -78,7 +78,7 @@ def test_record_follows_the_locality_of_the_practice_of_today() -> None:
     assert people.follow_practice(a_person(), Locality.WEST) is None
 
 
-def test_urgent_need_of_unknown_practice_is_routed_with_a_reason() -> None:
+def test_urgent_need_of_unknown_practice_is_routed() -> None:
     routed = _route(a_referral(Status.TRIAGED_URGENT, urgency=Urgency.URGENT))
 
     assert (routed.practice_code, routed.locality, routed.is_practice_covered) == ("W7O", None, False)

@@ -90,7 +90,7 @@ def test_resolution_ends_at_valid_practice_or_at_none(practices: Practices, code
 
 @settings(deadline=None)
 @given(practices=tables(), code=_CODES, day=_DAYS)
-def test_code_is_among_those_of_its_acting_practice_and_of_no_other(practices: Practices, code: str, day: date) -> None:
+def test_one_acting_practice_at_most_has_a_code(practices: Practices, code: str, day: date) -> None:
     acting = practices.acting(code, day)
     caring = {each for each in ("W01", "W02", "W03", "B01", "C01") if code in practices.codes_of(each, day)}
 
