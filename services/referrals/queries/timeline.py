@@ -88,9 +88,7 @@ async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, lim
     occurred_at, event_id = after
     people = (await find_group(reader, person_id)).ids
     subjects = [subject for each in people for subject in (each, life.id_of(each), identity.id_of(each))]
-    rows = await reader.fetch(
-        _OF_PERSON, people=list(people), subjects=subjects, occurred_at=occurred_at, event_id=event_id, limit=limit
-    )
+    rows = await reader.fetch(_OF_PERSON, people=list(people), subjects=subjects, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 
