@@ -42,7 +42,7 @@ async def module_client(common_database: CommonDatabase, keys: Keys, request: py
     ],
 )
 async def test_difference_is_proposed_and_record_stays(
-    client: ReferralsClient, changes: dict[str, str], field: str, present: str, proposed: str
+    client: ReferralsClient, changes: dict[str, Any], field: str, present: str, proposed: str
 ) -> None:
     first = await _known(client)
 

@@ -44,8 +44,9 @@ def proposed(
 
 def a_proposal(status: ProposalStatus = ProposalStatus.OPEN, **changes: Any) -> Proposal:
     [decision] = proposed()
-    ended = {} if status is ProposalStatus.OPEN else {"due_at": None, "decided_at": NOW}
-    return replace(decision.state, **{"status": status, "version": 1} | ended | changes)
+    ended: dict[str, Any] = {} if status is ProposalStatus.OPEN else {"due_at": None, "decided_at": NOW}
+    fields: dict[str, Any] = {"status": status, "version": 1} | ended | changes
+    return replace(decision.state, **fields)
 
 
 TRIGGERS: dict[Trigger, Callable[[Proposal], Decision[Proposal]]] = {
