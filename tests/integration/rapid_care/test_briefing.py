@@ -115,8 +115,7 @@ async def test_reopened_plan_is_shown_again_in_any_order(team: RapidCareClient) 
 async def test_condition_set_later_reaches_briefing_and_skill_match(team: RapidCareClient) -> None:
     person_id, referral_id = new_id(), new_id()
     response_id = await team.receive_referral(person_id=person_id, referral_id=referral_id, condition=None)
-    await team.advance(response_id, Status.ACCEPTED)
-    await team.roster(NURSE, Skill.EMERGENCY_NURSE_PRACTITIONER, is_on_duty=False)
+    await team.command(response_id, "acceptance")
     await team.roster("therapist-1", Skill.OCCUPATIONAL_THERAPIST)
     unknown = await team.refusal(response_id, "assignment")
 
