@@ -17,7 +17,15 @@ _OVERDUE = "SELECT count(*) FROM {context}.deadline, {context}.clock_offset WHER
 
 
 async def pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
-    """Returns the counts of pending work by name; empty when there is none."""
+    """Returns the counts of pending work by name, of one snapshot; empty when there is none.
+
+    Statements with a snapshot each would miss an event that a context publishes after its own statement, from another's event.
+    """
+    async with owner.transaction(isolation="repeatable_read", readonly=True):
+        return await _pending_work(owner)
+
+
+async def _pending_work(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
     counts: dict[str, int] = {}
     for producer in CONTEXTS:
         counts[f"{producer} unsent"] = await owner.fetchval(_UNSENT.format(producer=producer))

@@ -17,9 +17,8 @@ from infra.errors import StackError
 from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
 _GROUP = """
-SELECT person_id FROM referrals.identity WHERE $1 IN (person_id, merged_into)
-OR merged_into = (SELECT merged_into FROM referrals.identity WHERE person_id = $1)
-OR person_id = (SELECT merged_into FROM referrals.identity WHERE person_id = $1) UNION SELECT $1"""
+WITH survivor AS (SELECT coalesce((SELECT merged_into FROM referrals.identity WHERE person_id = $1), $1) AS id)
+SELECT id FROM survivor UNION SELECT person_id FROM referrals.identity WHERE merged_into = (SELECT id FROM survivor)"""
 _RECORD = "SELECT person_id, {value} FROM {context}.person"
 _MERGED = "SELECT person_id, survivor_id FROM {context}.merged_person WHERE separated_at IS NULL"
 _GONE = "SELECT person_id, change FROM {context}.person_change"

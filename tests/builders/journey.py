@@ -50,10 +50,9 @@ async def agreed_views(world: World, person_id: str) -> Views:
         await republish_log(world.owner, context, _BEGINNING)
     await world.wait_until_drained()
     after = await digests(world.owner)
-    assert [table for table in before if before[table] != after[table]] == []
-    assert views.differing == [], views
-    assert await faults(world.owner) == []
-    assert await disagreements(world.owner) == []
+    changed = [table for table in before if before[table] != after[table]]
+    wrong = [*await faults(world.owner), *await disagreements(world.owner)]
+    assert (changed, views.differing, wrong) == ([], [], []), f"replay changed {changed}; {wrong}; {views}"
     return views
 
 

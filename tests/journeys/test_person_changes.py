@@ -29,7 +29,7 @@ async def _at_the_point_of_access(world: World, person: str, _: str) -> None:
 async def _in_rapid_care(world: World, _: str, response: str) -> None:
     rapid = world.caller("rapid-care")
     await rapid.act(response, "assignment", {"clinician_id": "clch-enp-1"})
-    await rapid.act(response, "closure", {"outcome": "died"})
+    await rapid.act(response, "closure", {"outcome": "died-elsewhere"})
 
 
 async def _at_the_meeting(world: World, person: str, _: str) -> None:
@@ -41,7 +41,7 @@ async def _at_the_meeting(world: World, person: str, _: str) -> None:
 async def _in_care_navigation(world: World, person: str, _: str) -> None:
     navigation = world.caller("navigation-coordinator")
     [task] = (await navigation.get(f"/navigation/people/{person}/tasks"))["items"]
-    await navigation.act(f"/navigation/tasks/{task['id']}", "cancellation", {"reason": "person-died"})
+    await navigation.act(f"/navigation/tasks/{task['id']}", "fulfilment", {"outcome": "person-died"})
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,7 @@ async def test_breach_is_rescued_by_recall(world: World) -> None:
     assert receipt["id"] in {each["referral_id"] for each in (await rapid.get("/rapid-care/responses", attention="breached"))["items"]}
 
     await access.act(path, "recall")
-    await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
-    await world.wait_until_drained()
+    await route(world, receipt["id"], "rapid-care", "rapid-care")
     rescued = await response_to(world, receipt["id"])
     assert rescued != unvisited
     assert (await rapid.get(unvisited))["status"] == "cancelled"
@@ -48,7 +47,7 @@ async def test_breach_is_rescued_by_recall(world: World) -> None:
 
 
 async def test_referral_of_the_night_has_advice_until_the_morning_visit(world: World) -> None:
-    access, rapid, gp = world.caller("point-of-access"), world.caller("rapid-care"), world.caller("gp")
+    rapid, gp = world.caller("rapid-care"), world.caller("gp")
     await world.travel(day(2, "03:00"))
 
     receipt = await refer(world, nhs_number="9434765919")
@@ -63,10 +62,10 @@ async def test_referral_of_the_night_has_advice_until_the_morning_visit(world: W
     assert accepted["clock_starts_at"] == response["clock_starts_at"]
     assert datetime.fromisoformat(accepted["opens_at"]) == datetime.fromisoformat(response["clock_starts_at"])
 
-    await world.travel(day(2, "09:05"))
+    await world.travel(day(2, "07:05"))
     await world.wait_until_drained()
     assert (await gp.get(path))["emergency_alternative"] is None
-    await _visit(world, held, day(2, "09:20"))
+    await _visit(world, held, day(2, "08:30"))
 
     views = await agreed_views(world, receipt["person_id"])
     assert views.open_work["rapid_care"] == ["response contacted"]
