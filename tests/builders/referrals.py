@@ -33,7 +33,7 @@ from services.referrals.commands import (
     SignpostReferral,
     TriageReferral,
 )
-from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, reopening, routing, triage
+from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, reversal, routing, triage
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
@@ -313,7 +313,7 @@ def transitions(
         RaiseUrgency: lambda it: triage.raise_urgency(it, RaiseUrgency("Fever"), raised_by="clinician-1", now=now, policy=policy),
         CloseReferral: lambda it: closure.close(it, CloseReferral(Outcome.NEED_MET), now, policy),
         CancelReferral: lambda it: closure.cancel(it, _cancellation(it), has_merged=False, now=now, is_joined_open=True),
-        ReopenReferral: lambda it: reopening.reopen(
+        ReopenReferral: lambda it: reversal.reopen(
             it, ReopenReferral("Wrong person"), service=a_service(), contradicts=None, now=now, policy=policy
         ),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),

@@ -10,7 +10,7 @@ from services.referrals.api import requests
 from services.referrals.api.auth import PointOfAccess, Referrer, Triager, Withdrawer
 from services.referrals.api.presenter import run_command
 from services.referrals.api.responses import AdvisedReferralView
-from services.referrals.domain import access, closure, directory, discrepancies, reopening, routing, triage
+from services.referrals.domain import access, closure, directory, discrepancies, reversal, routing, triage
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -171,9 +171,9 @@ async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller
     "/{referral_id:uuid}/reopening",
     name="ReopenReferral",
     response_model=AdvisedReferralView,
-    responses=problems(*_ANY, reopening.EndedWithPerson, reopening.ReopeningTooLate),
+    responses=problems(*_ANY, reversal.EndedWithPerson, reversal.ReopeningTooLate),
 )
-async def reopen_referral(referral_id: UUID, body: requests.Reopening, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
+async def reopen_referral(referral_id: UUID, body: requests.MistakenEnd, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referral was closed or cancelled by mistake, within the configured time. An outside service that had accepted it continues.
 
     Otherwise it is triaged again, under the same reference.

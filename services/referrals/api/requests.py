@@ -217,7 +217,7 @@ class NewClaim(CommandModel[commands.ClaimReferral]):
     take_over: Flag = False
 
 
-class Reopening(CommandModel[commands.ReopenReferral]):
+class MistakenEnd(CommandModel[commands.ReopenReferral]):
     reason: LongText
 
 

@@ -16,7 +16,7 @@ from services.referrals.domain.referral import ReferralNotFound, Status
 from services.referrals.handlers import claims as handlers
 from services.referrals.queries import referrals, work
 from services.referrals.queries.referrals import WorkSection
-from services.referrals.queries.work import Claimed, WorkFilter
+from services.referrals.queries.work import ClaimFilter, WorkFilter
 from shared.contracts.codes import Urgency
 from shared.contracts.referrals import Discrepancy
 from shared.kernel.errors import IllegalTransition
@@ -68,7 +68,7 @@ async def work_list(
     caller: PointOfAccess,
     unit: Unit,
     section: Annotated[WorkSection | None, Query(description="One section of the list; all by default")] = None,
-    claimed: Annotated[Claimed | None, Query(description="Claimed by the caller, or by nobody; all by default")] = None,
+    claimed: Annotated[ClaimFilter | None, Query(description="Claimed by the caller, or unclaimed; all by default")] = None,
     urgency: Annotated[Urgency | None, Query(description="Of this urgency; all by default")] = None,
     status: Annotated[Status | None, Query(description="In this state; all by default")] = None,
     overdue: Annotated[bool | None, Query(description="With an overdue deadline or call, or without; all by default")] = None,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, claims, closure, reopening, routing, triage
+from services.referrals.domain import access, amendment, claims, closure, reversal, routing, triage
 from services.referrals.domain.referral import Referral, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -50,7 +50,7 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.CancelReferral: _withdrawal,
     commands.RecallReferral: _recall,
     commands.ReleaseClaim: lambda referral, actor, facts: claims.require_releasable(referral, facts.claimed_by, actor_id=actor.id),
-    commands.ReopenReferral: lambda referral, _, facts: reopening.require_reopenable(referral, is_in_time=facts.is_reopened_in_time),
+    commands.ReopenReferral: lambda referral, _, facts: reversal.require_reopenable(referral, is_in_time=facts.is_reopened_in_time),
     commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
     commands.AmendReferral: lambda referral, _, facts: amendment.require_amendable(referral, is_joined_open=facts.is_joined_open),
@@ -67,8 +67,7 @@ _ON_RECORD = frozenset({commands.RouteReferral, commands.SignpostReferral, comma
 
 def offered(referral: Referral, actor: Actor, facts: Circumstances) -> Transitions:
     """The part of the state table whose commands this caller may give now."""
-    claimable = {trigger: row for trigger, row in claims.CLAIM.items() if referral.status in row.sources}
-    permitted = {**available_transitions(referral), **claimable}
+    permitted = {**available_transitions(referral), **claims.claimable(referral)}
     open_to = {trigger: row for trigger, row in permitted.items() if isinstance(trigger, type)}
     return {command: row for command, row in open_to.items() if _is_offered(command, referral, actor, facts)}
 

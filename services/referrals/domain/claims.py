@@ -11,10 +11,10 @@ from services.referrals.commands import ClaimReferral, ReleaseClaim
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import OPEN, Referral
 from shared.kernel.errors import Conflict, IllegalTransition
-from shared.kernel.state_table import Transitions, require_transition, state_table, transition
+from shared.kernel.state_table import Transitions, transition
 
-#: Which referrals are claimed. A claim changes no state and emits no event.
-CLAIM: Transitions = state_table({ClaimReferral: transition(OPEN, ()), ReleaseClaim: transition(OPEN, ())})
+#: The commands of a claim, which change no state of the referral and emit no event.
+COMMANDS: tuple[type, ...] = (ClaimReferral, ReleaseClaim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ClaimedByColleague(Conflict):
 
 def claim(referral: Referral, present: Claim | None, command: ClaimReferral, *, claimed_by: str, now: datetime, policy: Policy) -> Claim:
     """The claim from now; a repetition renews it. Raises IllegalTransition, ClaimedByColleague."""
-    require_transition(referral.status, ClaimReferral, CLAIM)
+    _require_open(referral, ClaimReferral)
     is_others = present is not None and is_live(present, now) and present.claimed_by != claimed_by
     if present and is_others and not command.take_over:
         raise ClaimedByColleague(f"{present.claimed_by} has claimed the referral.")
@@ -45,11 +45,21 @@ def claim(referral: Referral, present: Claim | None, command: ClaimReferral, *, 
 
 def require_releasable(referral: Referral, holder: str | None, *, actor_id: str) -> None:
     """`holder` has the live claim. Raises IllegalTransition, also without one, and ClaimedByColleague."""
-    require_transition(referral.status, ReleaseClaim, CLAIM)
+    _require_open(referral, ReleaseClaim)
     if holder is None:
         raise IllegalTransition(ReleaseClaim.__name__, "not claimed")
     if holder != actor_id:
         raise ClaimedByColleague(f"{holder} has claimed the referral.")
+
+
+def claimable(referral: Referral) -> Transitions:
+    """The commands of a claim that the referral permits, beside those of its state table."""
+    return {command: transition(OPEN, ()) for command in COMMANDS if referral.status in OPEN}
+
+
+def _require_open(referral: Referral, command: type) -> None:
+    if referral.status not in OPEN:
+        raise IllegalTransition(command.__name__, referral.status)
 
 
 def is_live(present: Claim, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, reopening, routing, triage
+from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, reversal, routing, triage
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
@@ -157,7 +157,7 @@ async def reopen_referral(target: Target, command: commands.ReopenReferral, *, t
     referral = await referrals.load(tx, target.id, if_version=target.version)
     service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
     contradicts = contradiction(recorded)
-    decision = reopening.reopen(referral, command, service=service, contradicts=contradicts, now=tx.now, policy=tx.policy)
+    decision = reversal.reopen(referral, command, service=service, contradicts=contradicts, now=tx.now, policy=tx.policy)
     return await referrals.save(tx, decision)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from services.referrals.domain import Policy
 from services.referrals.domain.actions import Circumstances
 from services.referrals.domain.referral import OPEN, Referral
-from services.referrals.domain.reopening import is_in_time
+from services.referrals.domain.reversal import is_in_time
 from services.referrals.store import claims, directory
 from services.referrals.store.people import find_person
 from services.referrals.store.referrals import is_relied_on, referrals

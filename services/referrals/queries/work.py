@@ -22,18 +22,18 @@ from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 
-class Claimed(StrEnum):
+class ClaimFilter(StrEnum):
     """Referrals that the caller has claimed, and those without a claim that holds."""
 
     MINE = "mine"
-    NOBODY = "nobody"
+    NONE = "unclaimed"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
     """What a referral of the list must be; None permits all."""
 
-    claimed: Claimed | None = None
+    claimed: ClaimFilter | None = None
     urgency: Urgency | None = None
     status: Status | None = None
     is_overdue: bool | None = None
@@ -68,7 +68,7 @@ def _claims(*more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 _IS_OVERDUE = sa.or_(REFERRAL.c.overdue_since.is_not(None), REFERRAL.c.call_overdue_since.is_not(None))
 _CLAIMED = sa.case(
     (
-        sa.bindparam("claimed", type_=sa.Text) == sa.literal_column(f"'{Claimed.MINE}'"),
+        sa.bindparam("claimed", type_=sa.Text) == sa.literal_column(f"'{ClaimFilter.MINE}'"),
         _claims(CLAIM.c.claimed_by == sa.bindparam("caller")),
     ),
     else_=~_claims(),

@@ -74,7 +74,9 @@ async def test_next_candidate_is_asked_after_decline(context: RunningContext) ->
 
 
 @pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"})])
-async def test_repeated_answer_has_one_effect_and_the_same_response(context: RunningContext, verb: str, body: dict[str, str] | None) -> None:
+async def test_repeated_answer_has_one_effect_and_the_same_response(
+    context: RunningContext, verb: str, body: dict[str, str] | None
+) -> None:
     """D7: a lost response is asked for again, with the version of the first request or with the present one."""
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
     candidate = (await proposed(patient))[0]

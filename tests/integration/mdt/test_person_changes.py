@@ -155,7 +155,7 @@ async def test_late_end_of_referral_is_undone_with_its_reopening(context: Runnin
     assert "screening" in await pending(context)
 
 
-async def test_reopening_of_a_referral_that_ended_in_error_restores_no_case(context: RunningContext) -> None:
+async def test_reopening_after_an_error_restores_no_case(context: RunningContext) -> None:
     """The Community Point of Access triages it again, and may choose another route."""
     patient = await Patient.referred(context)
     late = ReferralClosed(outcome=Outcome.DIED, closed_at=context.clock.at)

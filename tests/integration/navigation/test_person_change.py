@@ -162,7 +162,7 @@ async def test_navigators_report_of_a_death_is_reversible(client: NavigationClie
     assert await cancel_reasons(client) == ["person-restored"]
 
 
-async def test_reopening_of_a_referral_that_ended_in_error_restores_no_task(client: NavigationClient) -> None:
+async def test_reopening_after_an_error_restores_no_task(client: NavigationClient) -> None:
     """The Community Point of Access triages it again, and may choose another route."""
     await client.register(NAVIGATOR)
     person_id, referral_id = await mr_dale(client), new_id()

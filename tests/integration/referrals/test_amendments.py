@@ -77,7 +77,7 @@ async def test_accepting_service_must_answer_a_raised_urgency(client: ReferralsC
     assert (answered["raised_at"], answered["answer_by"]) == (None, None)
 
 
-async def test_merged_referral_passes_its_amendment_to_the_one_that_it_joined(client: ReferralsClient) -> None:
+async def test_merged_referral_passes_its_amendment_on(client: ReferralsClient) -> None:
     first, second = await client.refer(), await client.refer(caller=client.ambulance)
     await client.command(first["id"], "amendment", {"information": "From the practice."}, caller=client.gp())
 
@@ -93,7 +93,7 @@ async def test_merged_referral_passes_its_amendment_to_the_one_that_it_joined(cl
         assert [line["code"] for line in seen["feedback"]].count("amended") == 1
 
 
-async def test_receiver_reads_no_words_of_an_amendment_in_the_referral(client: ReferralsClient) -> None:
+async def test_receiver_reads_no_words_of_an_amendment(client: ReferralsClient) -> None:
     """They are in the person's record, whose policy decides."""
     routed = await client.refer_and_route()
     await client.command(routed["id"], "amendment", {"information": "From the practice."}, caller=client.gp())

@@ -62,7 +62,7 @@ async def test_filters_select(client: ReferralsClient) -> None:
 
     assert await listed(client, urgency="urgent") == [urgent["id"]]
     assert await listed(client, claimed="mine") == [routine["id"]]
-    assert await listed(client, claimed="nobody") == [urgent["id"]]
+    assert await listed(client, claimed="unclaimed") == [urgent["id"]]
     assert await listed(client, staff(client, "triager-2"), claimed="mine") == []
     assert await listed(client, status="identified", discrepancy="condition-missing") == [urgent["id"]]
     assert await listed(client, overdue="true") == []
@@ -94,7 +94,7 @@ async def test_of_two_claims_at_once_one_wins(client: ReferralsClient) -> None:
     assert item["claim"] == won
 
 
-async def test_claim_blocks_no_command_and_is_taken_over_released_and_lapses(client: ReferralsClient) -> None:
+async def test_claim_is_taken_over_released_and_lapses(client: ReferralsClient) -> None:
     sent, colleague = await client.refer(), staff(client, "triager-2")
     path = f"/{sent['id']}/claim"
     await client.post(path, {})
@@ -113,7 +113,7 @@ async def test_claim_blocks_no_command_and_is_taken_over_released_and_lapses(cli
     assert (await client.post(path, {}, caller=colleague)).status_code == 200
 
 
-async def test_claim_is_offered_while_open_and_release_to_the_holder(client: ReferralsClient) -> None:
+async def test_release_is_offered_to_the_holder_alone(client: ReferralsClient) -> None:
     sent = await client.refer()
     await client.post(f"/{sent['id']}/claim", {})
 

@@ -43,7 +43,7 @@ DONE: dict[object, tuple[Response, Response]] = {
 
 
 @pytest.mark.parametrize("command", DONE, ids=lambda command: type(command).__name__)
-def test_command_is_a_repetition_after_its_effect_and_not_before(command: object) -> None:
+def test_command_is_a_repetition_after_its_effect_alone(command: object) -> None:
     before, after = DONE[command]
 
     assert not is_repeated(before, command, before.version)

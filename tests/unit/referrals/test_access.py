@@ -106,13 +106,13 @@ def test_accepted_referral_is_taken_back_when_overdue(*, route: Route, overdue_s
         (access.TRIAGE, {RequestInformation, CancelReferral, TriageReferral, RouteReferral, SignpostReferral, RaiseUrgency}),
     ],
 )
-def test_neither_scope_of_the_point_of_access_implies_the_other(scope: str, permitted: set[type]) -> None:
+def test_no_scope_of_staff_implies_the_other(scope: str, permitted: set[type]) -> None:
     judged = {AnswerInformation, RequestInformation, CancelReferral, TriageReferral, RouteReferral, SignpostReferral, RaiseUrgency}
 
     assert {command for command in judged if _is_permitted(command, _actor("CLCH", scope))} == permitted
 
 
-def test_call_handler_is_refused_a_triage_as_a_clinical_decision() -> None:
+def test_triage_by_a_call_handler_is_refused() -> None:
     with pytest.raises(access.ClinicalDecision):
         access.require_permitted(REFERRAL, _actor("CLCH", access.HANDLE), TriageReferral)
 

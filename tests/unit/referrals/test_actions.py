@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals import commands
-from services.referrals.domain import Policy, access, amendment, calls, claims, closure, discrepancies, reopening, routing, triage
+from services.referrals.domain import Policy, access, amendment, calls, claims, closure, discrepancies, reversal, routing, triage
 from services.referrals.domain.actions import Circumstances, offered
-from services.referrals.domain.claims import CLAIM, Claim
+from services.referrals.domain.claims import Claim
 from services.referrals.domain.directory import Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, REFERRAL, Referral, Status
@@ -25,7 +25,7 @@ from tests.builders.referrals import MONDAY, a_person, a_practice, a_referral, a
 
 NOW = MONDAY.astimezone(UTC) + timedelta(hours=1)
 POLICY = Policy()
-COMMANDS = [trigger for trigger in (*REFERRAL, *CLAIM) if isinstance(trigger, type) and trigger is not commands.ReceiveReferral]
+COMMANDS = [trigger for trigger in (*REFERRAL, *claims.COMMANDS) if isinstance(trigger, type) and trigger is not commands.ReceiveReferral]
 
 #: Some service for everybody, of each route, here and elsewhere.
 SERVICES = [
@@ -198,7 +198,7 @@ def _release(facts: Circumstances) -> list[Run]:
 def _reopen(referral: Referral, facts: Circumstances) -> object:
     now = NOW if facts.is_reopened_in_time else NOW + POLICY.reopening_within
     ended = replace(referral, ended_at=MONDAY.astimezone(UTC))
-    return reopening.reopen(ended, commands.ReopenReferral("Mistaken"), service=None, contradicts=None, now=now, policy=POLICY)
+    return reversal.reopen(ended, commands.ReopenReferral("Mistaken"), service=None, contradicts=None, now=now, policy=POLICY)
 
 
 RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {

@@ -40,7 +40,7 @@ def test_information_changes_neither_state_nor_deadline(status: Status) -> None:
     assert (decision.state.raised_at, decision.deadlines, decision.cancels) == (None, (), ())
 
 
-def test_information_answers_an_open_question_and_a_telephone_does_not() -> None:
+def test_information_alone_answers_an_open_question() -> None:
     asked = a_referral(Status.INFORMATION_REQUESTED, asked_in=Status.ROUTED)
     telephone = amendment.Amendment(AmendReferral(telephone="020 7946 0001"), asked.id, DUE)
 
@@ -49,7 +49,7 @@ def test_information_answers_an_open_question_and_a_telephone_does_not() -> None
 
 
 @pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.UNVERIFIED, Status.RETURNED, Status.TRIAGED_ROUTINE, Status.TRIAGED_ADVICE])
-def test_raised_urgency_takes_effect_at_once_and_is_reviewed_by_triage(status: Status) -> None:
+def test_raised_urgency_holds_at_once_until_triage(status: Status) -> None:
     decision = amended(a_referral(status))
 
     assert decision.state.status is (status if status in UNTRIAGED else Status.RETURNED)
@@ -66,7 +66,7 @@ def test_clock_of_a_referral_that_was_urgent_stays() -> None:
 
 
 @pytest.mark.parametrize("route", [Route.SERVICE, Route.MDT, Route.NAVIGATION])
-def test_referral_that_a_service_was_asked_for_on_routine_terms_is_taken_back(route: Route) -> None:
+def test_raised_urgency_takes_back_an_unanswered_routine_referral(route: Route) -> None:
     before = a_referral(Status.ROUTED, route=route, routing=2)
 
     decision = amended(before)
@@ -91,14 +91,14 @@ def test_accepting_service_answers_a_raised_urgency_as_a_call() -> None:
     assert {row.kind for row in decision.deadlines} == set(pending_deadlines(decision.state))
 
 
-def test_outcome_of_a_referral_that_becomes_urgent_is_due_as_of_an_urgent_one() -> None:
+def test_raised_urgency_brings_the_outcome_forward() -> None:
     decision = amended(a_referral(Status.ACCEPTED, due_at=NOW + POLICY.outcome_routine))
 
     assert decision.state.due_at == NOW + POLICY.outcome_urgent
 
 
 @pytest.mark.parametrize("route", [Route.MDT, Route.NAVIGATION])
-def test_accepting_service_that_takes_no_calls_gives_way_to_triage(route: Route) -> None:
+def test_accepting_service_without_calls_gives_way_to_triage(route: Route) -> None:
     decision = amended(a_referral(Status.ACCEPTED, route=route))
 
     assert [type(event) for event in decision.events] == [ReferralAmended, ReferralRecalled, ReferralUrgencyRaised]
@@ -117,7 +117,7 @@ def test_urgent_referral_with_rapid_care_has_another_call(status: Status) -> Non
     assert (decision.state.status, decision.state.clock_starts_at) == (status, before.clock_starts_at)
 
 
-def test_urgent_referral_at_the_point_of_access_keeps_its_deadline() -> None:
+def test_urgent_referral_at_triage_keeps_its_deadline() -> None:
     before = a_referral(Status.TRIAGED_URGENT)
 
     decision = amended(before)
@@ -145,10 +145,10 @@ def test_merged_referral_notes_what_its_own_referrer_sent() -> None:
         amendment.amend(merged, sent, now=NOW, policy=POLICY, is_joined_open=False)
 
 
-def test_information_of_a_merged_referral_answers_no_question_of_the_other_referrer() -> None:
+def test_merged_information_answers_no_question_of_another_referrer() -> None:
     asked = a_referral(Status.INFORMATION_REQUESTED)
 
-    assert amended(asked, sent_as=new_id(), information="Nobody asked me.", is_urgent=False).state.status is asked.status
+    assert amended(asked, sent_as=new_id(), information="He has a dog.", is_urgent=False).state.status is asked.status
 
 
 def test_review_ends_the_mark_of_a_raised_urgency() -> None:

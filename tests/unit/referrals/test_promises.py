@@ -81,8 +81,8 @@ def test_any_path_keeps_owner_deadline_and_clock(urgency: Urgency, steps: list[t
         decision = transitions(journey.now, POLICY, judged=judged)[command](journey.referral)
         journey.save(decision)
         is_urgent = journey.referral.urgency is Urgency.URGENT
-        begins_anew = is_judged or command is AmendReferral  # a referrer states that it has become urgent (G41)
-        clock = journey.now if is_urgent and begins_anew and not was_urgent else clock
+        restarts = is_judged or command is AmendReferral  # a referrer states that it has become urgent (G41)
+        clock = journey.now if is_urgent and restarts and not was_urgent else clock
         was_urgent = was_urgent or is_urgent
         raised = [event.clock_starts_at for event in decision.events if isinstance(event, ReferralUrgencyRaised)]
         assert raised in ([], [clock])

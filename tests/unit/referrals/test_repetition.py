@@ -45,7 +45,7 @@ BEFORE: dict[type, Referral] = {
 
 
 @pytest.mark.parametrize("command", SENT, ids=lambda command: command.__name__)
-def test_command_is_a_repetition_after_its_effect_and_not_before(command: type) -> None:
+def test_command_is_a_repetition_after_its_effect_alone(command: type) -> None:
     before = BEFORE[command]
     decision = TRANSITIONS[command](before)
     after = replace(decision.state, version=before.version + len(decision.events))

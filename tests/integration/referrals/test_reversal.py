@@ -8,7 +8,7 @@ from tests.builders.referrals import ReferralsClient
 MISTAKE = {"reason": "Closed for the wrong person."}
 
 
-async def test_outside_service_continues_a_referral_that_it_closed_by_mistake(client: ReferralsClient) -> None:
+async def test_outside_service_continues_a_mistakenly_closed_referral(client: ReferralsClient) -> None:
     routed = await client.refer_and_route()
     nurse = client.receiver("CLCH")
     await client.command(routed["id"], "acceptance", caller=nurse)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral, ReopenReferral
-from services.referrals.domain import Policy, closure, reopening
+from services.referrals.domain import Policy, closure, reversal
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, pending_deadlines
 from shared.contracts.codes import Urgency
@@ -30,7 +30,7 @@ def test_outside_service_that_had_accepted_continues() -> None:
 
 
 @pytest.mark.parametrize("route", [Route.RAPID_CARE, Route.MDT, Route.NAVIGATION])
-def test_service_of_the_product_has_ended_its_part_so_triage_has_the_referral(route: Route) -> None:
+def test_referral_of_an_own_service_returns_to_triage(route: Route) -> None:
     decision = reopened(closed(a_referral(Status.ACCEPTED, route=route, urgency=Urgency.URGENT, triaged_at=NOW)))
 
     assert (decision.state.status, decision.state.route, decision.state.receiver_organisation) == (Status.RETURNED, None, None)
@@ -69,14 +69,14 @@ def test_faults_have_a_deadline_again() -> None:
     assert pending_deadlines(reopened(before).state)[ReferralDeadline.DISCREPANCY] > LATER
 
 
-def test_reopened_referral_of_a_person_recorded_as_moved_is_marked() -> None:
+def test_reopened_referral_contradicts_a_recorded_move() -> None:
     assert reopened(cancelled(a_referral()), contradicts=LifeStatus.MOVED).state.person_is_recorded_as is LifeStatus.MOVED
 
 
 def test_end_with_the_person_is_reversed_for_the_person() -> None:
     died = closure.close(a_referral(Status.ACCEPTED), CloseReferral(Outcome.DIED), NOW, POLICY).state
 
-    with pytest.raises(reopening.EndedWithPerson):
+    with pytest.raises(reversal.EndedWithPerson):
         reopened(died)
 
 
@@ -84,9 +84,9 @@ def test_end_with_the_person_is_reversed_for_the_person() -> None:
 def test_reopening_is_limited_in_time(late: timedelta, *, is_refused: bool) -> None:
     ended = cancelled(a_referral())
 
-    assert reopening.is_in_time(ended, NOW + POLICY.reopening_within + late, POLICY) is not is_refused
+    assert reversal.is_in_time(ended, NOW + POLICY.reopening_within + late, POLICY) is not is_refused
     if is_refused:
-        with pytest.raises(reopening.ReopeningTooLate):
+        with pytest.raises(reversal.ReopeningTooLate):
             reopened(ended, late=NOW + POLICY.reopening_within + late)
 
 
@@ -107,4 +107,4 @@ def cancelled(referral: Referral) -> Referral:
 
 def reopened(referral: Referral, *, late: Any = LATER, contradicts: LifeStatus | None = None) -> Decision[Referral]:
     command = ReopenReferral("Closed for the wrong person")
-    return reopening.reopen(referral, command, service=a_service(), contradicts=contradicts, now=late, policy=POLICY)
+    return reversal.reopen(referral, command, service=a_service(), contradicts=contradicts, now=late, policy=POLICY)
