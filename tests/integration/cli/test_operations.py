@@ -142,7 +142,7 @@ async def test_discarded_foreign_record_frees_the_events_behind_it(
     ("kind", "reason"),
     [
         ("mdt.case.nonesuch.v9", "no contract reads mdt.case.nonesuch.v9"),
-        ("mdt.case.closed.v1", "mdt.case.closed.v1: ValidationError in reason"),
+        ("mdt.case.redirected.v1", "mdt.case.redirected.v1: ValidationError in destination, reason, referral_id"),
     ],
 )
 async def test_foreign_record_with_an_envelope_is_discarded(
