@@ -28,7 +28,9 @@ _DIARY = Statement(
     .order_by(MEETING.c.starts_at, MEETING.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_UNRECORDED = Statement(sa.select(sa.func.min(MEETING.c.starts_at)).where(MEETING.c.status.in_(UNRECORDED)))
+_UNRECORDED = Statement(
+    sa.select(sa.func.min(MEETING.c.starts_at)).where(sa.or_(*(MEETING.c.status == status.value for status in UNRECORDED)))
+)
 _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value))
 _DISCUSSED = Statement(
     sa.select(CARE_PLAN_VERSION, CARE_PLAN.c.person_id)
