@@ -39,13 +39,14 @@ EXPECTED: dict[str, int] = {
     "mdt.lead.activated.v1": 1,
     "mdt.lead.ended.v1": 0,
     # The navigator's tasks: three of the plan, one follow-up check after the crisis, one of the revised plan. Two of the plan and the
-    # check are fulfilled. The befriending task of the plan is blocked, escalated to the lead and overdue.
+    # check are fulfilled. The befriending task of the plan is blocked, escalated to the lead
+    # at once and after each five working days, and overdue.
     "navigation.task.created.v1": 5,
     "navigation.task.assigned.v1": 5,
     "navigation.task.fulfilled.v1": 3,
     "navigation.task.overdue.v1": 1,
     "navigation.task.blocked.v1": 1,
-    "navigation.task.escalated.v1": 1,
+    "navigation.task.escalated.v1": 3,
     # The crisis: 102 minutes, warned at 60 and 90, no breach.
     "rapid-care.response.requested.v1": 1,
     "rapid-care.response.accepted.v1": 1,

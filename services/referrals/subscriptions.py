@@ -14,7 +14,7 @@ from shared.kernel.totality import total
 from shared.messaging.subscriptions import EventHandler, Subscriptions
 
 #: Every event of these topics is projected for timelines.
-TIMELINE_TOPICS = ("referrals.person", "rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
+TIMELINE_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
 
 #: The events with a further handler.
 REACTIONS: Mapping[type[Event], EventHandler] = {

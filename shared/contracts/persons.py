@@ -154,6 +154,7 @@ class PersonMerged(Event):
 
     TYPE = "referrals.person.merged.v1"
     TOPIC = "referrals.person"
+    PUBLIC = True
 
     into: UUID
     merged_at: Instant
@@ -164,6 +165,7 @@ class PersonSeparated(Event):
 
     TYPE = "referrals.person.separated.v1"
     TOPIC = "referrals.person"
+    PUBLIC = True
 
     from_person: UUID
     merged_at: Instant

@@ -176,7 +176,7 @@ IMPORTS = {
     "shared.contracts.codes:Role": "shared.contracts.codes",
     "shared.contracts.codes:Urgency": "shared.contracts.codes",
     "shared.contracts.rapid_care:ResponseOutcome": "services.rapid_care.domain.care",
-    "shared.contracts.referrals:Route": "services.referrals.domain.access",
+    "shared.contracts.referrals:Route": "services.referrals.domain.referral",
     "services.referrals.domain.referral:Status": "services.referrals.domain.referral",
     "services.rapid_care.domain.response:Status": "services.rapid_care.domain.response",
     "services.mdt.domain.case:Status": "services.mdt.domain.case",

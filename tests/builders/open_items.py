@@ -1,4 +1,4 @@
-"""The items of all contexts on which somebody may act: their rows, the addresses of their commands, and suitable callers."""
+"""The items of all contexts that a caller may act on: their rows, the addresses of their commands, and suitable callers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

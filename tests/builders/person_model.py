@@ -42,7 +42,7 @@ class Statistics:
 
 
 @dataclass
-class Kept:
+class Cache:
     """Of all examples: headers, because signing a token takes long, and the operations of the contexts by the name of their command."""
 
     headers: dict[Caller, dict[str, str]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class PersonModel:
     connection: "asyncpg.Connection[asyncpg.Record]"
     transitions: TransitionRecord
     statistics: Statistics
-    kept: Kept
+    cache: Cache
     trace: list[str] = field(default_factory=list)
 
     def tick(self) -> None:
@@ -94,14 +94,14 @@ class PersonModel:
         assert code not in _CONTRADICTIONS, f"{path} was offered to {caller.actor} and is refused: {answer.text}"
 
     async def operation(self, context: str, name: str) -> Operation:
-        if context not in self.kept.operations:
+        if context not in self.cache.operations:
             document = await self.contexts.contexts[context].http.get(f"{prefix(context)}/openapi.json")
-            self.kept.operations[context] = {operation.name: operation for operation in operations(document.json())}
-        return self.kept.operations[context][name]
+            self.cache.operations[context] = {operation.name: operation for operation in operations(document.json())}
+        return self.cache.operations[context][name]
 
     def _header(self, caller: Caller) -> dict[str, str]:
-        if caller not in self.kept.headers:
+        if caller not in self.cache.headers:
             keys = self.contexts.contexts["referrals"].keys
             token = keys.token(caller.actor, caller.organisation, "clinician", list(caller.scopes))
-            self.kept.headers[caller] = {"Authorization": f"Bearer {token}"}
-        return self.kept.headers[caller]
+            self.cache.headers[caller] = {"Authorization": f"Bearer {token}"}
+        return self.cache.headers[caller]

@@ -14,7 +14,7 @@ from shared.kernel.ids import new_id
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.deployment_secrets import Secrets
 from tests.builders.context_app import arrived
-from tests.builders.rapid_care import a_routed_referral, at, mr_dale
+from tests.builders.rapid_care import a_routed_referral, at
 
 TOPICS = ("referrals.referral", "referrals.person-record", "rapid-care.response", "mdt.case", "navigation.task")
 _UNKNOWN_TYPE = {"ce_type": b"referrals.referral.routed.v9"}
@@ -30,15 +30,14 @@ class AcknowledgedRecord:
 
 def poison(secrets: Secrets) -> list[Record]:
     """Returns one record of each kind: no text, invalid JSON, an unknown type, no event id, and one that PostgreSQL rejects."""
-    key, subject = new_id(), new_id()
-    routed = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=subject, secrets=secrets)
-    rejected = mr_dale(story=mr_dale().story.model_copy(update={"narrative": "PostgreSQL stores no text with a zero byte: \0"}))
+    routed = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=secrets)
+    rejected = a_routed_referral(at("14:00"), routing=2**31)  # PostgreSQL's integer ends at 2**31 - 1
     return [
         replace(routed, key=_key(), value=b"\x00\xff no event", headers=()),
         replace(routed, key=_key(), value=b'{"route": '),
         replace(routed, key=_key(), headers=tuple((name, _UNKNOWN_TYPE.get(name, value)) for name, value in routed.headers)),
         replace(routed, key=_key(), headers=tuple(each for each in routed.headers if each[0] != "ce_id")),
-        arrived(rejected, key=key, subject=key, secrets=secrets),
+        arrived(rejected, key=new_id(), subject=new_id(), secrets=secrets),
     ]
 
 

@@ -28,7 +28,7 @@ from tests.builders.four_contexts import four_contexts
 from tests.builders.mdt import MONDAY
 from tests.builders.ownership_check import faults
 from tests.builders.person_acts import Act
-from tests.builders.person_model import Kept, PersonModel, Statistics
+from tests.builders.person_model import Cache, PersonModel, Statistics
 from tests.builders.transition_record import TransitionRecord, recorded_transitions
 
 pytestmark = pytest.mark.timeout(0 if "OWNERS_STEPS" in os.environ else 3600)
@@ -62,7 +62,7 @@ class Run:
     keys: Keys
     transitions: TransitionRecord
     statistics: Statistics
-    kept: Kept
+    cache: Cache
 
 
 class OwnersAndDeadlines(RuleBasedStateMachine):
@@ -111,7 +111,7 @@ class OwnersAndDeadlines(RuleBasedStateMachine):
     async def _open(self) -> PersonModel:
         await self.run.database.reset()
         contexts = await self._stack.enter_async_context(four_contexts(self.run.database.url, self.run.keys, MONDAY))
-        return PersonModel(contexts, self.run.connection, self.run.transitions, self.run.statistics, self.run.kept)
+        return PersonModel(contexts, self.run.connection, self.run.transitions, self.run.statistics, self.run.cache)
 
     async def _settle(self) -> None:
         contexts, connection = self._model.contexts, self._model.connection
@@ -145,7 +145,7 @@ def _open_run(databases: Databases, keys: Keys) -> Iterator[Run]:
             return database, connection
 
         database, connection = runner.run(open_database())
-        yield Run(runner, database, connection, keys, stack.enter_context(recorded_transitions()), Statistics(), Kept())
+        yield Run(runner, database, connection, keys, stack.enter_context(recorded_transitions()), Statistics(), Cache())
 
 
 def test_no_person_falls_between_two_desks(databases: Databases, keys: Keys, record_property: Callable[[str, object], None]) -> None:

@@ -120,6 +120,9 @@ MEETING_OWNERS: Owners = total(
         Status.CANCELLED: None,
     },
 )
+#: Whether the meeting should have been held and is not recorded.
+_IS_UNRECORDED = total(Status, {Status.SCHEDULED: False, Status.CUT_OFF: True, Status.HELD: False, Status.CANCELLED: False})
+UNRECORDED = tuple(status for status, is_unrecorded in _IS_UNRECORDED.items() if is_unrecorded)
 
 
 def week_of(day: date) -> date:

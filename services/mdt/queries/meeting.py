@@ -10,8 +10,7 @@ from pydantic import TypeAdapter
 from services.mdt.domain.agenda import AgendaItem, in_order
 from services.mdt.domain.care_plan import PlanVersion
 from services.mdt.domain.case import Status
-from services.mdt.domain.meeting import Meeting, MeetingNotFound
-from services.mdt.domain.meeting import Status as MeetingStatus
+from services.mdt.domain.meeting import UNRECORDED, Meeting, MeetingNotFound
 from services.mdt.store.agenda import items_of
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION
 from services.mdt.store.case import CASE, cases
@@ -29,7 +28,9 @@ _DIARY = Statement(
     .order_by(MEETING.c.starts_at, MEETING.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_UNRECORDED = Statement(sa.select(sa.func.min(MEETING.c.starts_at)).where(MEETING.c.status == MeetingStatus.CUT_OFF.value))
+_UNRECORDED = Statement(
+    sa.select(sa.func.min(MEETING.c.starts_at)).where(sa.or_(*(MEETING.c.status == status.value for status in UNRECORDED)))
+)
 _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("meeting_id"), CASE.c.status == Status.LISTED.value))
 _DISCUSSED = Statement(
     sa.select(CARE_PLAN_VERSION, CARE_PLAN.c.person_id)

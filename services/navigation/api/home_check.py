@@ -14,7 +14,7 @@ from services.navigation.domain.closure import CancelReasonNotYours
 from services.navigation.domain.home_check import HOME_CHECK, DischargeInFuture, HomeCheckInPast, HomeCheckNotFound
 from services.navigation.domain.person_change import PersonDied
 from services.navigation.handlers import home_check as handlers
-from services.navigation.store import home_check as store
+from services.navigation.queries import home_check as queries
 from shared.contracts.input_types import Day
 from shared.contracts.navigation import CancelReason
 from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
@@ -58,7 +58,7 @@ async def home_checks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[
     """All home checks of the person, the soonest due first."""
     async with unit.audited_read(caller, person_id) as tx:
         await related_person(person_id, tx)
-        found = await store.checks_of(tx, PersonId(person_id))
+        found = await queries.of_person(tx, PersonId(person_id))
     return Page(items=[HomeCheckView.of(check) for check in found])
 
 
@@ -67,7 +67,7 @@ async def home_check_actions(person_id: UUID, check_id: UUID, caller: Staff, uni
     """The commands that the present state permits."""
     async with unit.audited_read(caller, person_id) as tx:
         await related_person(person_id, tx)
-        found = {check.id: check for check in await store.checks_of(tx, PersonId(person_id))}
+        found = {check.id: check for check in await queries.of_person(tx, PersonId(person_id))}
     if check_id not in found:
         raise HomeCheckNotFound(f"No home check of this person has the id {check_id}.")
     return actions(request, found[check_id].status, [HOME_CHECK], person_id=person_id, check_id=check_id)
@@ -95,7 +95,7 @@ async def list_home_checks(caller: Coordinator, unit: Unit, cursor: Cursor = Non
     last = decode_cursor(cursor) if cursor else _BEGINNING
     async with unit.transaction(caller) as tx:
         require_involved(caller, tx.policy.organisation)
-        found = await store.expected(tx, after=last, limit=limit + 1)
+        found = await queries.expected(tx, after=last, limit=limit + 1)
         for check in found[:limit]:
             tx.audit(check.id)
     items = [HomeCheckView.of(check) for check in found[:limit]]

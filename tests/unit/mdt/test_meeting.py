@@ -157,7 +157,7 @@ def test_unrecorded_meeting_has_another_deadline_after_its_roll_over() -> None:
     assert again == Deadline(MeetingDeadline.ROLL_OVER, datetime(2015, 3, 10, 13, tzinfo=UTC))
 
 
-def test_held_meeting_has_no_other_deadline_after_its_roll_over() -> None:
+def test_held_meeting_has_no_deadline_after_its_roll_over() -> None:
     assert domain.until_recorded(a_meeting(status=Status.HELD), STARTS_AT, POLICY) is None
 
 

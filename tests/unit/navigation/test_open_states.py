@@ -38,7 +38,7 @@ hours = st.integers(0, 24 * 10).map(lambda number: timedelta(hours=number))
 
 
 @dataclass
-class Stored:
+class StoredTask:
     """An aggregate with its pending deadlines, as a repository saves its decisions. A deadline that has fired is not set again."""
 
     state: Any
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now, self.steps = at("14:00"), 0
-        self.stored = Stored(None)
+        self.stored = StoredTask(None)
 
     def pass_time(self, wait: timedelta) -> None:
         """Lets time pass, until the next deadline at most."""
