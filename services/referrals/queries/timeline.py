@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain import identity, life
 from services.referrals.store.identity import find_group
@@ -56,9 +56,7 @@ _OTHERS = (
 def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> Statement:
     both = sa.union_all(sa.select(*_OWN).where(own), sa.select(*_OTHERS).where(others)).subquery()
     after = sa.tuple_(sa.bindparam("occurred_at", type_=INSTANT), sa.bindparam("event_id", type_=sa.Uuid))
-    key = (both.c.occurred_at, both.c.id)
-    once = sa.select(both).ext(distinct_on(*key))  # own events about a person are projected too
-    page = once.where(after < sa.tuple_(*key)).order_by(*key)
+    page = sa.select(both).where(after < sa.tuple_(both.c.occurred_at, both.c.id)).order_by(both.c.occurred_at, both.c.id)
     return Statement(page.limit(sa.bindparam("limit", type_=sa.Integer)))
 
 

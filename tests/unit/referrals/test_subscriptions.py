@@ -24,10 +24,10 @@ def test_every_foreign_event_enters_timeline_first() -> None:
     assert all(handlers[0] is projections.project_event for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
 
 
-def test_restricted_and_referral_events_are_not_subscribed() -> None:
+def test_restricted_and_own_events_are_not_subscribed() -> None:
     for event in subscriptions.SUBSCRIPTIONS.on_event:
         assert not event.RESTRICTED
-        assert event.TOPIC == "referrals.person" or not event.TOPIC.startswith("referrals.")
+        assert not event.TOPIC.startswith("referrals.")
 
 
 def test_every_deadline_has_a_handler() -> None:
