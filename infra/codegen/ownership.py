@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, TypeGuard
 
 from shared.kernel.ownership import Owners, Ownership
 from shared.kernel.state_table import Transition, Transitions, name_of
@@ -11,12 +10,6 @@ _HEAD = """
 | open state | owner | work list | a pending deadline, and what it does | ways on |
 |---|---|---|---|---|
 """
-_SUFFIX = "_OWNERS"
-
-
-def owners_of(names: Mapping[str, Any]) -> dict[str, Owners]:
-    """The ownership of each table, by the table's name: `REFERRAL_OWNERS` belongs to `REFERRAL`."""
-    return {name.removesuffix(_SUFFIX): value for name, value in names.items() if name.endswith(_SUFFIX) and _is_owners(value)}
 
 
 def ownership_rows(owners: Owners, table: Transitions, every: Iterable[Transitions], who: Mapping[str, tuple[str, ...]]) -> str:
@@ -48,7 +41,3 @@ def _effect(row: Transition) -> str:
 def _moves(row: Transition) -> Iterator[str]:
     if row.targets:
         yield f"to {' or '.join(sorted(row.targets))}"
-
-
-def _is_owners(value: object) -> TypeGuard[Owners]:
-    return isinstance(value, Mapping) and all(each is None or isinstance(each, Ownership) for each in value.values())

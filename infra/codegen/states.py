@@ -1,19 +1,17 @@
 """docs/states/<context>.md: the state tables that guard the commands, and the owner of each open state, printed."""
 
 import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from infra.codegen.ownership import owners_of, ownership_rows
+from infra.codegen.ownership import ownership_rows
 from infra.contexts import CONTEXTS
-from shared.kernel.ownership import Owners
-from shared.kernel.state_table import Transition, Transitions, Trigger, name_of
+from infra.state_tables import owners, tables
+from shared.kernel.state_table import Transition, Trigger, name_of
 from shared.web.dependencies import ScopeCheck
 
 FOLDER = Path("docs/states")
@@ -22,16 +20,6 @@ _HEAD = "| in the states | command, deadline or event | leads to | emits | who m
 
 def states() -> Mapping[Path, str]:
     return {FOLDER / f"{context}.md": _page(context) for context in CONTEXTS}
-
-
-def tables(context: str) -> dict[str, Transitions]:
-    """Name to table: `RESPONSE` of Rapid Care."""
-    return {name: value for module in _domain(context) for name, value in vars(module).items() if _is_table(value)}
-
-
-def owners(context: str) -> dict[str, Owners]:
-    """Name of a table to the ownership of its states."""
-    return {name: found for module in _domain(context) for name, found in owners_of(vars(module)).items()}
 
 
 def scopes(context: str) -> dict[str, tuple[str, ...]]:
@@ -62,17 +50,6 @@ def _row(trigger: Trigger, row: Transition, who: Mapping[str, tuple[str, ...]]) 
 
 def _names(found: frozenset[object]) -> str:
     return ", ".join(sorted(str(each) for each in found))
-
-
-def _domain(context: str) -> Iterator[ModuleType]:
-    package = importlib.import_module(f"services.{context}.domain")
-    yield package
-    for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
-        yield importlib.import_module(f"{package.__name__}.{module.name}")
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping) and bool(value) and all(isinstance(row, Transition) for row in value.values())
 
 
 def _scopes(route: object) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from types import ModuleType
 import pytest
 
 from infra.codegen.modules import modules_of
-from infra.codegen.states import scopes, tables
+from infra.codegen.states import scopes
 from infra.contexts import subscriptions_of
+from infra.state_tables import tables
 from shared.kernel.errors import DomainError
 from shared.kernel.state_table import name_of
 from tests.architecture.kafka_internals import kafka_internals

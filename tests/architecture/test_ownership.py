@@ -8,8 +8,9 @@ import pytest
 
 from infra.codegen.operations import operations
 from infra.codegen.ownership import ways_on
-from infra.codegen.states import owners, scopes, tables
+from infra.codegen.states import scopes
 from infra.contexts import CONTEXTS
+from infra.state_tables import owners, tables
 from shared.kernel.ownership import Ownership
 from shared.kernel.state_table import Transitions
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from infra.codegen.states import tables
 from infra.contexts import CONTEXTS
+from infra.state_tables import tables
 from shared.kernel import state_table
 from shared.kernel.state_table import Transitions, Trigger, name_of
 

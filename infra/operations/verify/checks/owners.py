@@ -6,9 +6,9 @@ The owners of the states are the data that docs/states prints: an aggregate that
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.codegen.states import owners, tables
 from infra.contexts import CONTEXTS
 from infra.operations.verify.check import Check
+from infra.state_tables import owners, tables
 from shared.kernel.ownership import Owners
 from shared.kernel.state_table import Transitions
 
