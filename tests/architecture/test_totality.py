@@ -101,14 +101,14 @@ MEANINGS: dict[str, set[str]] = {
         "services.rapid_care.domain.care",
         "services.referrals.handlers.reactions",
     },
-    "shared.contracts.referrals.CancelReason": {
+    "shared.contracts.referral_codes.CancelReason": {
         "services.mdt.handlers.case",
         "services.navigation.handlers.events",
         "services.rapid_care.handlers.referral",
         "services.referrals.domain.closure",
     },
-    "shared.contracts.referrals.Discrepancy": {"services.referrals.domain.access", "services.referrals.domain.discrepancies"},
-    "shared.contracts.referrals.Outcome": {
+    "shared.contracts.referral_codes.Discrepancy": {"services.referrals.domain.access", "services.referrals.domain.discrepancies"},
+    "shared.contracts.referral_codes.Outcome": {
         "services.mdt.handlers.case",
         "services.navigation.handlers.events",
         "services.referrals.domain.closure",
@@ -121,8 +121,8 @@ MEANINGS: dict[str, set[str]] = {
         "services.referrals.domain.closure",
         "services.referrals.domain.life",
     },
-    "shared.contracts.referrals.ReturnReason": {"services.referrals.domain.routing"},
-    "shared.contracts.referrals.Route": {
+    "shared.contracts.referral_codes.ReturnReason": {"services.referrals.domain.routing"},
+    "shared.contracts.referral_codes.Route": {
         "services.referrals.domain.access",
         "services.referrals.domain.calls",
         "services.referrals.domain.closure",
@@ -153,6 +153,7 @@ WITHOUT_MEANING = {
     "shared.contracts.codes.PlaceOfCare",
     "shared.contracts.codes.ReviewTrigger",
     "shared.contracts.codes.TaskKind",
+    "shared.contracts.mdt.RiskReopenReason",
     "shared.contracts.navigation.BlockReason",
     "shared.contracts.navigation.ReassignReason",
     "shared.contracts.navigation.RescheduleReason",
@@ -162,8 +163,8 @@ WITHOUT_MEANING = {
     "shared.contracts.rapid_care.PackageItemKind",
     "shared.contracts.rapid_care.Skill",
     "shared.contracts.rapid_care.UnassignReason",
-    "shared.contracts.referrals.Reason",
-    "shared.contracts.referrals.Source",
+    "shared.contracts.referral_codes.Reason",
+    "shared.contracts.referral_codes.Source",
 }
 #: Mappings that omit members, because their reader gives a default: `Policy.weight_of` of navigation.
 PARTIAL = {"services/navigation/domain/policy.py"}
@@ -176,7 +177,7 @@ IMPORTS = {
     "shared.contracts.codes:Role": "shared.contracts.codes",
     "shared.contracts.codes:Urgency": "shared.contracts.codes",
     "shared.contracts.rapid_care:ResponseOutcome": "services.rapid_care.domain.care",
-    "shared.contracts.referrals:Route": "services.referrals.domain.referral",
+    "shared.contracts.referral_codes:Route": "services.referrals.domain.referral",
     "services.referrals.domain.referral:Status": "services.referrals.domain.referral",
     "services.rapid_care.domain.response:Status": "services.rapid_care.domain.response",
     "services.mdt.domain.case:Status": "services.mdt.domain.case",

@@ -147,7 +147,7 @@ async def _route_to_rapid_care(product: RunningProduct, owner: "asyncpg.Connecti
 
 
 @pytest.mark.parametrize("value", [None, b"not json"])
-async def test_foreign_record_with_a_persons_key_delays_no_urgent_response(
+async def test_foreign_record_of_a_person_delays_no_response(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", value: bytes | None
 ) -> None:
     """B7: a record with a null value and the key of a person made their urgent referral wait for an operator."""

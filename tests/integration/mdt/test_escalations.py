@@ -152,7 +152,7 @@ def a_concern(source: TaskSource) -> TaskFulfilled:
 
 
 @pytest.mark.parametrize("source", [TaskSource.RAPID_CARE, TaskSource.HOSPITAL_DISCHARGE, TaskSource.RISK])
-async def test_concern_about_a_person_without_lead_reaches_gp_and_chair(context: RunningContext, source: TaskSource) -> None:
+async def test_concern_without_lead_reaches_gp_and_chair(context: RunningContext, source: TaskSource) -> None:
     person, task = new_id(), new_id()
     await context.deliver(a_person_record(), key=person, subject=person)
 

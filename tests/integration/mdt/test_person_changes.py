@@ -21,7 +21,8 @@ from shared.contracts.mdt import (
     RiskRestored,
 )
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed, ReferralReopened, ReopenReason
+from shared.contracts.referral_codes import CancelReason, Outcome, ReopenReason
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import MONDAY, Patient, a_finding, a_lead, a_person_record, notifications, read, send_command
@@ -197,7 +198,7 @@ async def test_death_of_person_of_case_finding_is_reversible(context: RunningCon
     assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
 
 
-async def test_person_who_died_before_the_first_score_is_not_listed(context: RunningContext) -> None:
+async def test_person_who_died_before_first_score_is_unlisted(context: RunningContext) -> None:
     person = context.database.secrets.pseudonym("9990548609")
     patient = Patient(context, person, new_id())
     event = recorded(context)
@@ -227,7 +228,7 @@ async def test_death_recorded_during_an_import_ends_the_new_entry(context: Runni
 
 
 @pytest.mark.parametrize("change", PersonChange)
-async def test_returned_person_is_in_case_finding_and_has_no_old_case(context: RunningContext, change: PersonChange) -> None:
+async def test_returned_person_is_found_again_without_old_case(context: RunningContext, change: PersonChange) -> None:
     person = await a_finding(context)
     patient = await Patient.referred(context, person_id=person)
     event = recorded(context, change)

@@ -393,7 +393,7 @@ async def test_person_who_moved_returns_after_any_time(client: ReferralsClient) 
     assert (returned.after, returned.recorded_at) == (PersonChange.MOVE, MONDAY + timedelta(days=400))
 
 
-async def test_death_recorded_by_mistake_is_undone_by_a_return_after_the_day(client: ReferralsClient) -> None:
+async def test_mistaken_death_is_undone_by_a_return_later(client: ReferralsClient) -> None:
     ended = await client.refer()
     await change(client, ended["person_id"], "death")
     refused = await client.post(f"/people/{ended['person_id']}/return", HERE_AGAIN, version=1)

@@ -76,7 +76,7 @@ async def test_replay_continues_with_other_keys_after_failure(harness: DeliveryH
     assert len(await parked_reasons(harness)) == 2
 
 
-async def test_replay_leaves_an_undecodable_record_and_applies_those_after_it(harness: DeliveryHarness) -> None:
+async def test_replay_leaves_undecodable_record_and_applies_later_ones(harness: DeliveryHarness) -> None:
     harness.behaviour.failing.add(POISON)
     person = new_id()
     await harness.send(person)

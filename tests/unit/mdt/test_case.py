@@ -17,7 +17,7 @@ from services.mdt.domain.case import (
     LeadMissing,
     Status,
 )
-from services.mdt.domain.case_end import CaseNotDiscussed
+from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.domain.meeting import MeetingNotStarted, Slot
 from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
@@ -176,6 +176,17 @@ def test_needs_met_requires_a_discussion() -> None:
     assert case_end.close(a_case(), CloseCase(CaseCloseReason.DIED), STARTS_AT).state.status is Status.CLOSED
 
 
+def test_duplicate_continues_in_the_other_case_with_a_plan() -> None:
+    case, planned, waiting = a_case(), a_case(Status.ACTIVE, care_plan_id=new_id()), a_case(Status.REFERRED)
+
+    assert case_end.continued_by(case, [case, waiting, planned]) == planned
+    assert case_end.continued_by(case, [waiting, case]) == waiting
+    with pytest.raises(NoOtherCase):
+        case_end.continued_by(case, [case])
+    with pytest.raises(OtherCaseWithoutPlan):
+        case_end.continued_by(planned, [planned, waiting])
+
+
 def test_withdrawal_closes_case_of_single_referral() -> None:
     referral_id = new_id()
 
@@ -207,7 +218,7 @@ def test_withdrawal_forgets_the_referral_of_a_case_with_plan() -> None:
 
 
 @pytest.mark.parametrize("change", PersonChange)
-def test_referral_that_ended_with_the_person_stays_for_a_reversal(change: PersonChange) -> None:
+def test_referral_that_ended_with_the_person_stays(change: PersonChange) -> None:
     referral_id = new_id()
 
     assert case_end.withdraw(a_case(referral_ids=(referral_id, new_id())), referral_id, STARTS_AT, change) is None
