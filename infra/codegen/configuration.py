@@ -153,11 +153,20 @@ def _of_commands() -> Iterator[Variable]:
     """The variables that are read only through an option of the command line."""
     elsewhere = {each.name for each in (*_LOCAL, *_of_settings(Deployment, "CARE_"))}
     group: Any = typer.main.get_command(app)
-    for name, command in sorted(group.commands.items()):
+    for name, command in sorted(_commands(group, "care")):
         for option in command.params:
-            if option.envvar and option.envvar not in elsewhere:
+            if isinstance(option.envvar, str) and option.envvar not in elsewhere:
                 default = "" if option.required else f"`{option.default}`" if option.default else "unset"
-                yield Variable(option.envvar, default, f"`care {name}`", option.help or "")
+                yield Variable(option.envvar, default, f"`{name}`", option.help or "")
+
+
+def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each command with its words; a group of commands may hold others."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
 
 
 def _default(field: FieldInfo) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.persons import SharingPreference, Story
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,16 @@ class CarePlanActionReturned(Event):
     due_on: Day
 
 
+class CarePlanReferralWithdrawn(Event):
+    """The referral no longer waits for the person's answer to the plan; after a separation the case of its own person has it."""
+
+    TYPE = "mdt.care-plan.referral-withdrawn.v1"
+    TOPIC = "mdt.care-plan"
+    PUBLIC = True
+
+    referral_id: UUID
+
+
 class CarePlanReopened(Event):
     """The plan had ended with a recorded death or move, which was a mistake. It is in force again."""
 

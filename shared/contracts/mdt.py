@@ -147,13 +147,14 @@ class CaseReopened(Event):
 
 
 class CaseCloseReason(StrEnum):
-    """Why a case ended."""
+    """Why a case ended. Another open case of the person continues a duplicate, with its referrals."""
 
     DIED = "died"
     MOVED_AWAY = "moved-away"
     DECLINED_BY_PERSON = "declined-by-person"
     NEEDS_MET = "needs-met"
     REFERRAL_WITHDRAWN = "referral-withdrawn"
+    DUPLICATE = "duplicate"
 
 
 class CaseClosed(Event):

@@ -1,133 +1,21 @@
 """Events of the Community Point of Access: a referral from receipt to closure, and (restricted) the person's record."""
 
-from enum import StrEnum
 from uuid import UUID
 
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.event import Code, Event, Instant, Value
-
-
-class Source(StrEnum):
-    """Sources of referrals, listed in docs/rules.md, Code lists."""
-
-    GP = "gp"
-    PRIMARY_CARE_OTHER = "primary-care-other"
-    SECONDARY_CARE = "secondary-care"
-    SOCIAL_CARE = "social-care"
-    EMERGENCY_DEPARTMENT = "emergency-department"
-    POST_ACUTE_CARE_ENABLEMENT = "post-acute-care-enablement"
-    SOCIAL_WORK_IN_EMERGENCY_DEPARTMENT = "social-work-in-emergency-department"
-    AMBULANCE = "ambulance"
-    OUT_OF_HOURS_GP = "out-of-hours-gp"
-    CARE_HOME = "care-home"
-    TELEHEALTH = "telehealth"
-    INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
-    RAPID_CARE = "rapid-care"
-    MDT = "mdt"
-    NAVIGATOR = "navigator"
-    RISK_STRATIFICATION = "risk-stratification"
-    VOLUNTARY_SECTOR = "voluntary-sector"
-    HOSPICE = "hospice"
-    MENTAL_HEALTH = "mental-health"
-    SELF_OR_CARER = "self-or-carer"
-
-
-class Reason(StrEnum):
-    """The subject of a referral."""
-
-    URGENT_DETERIORATION = "urgent-deterioration"
-    COMPLEX_NEEDS = "complex-needs"
-    COMMUNITY_NURSING = "community-nursing"
-    ENABLEMENT = "enablement"
-    SOCIAL_CARE = "social-care"
-    DEMENTIA = "dementia"
-    STROKE = "stroke"
-    FALLS = "falls"
-    PALLIATIVE = "palliative"
-    INFORMATION = "information"
-    OTHER = "other"
-
-
-class Route(StrEnum):
-    """The kind of receiver to which the Community Point of Access routes a referral."""
-
-    RAPID_CARE = "rapid-care"
-    MDT = "mdt"
-    NAVIGATION = "navigation"
-    SERVICE = "service"
-
-
-class ReturnReason(StrEnum):
-    """Why a receiver returned a referral. Each leads to a new triage, none to the referrer (E11, AC4)."""
-
-    CAPACITY = "capacity"
-    INELIGIBLE = "ineligible"
-    CLOSED_HOURS = "closed-hours"
-    LIFE_THREATENING = "life-threatening"
-    STANDARD_MEASURES_SUFFICE = "standard-measures-suffice"
-    INSUFFICIENT_INFORMATION = "insufficient-information"
-    CONCERN = "concern"
-    CALL_UNANSWERED = "call-unanswered"
-    RECEIVER_WITHDREW = "receiver-withdrew"
-    OTHER = "other"
-
-
-class Outcome(StrEnum):
-    """How a referral ended."""
-
-    ADMISSION_AVOIDED = "admission-avoided"
-    ADMITTED = "admitted"
-    NEED_MET = "need-met"
-    CARE_PLAN_AGREED = "care-plan-agreed"
-    SIGNPOSTED = "signposted"
-    NOT_ACUTE = "not-acute"
-    INAPPROPRIATE = "inappropriate"
-    OTHER_SERVICE_INVOLVED = "other-service-involved"
-    NO_ACCESS = "no-access"
-    DECLINED_BY_PERSON = "declined-by-person"
-    DIED = "died"
-    MOVED_AWAY = "moved-away"
-    REDIRECTED_TO_EMERGENCY = "redirected-to-emergency"
-
-
-class CancelReason(StrEnum):
-    """Why a referral was withdrawn; `ReferralCancelled.reason` is one of these codes."""
-
-    WITHDRAWN = "withdrawn"
-    SENT_IN_ERROR = "sent-in-error"
-    DECLINED_BY_PERSON = "declined-by-person"
-    MOVED_AWAY = "moved-away"
-    DIED = "died"
-
-
-class Discrepancy(StrEnum):
-    """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
-
-    `practice-unknown`: no table has the person's practice, or it closed without a successor. A referral of any urgency may have it.
-    """
-
-    NUMBER_MISSING = "number-missing"
-    NUMBER_INVALID = "number-invalid"
-    IDENTITY_DIFFERS = "identity-differs"
-    BIRTHDAY_INVALID = "birthday-invalid"
-    DEMOGRAPHICS_MISSING = "demographics-missing"
-    STORY_MISSING = "story-missing"
-    HISTORY_SHORTENED = "history-shortened"
-    CONDITION_MISSING = "condition-missing"
-    PRACTICE_UNKNOWN = "practice-unknown"
-
-
-class AskingService(StrEnum):
-    """The services of this product that ask another service to continue the care."""
-
-    RAPID_CARE = "rapid-care"
-    MDT = "mdt"
-
-
-class OnwardRequest(StrEnum):
-    """The decision of the asking service from which an onward referral comes."""
-
-    STEP_DOWN = "step-down"
+from shared.contracts.referral_codes import (
+    AmendedPart,
+    AskingService,
+    Discrepancy,
+    OnwardRequest,
+    Outcome,
+    Reason,
+    ReopenReason,
+    ReturnReason,
+    Route,
+    Source,
+)
 
 
 class OnwardOf(Value):
@@ -365,14 +253,6 @@ class ReferralInformationAnswered(Event):
     answered_at: Instant
 
 
-class AmendedPart(StrEnum):
-    """A part of a referral that its referrer amended."""
-
-    INFORMATION = "information"
-    TELEPHONE = "telephone"
-    URGENCY = "urgency"
-
-
 class ReferralAmended(Event):
     """A referrer amended what it sent; the text and the telephone are in the person's record.
 
@@ -451,13 +331,6 @@ class ReferralSeparated(Event):
 
     from_referral_id: UUID
     separated_at: Instant
-
-
-class ReopenReason(StrEnum):
-    """Why a referral is open again."""
-
-    PERSON_RESTORED = "person-restored"
-    ENDED_IN_ERROR = "ended-in-error"
 
 
 class ReferralReopened(Event):

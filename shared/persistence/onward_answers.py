@@ -16,9 +16,8 @@ from pydantic import TypeAdapter
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.event import Event
+from shared.contracts.referral_codes import AskingService, OnwardRequest
 from shared.contracts.referrals import (
-    AskingService,
-    OnwardRequest,
     ReferralAccepted,
     ReferralCancelled,
     ReferralClosed,

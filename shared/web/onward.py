@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.contracts.referrals import OnwardRequest
+from shared.contracts.referral_codes import OnwardRequest
 from shared.persistence.onward_answers import OnwardState
 from shared.web.responses import ResponseModel
 

@@ -17,7 +17,8 @@ from services.mdt.handlers.schedule import ensure_meetings
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
-from shared.contracts.referrals import Reason, ReferralRouted, Route, Source
+from shared.contracts.referral_codes import Reason, Route, Source
+from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, run_context
 from tests.builders.population import HEADER

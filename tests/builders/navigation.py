@@ -23,7 +23,8 @@ from shared.contracts.mdt import LeadActivated
 from shared.contracts.navigation import TaskSource
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import Reason, ReferralRouted, Route, Source
+from shared.contracts.referral_codes import Reason, Route, Source
+from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext, arrived, run_context

@@ -64,7 +64,9 @@ async def begin(model: PersonModel, random: Random) -> None:
 async def act_on_an_item(model: PersonModel, random: Random) -> None:
     """A suitable caller sends one of the commands that an item offers."""
     item = await random_item(model.connection, random)
-    for caller in random.sample(item.callers(), k=len(item.callers())) if item else ():
+    if item is None:
+        return None
+    for caller in random.sample(item.callers(), k=len(item.callers())):
         if actions := await _offers(model, item, caller):
             action = random.choices(actions, [_WEIGHTS.get(action["name"], 1) for action in actions])[0]
             body = await _body(model, random, item, action["name"])

@@ -6,7 +6,7 @@ from typing import Any
 import nhs_number
 
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import Reason, Source
+from shared.contracts.referral_codes import Reason, Source
 
 #: Numbers of the range 999, which is never issued.
 NUMBERS = [number for number in (f"99905486{ending:02}" for ending in range(100)) if nhs_number.is_valid(number)][:4]

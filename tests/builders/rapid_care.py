@@ -21,7 +21,8 @@ from shared.contracts.codes import Condition, Locality, PlaceOfCare, Role, Urgen
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.rapid_care import Skill
-from shared.contracts.referrals import Reason, ReferralCallRepeated, ReferralRouted, Route, Source
+from shared.contracts.referral_codes import Reason, Route, Source
+from shared.contracts.referrals import ReferralCallRepeated, ReferralRouted
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.context_app import RunningContext, run_context
 from tests.builders.london import london

@@ -43,7 +43,7 @@ from shared.contracts.envelope import Record
 from shared.contracts.event import Event
 from shared.contracts.persons import FamilyContact, Story
 from shared.contracts.practices import Practice
-from shared.contracts.referrals import CancelReason, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referral_codes import CancelReason, Outcome, Reason, ReturnReason, Route, Source
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger

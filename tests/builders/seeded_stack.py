@@ -19,7 +19,7 @@ from tests.builders import person_acts
 from tests.builders.context_app import RunningContext
 from tests.builders.database import Databases
 from tests.builders.four_contexts import FourContexts, four_contexts
-from tests.builders.person_model import Kept, PersonModel, Statistics
+from tests.builders.person_model import Cache, PersonModel, Statistics
 from tests.builders.random_bodies import CLINICIANS, NAVIGATORS, PROFESSIONALS
 from tests.builders.transition_record import TransitionRecord
 
@@ -93,12 +93,8 @@ class SeededStack:
 
     async def find_ids(self, names: Sequence[str]) -> list[dict[str, str]]:
         """The real values of the parameters of a path. Raises KeyError for parameters without a statement."""
-        rows = await self.connection.fetch(f"{_STATEMENTS[frozenset(names)]} ORDER BY 1 LIMIT 50")
+        rows = await self.connection.fetch(f"{_STATEMENTS[frozenset(names)]} ORDER BY 1 DESC LIMIT 50")
         return [{name: str(row[name]) for name in names} for row in rows]
-
-    async def play(self, random: Random, acts: int) -> None:
-        """Plays further acts."""
-        await _play(self.contexts, self.connection, random, acts)
 
 
 @contextmanager
@@ -122,8 +118,9 @@ def seeded_stack(databases: Databases, keys: Keys, now: datetime, *, acts: int, 
 
 
 async def _play(contexts: FourContexts, connection: Any, random: Random, acts: int) -> None:
-    model = PersonModel(contexts, connection, TransitionRecord(), Statistics(), Kept())
+    model = PersonModel(contexts, connection, TransitionRecord(), Statistics(), Cache())
     functions, weights = zip(*_ACTS, strict=True)
+    await person_acts.begin(model, random)
     for act in random.choices(functions, weights, k=acts):
         model.tick()
         await act(model, random)

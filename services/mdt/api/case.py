@@ -12,7 +12,7 @@ from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit,
 from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotMdtMember
-from services.mdt.domain.case_end import CaseNotDiscussed
+from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
 from services.mdt.queries import onward
@@ -61,9 +61,15 @@ class StepDownBody(CommandModel[commands.StepDownCase]):
 
 
 class Closure(CommandModel[commands.CloseCase]):
-    """A withdrawn referral ends its case without a request."""
+    """A withdrawn referral ends its case without a request. The referrals of a duplicate follow the other case of the person."""
 
-    reason: Literal[CaseCloseReason.DIED, CaseCloseReason.MOVED_AWAY, CaseCloseReason.DECLINED_BY_PERSON, CaseCloseReason.NEEDS_MET]
+    reason: Literal[
+        CaseCloseReason.DIED,
+        CaseCloseReason.MOVED_AWAY,
+        CaseCloseReason.DECLINED_BY_PERSON,
+        CaseCloseReason.NEEDS_MET,
+        CaseCloseReason.DUPLICATE,
+    ]
 
 
 @router.get("/cases", responses=problems(NotMdtMember))
@@ -148,7 +154,7 @@ async def step_down_case(case_id: UUID, body: StepDownBody, caller: Decider, ver
     "/cases/{case_id:uuid}/closure",
     name="CloseCase",
     response_model=CaseView,
-    responses=problems(domain.CaseNotFound, CaseNotDiscussed, *REFUSALS),
+    responses=problems(domain.CaseNotFound, CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan, *REFUSALS),
 )
 async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Ends case, plan and lead together."""

@@ -32,6 +32,7 @@ from shared.contracts.care_plans import (
     CarePlanEnacted,
     CarePlanOffered,
     CarePlanRecorded,
+    CarePlanReferralWithdrawn,
     CarePlanReopened,
     CarePlanReviewDue,
     CarePlanRevised,
@@ -74,6 +75,7 @@ class Occurrence(StrEnum):
     ENACTED = "enacted"
     TASK_FULFILLED = "task-fulfilled"
     TASK_CANCELLED = "task-cancelled"
+    REFERRAL_WITHDRAWN = "referral-withdrawn"
     CASE_CLOSED = "case-closed"
     CARE_RESTORED = "care-restored"
 
@@ -164,6 +166,7 @@ CARE_PLAN: Transitions = state_table(
         Occurrence.ENACTED: transition(_IN_FORCE, (), CarePlanEnacted),
         Occurrence.TASK_FULFILLED: _FULFILLED,
         Occurrence.TASK_CANCELLED: transition(_IN_FORCE, (), CarePlanActionReturned),
+        Occurrence.REFERRAL_WITHDRAWN: transition((Status.OFFERED, Status.REVIEW_DUE), (), CarePlanReferralWithdrawn),
         Occurrence.CASE_CLOSED: transition(OPEN, Status.CLOSED, CarePlanClosed),
         Occurrence.CARE_RESTORED: transition(Status.CLOSED, OPEN, CarePlanReopened),
     },

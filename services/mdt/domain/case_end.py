@@ -1,5 +1,6 @@
 """The end of a case: closure by the meeting, a withdrawn referral, a death or a move; and the return of what a mistake ended (G39)."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +25,20 @@ class CaseNotDiscussed(RuleBroken):
     advice = "Screen the case or list it for a meeting, or close it for another reason."
 
 
+class NoOtherCase(RuleBroken):
+    """A case is a duplicate only while the person has another open case."""
+
+    code = "no-other-case"
+    advice = "Close the case for another reason."
+
+
+class OtherCaseWithoutPlan(RuleBroken):
+    """The plan of a case ends with it, so that of two cases the one with a plan stays."""
+
+    code = "other-case-without-plan"
+    advice = "Close the other case, which has no plan, as the duplicate."
+
+
 #: Whether a case can end for this reason only after a meeting has discussed it.
 _NEEDS_DISCUSSION = total(
     CaseCloseReason,
@@ -33,6 +48,7 @@ _NEEDS_DISCUSSION = total(
         CaseCloseReason.DECLINED_BY_PERSON: False,
         CaseCloseReason.NEEDS_MET: True,
         CaseCloseReason.REFERRAL_WITHDRAWN: False,
+        CaseCloseReason.DUPLICATE: False,
     },
 )
 
@@ -43,6 +59,20 @@ def close(case: Case, command: CloseCase, now: datetime) -> Decision[Case]:
     if _NEEDS_DISCUSSION[command.reason] and case.care_plan_id is None:
         raise CaseNotDiscussed("No meeting has discussed this case.")
     return _close(case, command.reason, now)
+
+
+def continued_by(case: Case, open_cases: Iterable[Case]) -> Case:
+    """The open case of the person that continues a duplicate, by preference one with a plan.
+
+    Raises IllegalTransition, NoOtherCase, OtherCaseWithoutPlan.
+    """
+    require_transition(case.status, CloseCase, CASE)
+    others = sorted((other for other in open_cases if other.id != case.id), key=lambda other: other.care_plan_id is None)
+    if not others:
+        raise NoOtherCase("The person has no other open case.")
+    if case.care_plan_id and others[0].care_plan_id is None:
+        raise OtherCaseWithoutPlan("The other case of the person has no plan.")
+    return others[0]
 
 
 def end(case: Case, change: PersonChange, now: datetime) -> Decision[Case]:

@@ -20,6 +20,7 @@ CHANGE_OF: Mapping[CaseCloseReason, PersonChange | None] = total(
         CaseCloseReason.DECLINED_BY_PERSON: None,
         CaseCloseReason.NEEDS_MET: None,
         CaseCloseReason.REFERRAL_WITHDRAWN: None,
+        CaseCloseReason.DUPLICATE: None,
     },
 )
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
+from uuid import UUID
 
 from services.mdt.domain import person_change
 from services.mdt.domain.care_plan import (
@@ -18,7 +19,7 @@ from services.mdt.domain.care_plan import (
 )
 from services.mdt.domain.plan_schedule import review_listed_at
 from services.mdt.domain.policy import Policy
-from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
+from shared.contracts.care_plans import CarePlanClosed, CarePlanReferralWithdrawn, CarePlanReopened
 from shared.contracts.mdt import CaseCloseReason
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.state_table import require_transition
@@ -32,6 +33,13 @@ def close(plan: CarePlan, reason: CaseCloseReason, now: datetime) -> Decision[Ca
     if ended is None:
         closed = replace(closed, offered=None, referral_ids=())
     return Decision(closed, [CarePlanClosed(reason=reason, referral_ids=plan.referral_ids)], cancels=list(CarePlanDeadline))
+
+
+def withdraw(plan: CarePlan, referral_id: UUID) -> Decision[CarePlan]:
+    """The referral waits no longer for the person's answer. Raises IllegalTransition."""
+    require_transition(plan.status, Occurrence.REFERRAL_WITHDRAWN, CARE_PLAN)
+    others = tuple(waiting for waiting in plan.referral_ids if waiting != referral_id)
+    return Decision(replace(plan, referral_ids=others), [CarePlanReferralWithdrawn(referral_id=referral_id)])
 
 
 def restore(plan: CarePlan, now: datetime, policy: Policy) -> Decision[CarePlan]:

@@ -9,30 +9,25 @@ from services.mdt.domain import case as domain
 from services.mdt.domain import case_end
 from services.mdt.domain.case import Case, CaseAlreadyOpen, CaseDeadline, Status
 from services.mdt.domain.notification import Kind
-from services.mdt.handlers.closure import end_case, screen_by
+from services.mdt.handlers.closure import end_case, end_duplicate
+from services.mdt.handlers.intake import add_referral, refer, screen_by
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot, next_slot
 from services.mdt.handlers.settlement import save_case
 from services.mdt.store.case import cases, open_case_of, open_cases_of, prefetch_open_cases
+from services.mdt.store.joined_referral import JoinedReferral
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of, practice_of
 from services.mdt.store.practices import locality_of_practice
-from services.mdt.store.risk_standing import STANDINGS, standing_of
+from services.mdt.store.risk_standing import STANDINGS
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import IS_URGENT, ScreeningOutcome
 from shared.contracts.envelope import Envelope
+from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.persons import PersonChange
-from shared.contracts.referrals import (
-    CancelReason,
-    Outcome,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralRecalled,
-    ReferralReturned,
-    ReferralRouted,
-    Route,
-)
+from shared.contracts.referral_codes import CancelReason, Outcome, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralRecalled, ReferralReturned, ReferralRouted
 from shared.kernel.decision import Deadline
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
@@ -92,7 +87,7 @@ async def refer_case(command: ReferCase, *, tx: Tx) -> Case:
         is_urgent=command.is_urgent,
         referred_at=tx.now,
     )
-    return await _refer(case, tx)
+    return await refer(case, tx)
 
 
 async def prefetch_referrals_routed(batch: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
@@ -115,22 +110,10 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
             await _withdraw(person_id, referral_id, tx)
         return
     await lock_diary(tx)
-    case = await open_case_of(tx, person_id)
-    if case:
-        await _refer_again(case, referral_id, is_urgent=IS_URGENT[event.urgency], tx=tx)
-        return
-    case = Case(
-        id=new_id(),
-        person_id=person_id,
-        correlation_id=envelope.correlation_id,
-        status=Status.REFERRED,
-        practice_code=event.practice_code,
-        locality=event.locality,
-        is_urgent=IS_URGENT[event.urgency],
-        referred_at=event.received_at,
-        referral_ids=(referral_id,),
+    referral = JoinedReferral(
+        referral_id, person_id, event.practice_code, event.locality, is_urgent=IS_URGENT[event.urgency], referred_at=event.received_at
     )
-    await _refer(case, tx)
+    await add_referral(referral, envelope.correlation_id, tx=tx)
 
 
 async def on_referral_cancelled(event: ReferralCancelled, envelope: Envelope, *, tx: Tx) -> None:
@@ -179,7 +162,12 @@ async def step_down_case(target: Target, command: StepDownCase, *, tx: Tx) -> Ca
 
 
 async def close_case(target: Target, command: CloseCase, *, tx: Tx) -> Case:
-    return await end_case(tx, await cases.load(tx, target.id, if_version=target.version), command)
+    """Locks the diary for a duplicate, because another case takes its referrals."""
+    is_duplicate = command.reason is CaseCloseReason.DUPLICATE
+    if is_duplicate:
+        await lock_diary(tx)
+    case = await cases.load(tx, target.id, if_version=target.version)
+    return await (end_duplicate if is_duplicate else end_case)(tx, case, command)
 
 
 async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -188,11 +176,6 @@ async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
     domain.require_unscreened(case)
     await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
     tx.set_deadline(EventSubject(case.id, case.person_id, case.correlation_id), Deadline(CaseDeadline.SCREENING, screen_by(tx)))
-
-
-async def _refer(case: Case, tx: Tx) -> Case:
-    standing = await standing_of(tx, case.person_id)
-    return await cases.save(tx, domain.refer(case, standing, screen_by=screen_by(tx)))
 
 
 async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
@@ -209,13 +192,3 @@ async def _withdraw(person_id: PersonId, referral_id: UUID, tx: Tx, change: Pers
         decision = case_end.withdraw(case, referral_id, tx.now, change)
         if decision:
             await save_case(tx, case, decision)
-
-
-async def _refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, tx: Tx) -> Case:
-    if referral_id in case.referral_ids:
-        return case
-    standing = await standing_of(tx, case.person_id)
-    free = await find_slot(tx, is_urgent=is_urgent)
-    slot = free if domain.should_move(case, free, is_urgent=is_urgent) else None
-    decision = domain.refer_again(case, referral_id, is_urgent=is_urgent, standing=standing, slot=slot)
-    return await cases.save(tx, decision)

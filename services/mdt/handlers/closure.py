@@ -14,13 +14,15 @@ from services.mdt.domain.case import CASE, Case, Occurrence
 from services.mdt.domain.notification import Kind
 from services.mdt.domain.person_change import CHANGE_OF, REASON_OF, Mistake
 from services.mdt.domain.risk import RISK
+from services.mdt.handlers.intake import refer_again, return_referrals, screen_by
 from services.mdt.handlers.lead import end_leads, ensure_lead, follow_registration, leave_plan, restore_leads
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot
 from services.mdt.handlers.settlement import save_case, save_plan
 from services.mdt.store import person_change as changes
 from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
-from services.mdt.store.case import OPEN_CASES, cases, closed_cases, open_case_of
+from services.mdt.store.case import OPEN_CASES, cases, closed_cases, open_case_of, open_cases_of
+from services.mdt.store.joined_referral import JoinedReferral
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.risk import find_risk, risks
@@ -28,9 +30,9 @@ from services.mdt.store.tables import MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
-from shared.contracts.referrals import ReferralReopened, ReopenReason
+from shared.contracts.referral_codes import ReopenReason
+from shared.contracts.referrals import ReferralReopened
 from shared.kernel.ids import PersonId
-from shared.kernel.working_days import working_days_later
 
 
 async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
@@ -57,6 +59,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
         await follow_registration(person_id, tx=tx)
         if has_plan or case is not newer:
             await notify_lead(tx, person_id, Kind.CARE_RESTORED, case.id, tx.now)
+        await return_referrals(person_id, tx=tx)  # of a person who was separated since
 
 
 async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
@@ -97,9 +100,18 @@ async def end_case(tx: Tx, case: Case, command: CloseCase) -> Case:
     return closed
 
 
-def screen_by(tx: Tx) -> datetime:
-    """The time until which a case is screened; then, and as often again, the chair is notified."""
-    return working_days_later(tx.now, tx.policy.screened_within_working_days, tx.policy.zone)
+async def end_duplicate(tx: Tx, case: Case, command: CloseCase) -> Case:
+    """Ends the case; its referrals, also those that wait for the answer to its plan, follow the other open case of the person.
+
+    Raises IllegalTransition, NoOtherCase, OtherCaseWithoutPlan.
+    """
+    other = case_end.continued_by(case, await open_cases_of(tx, case.person_id))
+    plan = await open_plan(tx, case.person_id)
+    waiting = dict.fromkeys((*case.referral_ids, *(plan.referral_ids if plan else ())))
+    closed = await end_case(tx, case, command)
+    for referral_id in waiting:
+        other = await refer_again(other, JoinedReferral.of(case, referral_id), tx=tx)
+    return closed
 
 
 async def _follow(tx: Tx, person_id: PersonId, change: PersonChange, recorded_at: datetime) -> None:

@@ -1,13 +1,15 @@
 """A merge of two records of one person, and its separation when it was a mistake.
 
 Nothing gets another key: cases, plans and findings stay under their id, each with owner and deadline, and the meeting sees the other ones.
-Only the accountable lead is one for the whole person. Locks are taken in one order: the diary, the merged record's leads, the survivor's.
+A referral that joined a case under another id returns to its own person with the separation. Only the accountable lead is one for the
+whole person. Locks are taken in one order: the diary, the cases, the plans, the merged record's leads, the survivor's.
 """
 
 from uuid import UUID
 
 from services.mdt.domain.lead import Lead
 from services.mdt.domain.notification import Kind
+from services.mdt.handlers.intake import lock_cases, return_referrals
 from services.mdt.handlers.lead import ensure_lead, follow_registration, unite_leads
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.store.case import open_cases_of
@@ -33,18 +35,22 @@ async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -
 
 
 async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx: Tx) -> None:
-    """Each plan has a lead of its own id again. A stale or repeated separation changes nothing."""
+    """Referrals are in a case of their own person, and each plan has a lead of its own id. A stale or repeated event changes nothing."""
     merge = Merge(UUID(envelope.key), event.from_person, event.merged_at)
     former = await _lock(tx, merge)
     if await MERGED.separate(tx, merge, event.separated_at) and former == merge.into:
+        for person_id in (merge.person_id, merge.into):
+            await return_referrals(PersonId(person_id), tx=tx)
         for person_id in (merge.person_id, merge.into):
             await _ensure_leads(tx, person_id)
             await _notify_of_separation(tx, PersonId(person_id))
 
 
 async def _lock(tx: Tx, merge: Merge) -> UUID | None:
-    """Locks the leads of both records. Returns the record that this one is merged into at present."""
+    """Locks the cases, plans and leads of both records. Returns the record that this one is merged into at present."""
     await lock_diary(tx)
+    for person_id in (merge.person_id, merge.into):
+        await lock_cases(tx, PersonId(person_id))
     await lock_leads(tx, PersonId(merge.person_id))
     await lock_leads(tx, PersonId(merge.into))
     return await MERGED.survivor(tx, merge.person_id)
@@ -66,7 +72,7 @@ async def _notify_of_merge(tx: Tx, merge: Merge, lead: Lead | None, ended: Lead 
 
 
 async def _notify_of_separation(tx: Tx, person_id: PersonId) -> None:
-    """Notifies the lead; and the chair of each open case, in which a referral of the other person may wait."""
+    """Notifies the lead; and the chair of each open case, whose discussion may have been about the other person."""
     lead = await active_lead(tx, person_id)
     if lead:
         await settle(tx, [lead.id])

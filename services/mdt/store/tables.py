@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from services.mdt.domain.policy import Policy
-from shared.contracts.referrals import AskingService
+from shared.contracts.referral_codes import AskingService
 from shared.persistence.merged_persons import MergedPersons
 from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import add_shared_tables, metadata

@@ -16,7 +16,7 @@ from services.navigation.queries.task import TaskDetails
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
 from shared.contracts.persons import FamilyContact, Story
-from shared.contracts.referrals import Reason
+from shared.contracts.referral_codes import Reason
 from shared.web.pagination import encode_sequence
 from shared.web.responses import ResponseModel, VersionedResponse
 

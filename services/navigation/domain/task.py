@@ -47,7 +47,7 @@ from shared.contracts.navigation import (
     TaskRestored,
     TaskSource,
 )
-from shared.contracts.referrals import Reason
+from shared.contracts.referral_codes import Reason
 from shared.kernel.decision import Deadline, Decision, Fact
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId

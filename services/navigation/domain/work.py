@@ -14,7 +14,8 @@ from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import NAVIGATOR_ROLES, Locality, RiskLevel, Role, TaskKind, Urgency
 from shared.contracts.mdt import Destination
 from shared.contracts.navigation import TaskSource
-from shared.contracts.referrals import Reason, ReferralRouted
+from shared.contracts.referral_codes import Reason
+from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import PersonId, derived_id
 
 

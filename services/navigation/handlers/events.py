@@ -28,17 +28,15 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.navigation import CancelReason, TaskSource
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import CancelReason as ReferralCancelReason
+from shared.contracts.referral_codes import CancelReason as ReferralCancelReason
+from shared.contracts.referral_codes import Outcome, ReopenReason, Route
 from shared.contracts.referrals import (
-    Outcome,
     ReferralCancelled,
     ReferralClosed,
     ReferralRecalled,
     ReferralReopened,
     ReferralReturned,
     ReferralRouted,
-    ReopenReason,
-    Route,
 )
 from shared.kernel.totality import total
 

@@ -29,6 +29,7 @@ _CLOSURES: Mapping[CaseCloseReason, CancelReason] = total(
         CaseCloseReason.DECLINED_BY_PERSON: CancelReason.CARE_PLAN_CLOSED,
         CaseCloseReason.NEEDS_MET: CancelReason.CARE_PLAN_CLOSED,
         CaseCloseReason.REFERRAL_WITHDRAWN: CancelReason.CARE_PLAN_CLOSED,
+        CaseCloseReason.DUPLICATE: CancelReason.CARE_PLAN_CLOSED,
     },
 )
 #: The reason of a closed plan is an open code.

@@ -13,7 +13,7 @@ from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import RESPONSE, Occurrence, Response
 from shared.contracts.persons import PersonChange
 from shared.contracts.rapid_care import ResponseRestored
-from shared.contracts.referrals import CancelReason
+from shared.contracts.referral_codes import CancelReason
 from shared.kernel.decision import Decision
 from shared.kernel.state_table import require_transition
 from shared.kernel.totality import total

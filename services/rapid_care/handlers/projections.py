@@ -8,7 +8,8 @@ from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded, CarePl
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated, LeadEnded, LeadHandedOver
 from shared.contracts.persons import PersonRecordRecorded
-from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralInformationAnswered
+from shared.contracts.referral_codes import AmendedPart
+from shared.contracts.referrals import ReferralAmended, ReferralInformationAnswered
 from shared.persistence.onward_answers import OnwardEvent
 
 

@@ -12,15 +12,14 @@ from services.rapid_care.store.projections import PERSON_CHANGES
 from services.rapid_care.store.responses import LATEST, responses, unfinished_of
 from services.rapid_care.store.tables import Tx
 from shared.contracts.envelope import Envelope
+from shared.contracts.referral_codes import CancelReason, Route
 from shared.contracts.referrals import (
-    CancelReason,
     ReferralCallRepeated,
     ReferralCancelled,
     ReferralConditionSet,
     ReferralRecalled,
     ReferralReturned,
     ReferralRouted,
-    Route,
 )
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.totality import total

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.rapid_care.domain.policy import Policy
-from shared.contracts.referrals import AskingService
+from shared.contracts.referral_codes import AskingService
 from shared.persistence.merged_persons import MergedPersons
 from shared.persistence.onward_answers import OnwardAnswers
 from shared.persistence.schema import INSTANT, add_shared_tables, metadata

@@ -23,7 +23,7 @@ from shared.contracts.input_types import (
     TypedNhsNumber,
 )
 from shared.contracts.persons import SharingPreference, Story
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.batch_items import BatchItem
 from shared.web.requests import CommandModel, RequestModel
 

@@ -27,7 +27,8 @@ from services.referrals.queries.referrals import ReceiverProgress
 from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
 from shared.contracts.persons import Story
 from shared.contracts.rapid_care import OverdueStep
-from shared.contracts.referrals import CancelReason, Discrepancy, OnwardOf, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referrals import OnwardOf
 from shared.web.problems import Problem
 from shared.web.responses import LocalTime, ResponseModel, VersionedResponse
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.referrals import commands
-from services.referrals.domain.person import NOT_GIVEN
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import Story
 

@@ -18,7 +18,7 @@ from services.referrals.queries import referrals, work
 from services.referrals.queries.referrals import WorkSection
 from services.referrals.queries.work import ClaimFilter, WorkFilter
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import Discrepancy
+from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.errors import IllegalTransition
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit

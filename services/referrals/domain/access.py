@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 from services.referrals import commands
 from services.referrals.domain.referral import AT_RECEIVER, IS_RECALLED, Referral, available_transitions, effective_status
-from shared.contracts.referrals import Discrepancy, Route
+from shared.contracts.referral_codes import Discrepancy, Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, OrganisationNotInvolved, RuleBroken
 from shared.kernel.totality import total

@@ -25,7 +25,8 @@ from services.referrals.domain.referral import (
 from services.referrals.domain.urgency import clock_of_raise, made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
-from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralUrgencyRaised
+from shared.contracts.referral_codes import AmendedPart
+from shared.contracts.referrals import ReferralAmended, ReferralUrgencyRaised
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 

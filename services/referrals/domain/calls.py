@@ -13,7 +13,8 @@ from services.referrals.commands import AnswerCall
 from services.referrals.domain import deadlines
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, is_with_receiver, permit
 from shared.contracts.codes import IS_URGENT, Condition, Urgency
-from shared.contracts.referrals import ReferralCallAnswered, ReferralCallRepeated, Route
+from shared.contracts.referral_codes import Route
+from shared.contracts.referrals import ReferralCallAnswered, ReferralCallRepeated
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.totality import total

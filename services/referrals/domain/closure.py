@@ -12,16 +12,8 @@ from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline, effective_status, permit
 from shared.contracts.persons import PersonChange
-from shared.contracts.referrals import (
-    CancelReason,
-    Outcome,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralReopened,
-    ReferralSeparated,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened, ReferralSeparated
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition, RuleBroken
 from shared.kernel.totality import total

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from shared.contracts.codes import Locality
-from shared.contracts.referrals import Route
+from shared.contracts.referral_codes import Route
 from shared.kernel.errors import RuleBroken
 from shared.kernel.totality import total
 

@@ -17,7 +17,8 @@ from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, permit
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
-from shared.contracts.referrals import Discrepancy, ReferralConditionSet, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
+from shared.contracts.referral_codes import Discrepancy
+from shared.contracts.referrals import ReferralConditionSet, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.totality import total

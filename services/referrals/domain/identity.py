@@ -12,9 +12,10 @@ from uuid import UUID
 from services.referrals.commands import MergePerson, ReceiveReferral, SeparatePerson, VerifyIdentity
 from services.referrals.domain.access import IDENTITY as SCOPE
 from services.referrals.domain.life import Life
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, IdentityDiffers, Person
+from services.referrals.domain.person import UNKNOWN_PRACTICE, IdentityDiffers, Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record import Group, publication
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonMerged, PersonSeparated, PersonTracingOverdue, PersonUnverified, Story
 from shared.kernel.actor import Actor

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from services.referrals.domain.person import NOT_GIVEN, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.record_fields import ATTRIBUTE, is_equal, is_placeholder, name_form
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.persons import RecordField
 from shared.kernel.normalisation import nhs_digits
 from shared.kernel.totality import total

@@ -20,17 +20,8 @@ from services.referrals.domain.referral import TRIAGED, OnwardObstacle, Referral
 from shared.contracts.codes import IS_URGENT, STEP_DOWN_SERVICES, Locality, StepDown, Urgency
 from shared.contracts.event import Event
 from shared.contracts.practices import Practice
-from shared.contracts.referrals import (
-    AskingService,
-    OnwardOf,
-    OnwardRequest,
-    Reason,
-    ReferralIdentified,
-    ReferralIdentityUnverified,
-    ReferralReceived,
-    ReferralTriaged,
-    Source,
-)
+from shared.contracts.referral_codes import AskingService, OnwardRequest, Reason, Source
+from shared.contracts.referrals import OnwardOf, ReferralIdentified, ReferralIdentityUnverified, ReferralReceived, ReferralTriaged
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id

@@ -3,7 +3,7 @@
 Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -11,10 +11,10 @@ from uuid import UUID
 
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, contact_form, is_equal, is_placeholder
-from services.referrals.domain.story import fit, published
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_placeholder
+from services.referrals.domain.story import NOT_GIVEN, distinct, fit, merge_stories, published
 from shared.contracts.codes import IS_URGENT, Locality
-from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField, SharingPreference, Story
+from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -30,8 +30,8 @@ _IS_CONFIRMED = total(
     {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: False, SharingPreference.WITHHELD: False},
 )
 
-#: Stands for a text that an urgent referral lacks, and for its practice; never an invented fact.
-NOT_GIVEN, UNKNOWN_PRACTICE = "not given", "unknown"
+#: Stands for the practice that an urgent referral lacks.
+UNKNOWN_PRACTICE = "unknown"
 _PLACEHOLDERS = {"given_name": NOT_GIVEN, "family_name": NOT_GIVEN, "address": NOT_GIVEN, "practice_code": UNKNOWN_PRACTICE}
 
 
@@ -334,14 +334,14 @@ def _completed(person: Person, demographics: Demographics | None) -> Person:
 
 def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Person]:
     """Adds a referrer's information to the story, so that all involved organisations read it."""
-    history = _distinct([*person.story.history, answer])
+    history = distinct([*person.story.history, answer])
     updated = replace(person, story=person.story.model_copy(update={"history": history}), correlation_id=referral_id)
     return Decision(updated, [recorded(updated)])
 
 
 def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) -> Decision[Person] | None:
     """Adds what a referrer amends; None if the record stays. A telephone fills a gap alone: it replaces no recorded one."""
-    history = _distinct([*person.story.history, *([amended.information] if amended.information else [])])
+    history = distinct([*person.story.history, *([amended.information] if amended.information else [])])
     story = person.story.model_copy(update={"history": history})
     updated = replace(person, story=story, telephone=person.telephone or amended.telephone)
     if updated == person:
@@ -377,20 +377,6 @@ def recorded_again(person: Person) -> Decision[Person]:
     return Decision(person, [recorded(person)])
 
 
-def merge_stories(recorded: Story, received: Story) -> Story:
-    """The received story with the replaced texts in its history; parts that it omits keep their recorded value."""
-    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old not in {new, NOT_GIVEN}]
-    history = _distinct([*recorded.history, *replaced, *received.history])
-    return Story(
-        narrative=received.narrative,
-        history=tuple(text for text in history if text != received.narrative),
-        what_matters=received.what_matters or recorded.what_matters,
-        communication_needs=_distinct([*recorded.communication_needs, *received.communication_needs]),
-        preferred_visit_times=received.preferred_visit_times or recorded.preferred_visit_times,
-        contacts=merge_contacts(recorded.contacts, received.contacts),
-    )
-
-
 def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality | None) -> Person:
     """Given fields replace the recorded ones; fields that are None stay. A date of birth replaces an impossible one."""
     if demographics is None:
@@ -403,25 +389,6 @@ def _with_demographics(person: Person, demographics: Demographics | None, locali
 def _given(demographics: Demographics) -> dict[str, Any]:
     values = {field.name: getattr(demographics, field.name) for field in fields(demographics)}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, str | None]]:
-    """The parts that are one text each, as (recorded, received)."""
-    return [(getattr(recorded, name), getattr(received, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
-
-
-def merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
-    """All contacts by name and relationship; a repeated contact adds the details that the recorded one lacks."""
-    merged: dict[tuple[str, str], FamilyContact] = {}
-    for contact in (*recorded, *received):
-        key = contact_form(contact.name, contact.relationship)
-        stated = contact.model_dump(exclude_none=True) | (merged[key].model_dump(exclude_none=True) if key in merged else {})
-        merged[key] = merged[key].model_copy(update=stated) if key in merged else contact
-    return tuple(merged.values())
-
-
-def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts))
 
 
 def recorded(person: Person) -> PersonRecordRecorded:

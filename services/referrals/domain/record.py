@@ -9,7 +9,8 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person, lacks_story, merge_contacts, merge_stories, recorded
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, lacks_story, recorded
+from services.referrals.domain.story import NOT_GIVEN, merge_contacts, merge_stories
 from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId

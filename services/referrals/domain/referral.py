@@ -33,12 +33,9 @@ from services.referrals.commands import (
 )
 from services.referrals.domain.life import LifeStatus
 from shared.contracts.codes import IS_URGENT, Condition, Locality, Urgency
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.contracts.referrals import (
-    CancelReason,
-    Discrepancy,
     OnwardOf,
-    Outcome,
-    Reason,
     ReferralAcceptanceCrossed,
     ReferralAccepted,
     ReferralAcknowledgementOverdue,
@@ -65,9 +62,6 @@ from shared.contracts.referrals import (
     ReferralSignposted,
     ReferralTriaged,
     ReferralUrgencyRaised,
-    ReturnReason,
-    Route,
-    Source,
 )
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId

@@ -13,7 +13,8 @@ from services.referrals.domain.directory import Service
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import Referral, Status, permit
-from shared.contracts.referrals import ReferralReopened, ReopenReason, Route
+from shared.contracts.referral_codes import ReopenReason, Route
+from shared.contracts.referrals import ReferralReopened
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 

@@ -24,6 +24,7 @@ from services.referrals.domain.referral import IS_RECALLED, Occurrence, Referral
 from services.referrals.domain.urgency import made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.practices import Practice
+from shared.contracts.referral_codes import ReturnReason, Route
 from shared.contracts.referrals import (
     ReferralAcceptanceCrossed,
     ReferralAccepted,
@@ -32,8 +33,6 @@ from shared.contracts.referrals import (
     ReferralRouted,
     ReferralSignposted,
     ReferralUrgencyRaised,
-    ReturnReason,
-    Route,
 )
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken

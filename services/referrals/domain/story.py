@@ -1,12 +1,16 @@
 """The length of a story in an event. Kafka accepts a megabyte; the record keeps every part, and the newest ones are published."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar
 
+from services.referrals.domain.record_fields import contact_form
 from shared.contracts.input_types import MAX_LONG_TEXT
 from shared.contracts.persons import FamilyContact, Story
+
+#: Stands for a text that an urgent referral lacks; never an invented fact.
+NOT_GIVEN = "not given"
 
 T = TypeVar("T")
 
@@ -67,3 +71,36 @@ def _json_bytes(text: str) -> int:
 
 def _contact_length(contact: FamilyContact) -> int:
     return len(contact.model_dump_json())
+
+
+def merge_stories(recorded: Story, received: Story) -> Story:
+    """The received story with the replaced texts in its history; parts that it omits keep their recorded value."""
+    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old not in {new, NOT_GIVEN}]
+    history = distinct([*recorded.history, *replaced, *received.history])
+    return Story(
+        narrative=received.narrative,
+        history=tuple(text for text in history if text != received.narrative),
+        what_matters=received.what_matters or recorded.what_matters,
+        communication_needs=distinct([*recorded.communication_needs, *received.communication_needs]),
+        preferred_visit_times=received.preferred_visit_times or recorded.preferred_visit_times,
+        contacts=merge_contacts(recorded.contacts, received.contacts),
+    )
+
+
+def _single_texts(recorded: Story, received: Story) -> list[tuple[str | None, str | None]]:
+    """The parts that are one text each, as (recorded, received)."""
+    return [(getattr(recorded, name), getattr(received, name)) for name in ("narrative", "what_matters", "preferred_visit_times")]
+
+
+def merge_contacts(recorded: Iterable[FamilyContact], received: Iterable[FamilyContact]) -> tuple[FamilyContact, ...]:
+    """All contacts by name and relationship; a repeated contact adds the details that the recorded one lacks."""
+    merged: dict[tuple[str, str], FamilyContact] = {}
+    for contact in (*recorded, *received):
+        key = contact_form(contact.name, contact.relationship)
+        stated = contact.model_dump(exclude_none=True) | (merged[key].model_dump(exclude_none=True) if key in merged else {})
+        merged[key] = merged[key].model_copy(update=stated) if key in merged else contact
+    return tuple(merged.values())
+
+
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

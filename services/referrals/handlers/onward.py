@@ -15,7 +15,7 @@ from shared.contracts.codes import Locality
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseSteppedDown
 from shared.contracts.rapid_care import ResponseSteppedDown
-from shared.contracts.referrals import AskingService
+from shared.contracts.referral_codes import AskingService
 from shared.kernel.ids import PersonId
 
 

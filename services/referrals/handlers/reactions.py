@@ -33,7 +33,7 @@ from shared.contracts.rapid_care import (
     ResponseOutcome,
     ResponseSteppedDown,
 )
-from shared.contracts.referrals import Outcome, ReturnReason, Route
+from shared.contracts.referral_codes import Outcome, ReturnReason, Route
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 
@@ -76,7 +76,8 @@ _OF_TASK: Mapping[TaskOutcome, Outcome | None] = total(
         TaskOutcome.PERSON_MOVED_AWAY: Outcome.MOVED_AWAY,
     },
 )
-#: A case whose referral was withdrawn closes no referral: the referral has changed already.
+#: A case whose referral was withdrawn closes no referral, which has changed already; nor does a duplicate, whose referrals wait in the
+#: other case of the person.
 _OF_CASE: Mapping[CaseCloseReason, Outcome | None] = total(
     CaseCloseReason,
     {
@@ -85,6 +86,7 @@ _OF_CASE: Mapping[CaseCloseReason, Outcome | None] = total(
         CaseCloseReason.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
         CaseCloseReason.NEEDS_MET: Outcome.NEED_MET,
         CaseCloseReason.REFERRAL_WITHDRAWN: None,
+        CaseCloseReason.DUPLICATE: None,
     },
 )
 #: Whether a redirected person needs Rapid Care's response, in two hours.

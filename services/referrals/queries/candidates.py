@@ -6,8 +6,9 @@ from datetime import date
 from uuid import UUID
 
 from services.referrals.domain.likeness import Likeness, Reason, birthday_of, likeness, mistyped_birthdays, number_of, transpositions
-from services.referrals.domain.person import NOT_GIVEN, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.record import Group
+from services.referrals.domain.story import NOT_GIVEN
 from services.referrals.store import search
 from services.referrals.store.identity import find_group
 from services.referrals.store.people import find_people, get_person

@@ -16,7 +16,7 @@ from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import Route
+from shared.contracts.referral_codes import Route
 from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement

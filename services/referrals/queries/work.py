@@ -17,7 +17,7 @@ from services.referrals.store.claims import CLAIM
 from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import Discrepancy
+from shared.contracts.referral_codes import Discrepancy
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 

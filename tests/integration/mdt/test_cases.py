@@ -22,16 +22,8 @@ from shared.contracts.mdt import (
     LeadEnded,
 )
 from shared.contracts.persons import PersonDeceased, PersonMoved
-from shared.contracts.referrals import (
-    CancelReason,
-    Outcome,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralRecalled,
-    ReferralReturned,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralRecalled, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
 from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, notifications, read, send_command

@@ -3,15 +3,8 @@
 from uuid import UUID
 
 from shared.contracts.care_plans import CarePlanOffered
-from shared.contracts.referrals import (
-    AskingService,
-    OnwardOf,
-    OnwardRequest,
-    ReferralAccepted,
-    ReferralReturned,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.referral_codes import AskingService, OnwardRequest, ReturnReason, Route
+from shared.contracts.referrals import OnwardOf, ReferralAccepted, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import Patient, a_discussion, a_routed_case, an_action, read

@@ -11,7 +11,7 @@ from shared.contracts.event import Event
 from shared.contracts.mdt import LeadEnded, LeadHandedOver, RiskLevelCrossed
 from shared.contracts.navigation import TaskCreated, TaskReassigned
 from shared.contracts.persons import PersonDeceased, PersonMerged, PersonSeparated
-from shared.contracts.referrals import Reason
+from shared.contracts.referral_codes import Reason
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
 from tests.builders.context_app import arrived

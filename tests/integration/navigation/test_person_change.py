@@ -10,7 +10,8 @@ from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
 from shared.contracts.event import Event
 from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned, SharingPreference
-from shared.contracts.referrals import ReferralCancelled, ReferralReopened, ReopenReason
+from shared.contracts.referral_codes import ReopenReason
+from shared.contracts.referrals import ReferralCancelled, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
 from tests.builders.navigation import (

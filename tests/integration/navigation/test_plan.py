@@ -17,7 +17,7 @@ from shared.contracts.navigation import (
     TaskFulfilled,
     TaskRescheduled,
 )
-from shared.contracts.referrals import Reason
+from shared.contracts.referral_codes import Reason
 from shared.kernel.ids import new_id
 from tests.builders.context_app import repeated
 from tests.builders.navigation import (

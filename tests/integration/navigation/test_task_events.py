@@ -18,16 +18,8 @@ from shared.contracts.mdt import (
     RiskScreened,
 )
 from shared.contracts.navigation import TaskAcknowledged, TaskCancelled, TaskCreated, TaskFulfilled, TaskSource
-from shared.contracts.referrals import (
-    Outcome,
-    Reason,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralRecalled,
-    ReferralReturned,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.referral_codes import Outcome, Reason, ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralRecalled, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.context_app import repeated
 from tests.builders.navigation import (

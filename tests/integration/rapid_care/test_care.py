@@ -21,7 +21,8 @@ from shared.contracts.rapid_care import (
     ResponsePackageAgreed,
     ResponseSteppedDown,
 )
-from shared.contracts.referrals import ReferralCancelled, ReferralReturned, ReturnReason, Route
+from shared.contracts.referral_codes import ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
 

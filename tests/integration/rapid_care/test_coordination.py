@@ -8,7 +8,8 @@ import pytest
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import DeclineReason, ResponseAccepted, ResponseAssigned, ResponseDeclined, ResponseRequested
-from shared.contracts.referrals import ReferralCancelled, ReferralInformationRequested, ReferralReturned, ReturnReason, Route
+from shared.contracts.referral_codes import ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralInformationRequested, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
 

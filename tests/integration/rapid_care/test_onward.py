@@ -6,18 +6,8 @@ import pytest
 
 from services.rapid_care.domain.response import Status
 from shared.contracts.event import Event
-from shared.contracts.referrals import (
-    AskingService,
-    OnwardOf,
-    OnwardRequest,
-    Outcome,
-    ReferralAccepted,
-    ReferralCancelled,
-    ReferralClosed,
-    ReferralReturned,
-    ReturnReason,
-    Route,
-)
+from shared.contracts.referral_codes import AskingService, OnwardRequest, Outcome, ReturnReason, Route
+from shared.contracts.referrals import OnwardOf, ReferralAccepted, ReferralCancelled, ReferralClosed, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import RapidCareClient, a_routed_referral, at
 

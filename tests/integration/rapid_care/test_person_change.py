@@ -8,7 +8,8 @@ from services.rapid_care.domain.response import Status
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.contracts.rapid_care import ResponseAtRisk, ResponseBreached, ResponseCancelled, ResponseRequested, ResponseRestored
-from shared.contracts.referrals import CancelReason, ReferralCancelled
+from shared.contracts.referral_codes import CancelReason
+from shared.contracts.referrals import ReferralCancelled
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
 

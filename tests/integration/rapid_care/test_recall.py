@@ -4,7 +4,8 @@ import pytest
 
 from services.rapid_care.domain.response import Status
 from shared.contracts.rapid_care import ResponseAccepted, ResponseCancelled, ResponseRequested
-from shared.contracts.referrals import ReferralRecalled, Route
+from shared.contracts.referral_codes import Route
+from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
 

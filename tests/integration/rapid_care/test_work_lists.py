@@ -13,7 +13,8 @@ from shared.contracts.rapid_care import (
     ResponseContacted,
     ResponseOverdue,
 )
-from shared.contracts.referrals import AmendedPart, ReferralAmended
+from shared.contracts.referral_codes import AmendedPart
+from shared.contracts.referrals import ReferralAmended
 from shared.kernel.ids import new_id
 from tests.builders.rapid_care import NURSE, RapidCareClient, a_repeated_call, at
 

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from shared.contracts.persons import PersonRecordRecorded
-from shared.contracts.referrals import AmendedPart, ReferralAmended, ReferralCallRepeated, ReferralUrgencyRaised
+from shared.contracts.referral_codes import AmendedPart
+from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralUrgencyRaised
 from tests.builders.referrals import ReferralsClient, a_demographics_body
 
 

@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 
 from services.rapid_care.domain.policy import Policy as RapidCarePolicy
-from shared.contracts.referrals import Route
+from shared.contracts.referral_codes import Route
 from tests.builders.referrals import ReferralsClient
 
 

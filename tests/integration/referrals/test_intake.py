@@ -19,13 +19,13 @@ from shared.clock import LONDON
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.rapid_care import ResponseAccepted, ResponseHeldUntilOpening, ResponseRequested
+from shared.contracts.referral_codes import Route
 from shared.contracts.referrals import (
     ReferralDiscrepancyResolved,
     ReferralIdentityUnverified,
     ReferralMerged,
     ReferralReceived,
     ReferralRouted,
-    Route,
 )
 from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient

@@ -12,10 +12,9 @@ from shared.contracts.codes import Locality, StepDown
 from shared.contracts.event import Event
 from shared.contracts.mdt import CaseSteppedDown
 from shared.contracts.rapid_care import ResponseAccepted, ResponseSteppedDown
+from shared.contracts.referral_codes import AskingService, OnwardRequest
 from shared.contracts.referrals import (
-    AskingService,
     OnwardOf,
-    OnwardRequest,
     ReferralAccepted,
     ReferralAcknowledgementOverdue,
     ReferralClosed,

@@ -447,6 +447,7 @@ async def test_care_plan_reply_closes_discussed_referral(
         (CaseCloseReason.DECLINED_BY_PERSON, "declined-by-person"),
         (CaseCloseReason.NEEDS_MET, "need-met"),
         (CaseCloseReason.REFERRAL_WITHDRAWN, None),
+        (CaseCloseReason.DUPLICATE, None),
     ],
 )
 async def test_case_close_reason_sets_referral_outcome(client: ReferralsClient, reason: CaseCloseReason, expected: str | None) -> None:

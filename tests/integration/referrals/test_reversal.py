@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from shared.contracts.referrals import ReferralReopened, ReopenReason
+from shared.contracts.referral_codes import ReopenReason
+from shared.contracts.referrals import ReferralReopened
 from tests.builders.referrals import ReferralsClient
 
 MISTAKE = {"reason": "Closed for the wrong person."}

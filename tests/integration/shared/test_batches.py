@@ -31,7 +31,8 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
     ResponseOutcome,
 )
-from shared.contracts.referrals import CancelReason, ReferralCancelled, ReferralReturned, ReturnReason, Route
+from shared.contracts.referral_codes import CancelReason, ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralReturned
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor

@@ -162,6 +162,7 @@ CARE_PLAN: dict[Trigger, Act] = {
     care_plan.Occurrence.DISCUSSED: lambda state: care_plan.offer(state, a_version(2), is_agreed_by_person=True, policy=POLICY),
     care_plan.Occurrence.ENACTED: lambda state: care_plan.enact(state, plan_version=1, response_id=new_id()),
     care_plan.Occurrence.TASK_CANCELLED: _returned,
+    care_plan.Occurrence.REFERRAL_WITHDRAWN: lambda state: plan_end.withdraw(state, new_id()),
     care_plan.Occurrence.CASE_CLOSED: lambda state: plan_end.close(state, CaseCloseReason.DIED, STARTS_AT),
     care_plan.Occurrence.CARE_RESTORED: _restored_plan,
 }

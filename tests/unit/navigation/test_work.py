@@ -10,7 +10,7 @@ from services.navigation.domain.work import WorkSource
 from shared.contracts.codes import Locality, RiskLevel, Role, TaskKind, Urgency
 from shared.contracts.mdt import Destination
 from shared.contracts.navigation import TaskSource
-from shared.contracts.referrals import Reason
+from shared.contracts.referral_codes import Reason
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id, new_id
 from tests.builders.navigation import POLICY, a_routed_referral, an_action, at, mr_dales_actions

@@ -19,7 +19,7 @@ from services.referrals.commands import (
 )
 from services.referrals.domain import access
 from services.referrals.domain.referral import Status
-from shared.contracts.referrals import Discrepancy, Route
+from shared.contracts.referral_codes import Discrepancy, Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, OrganisationNotInvolved
 from tests.builders.referrals import MONDAY, a_referral

@@ -17,7 +17,7 @@ from services.referrals.domain.directory import Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, REFERRAL, Referral, Status
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReturnReason, Route
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReturnReason, Route
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id

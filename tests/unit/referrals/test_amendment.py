@@ -10,15 +10,8 @@ from services.referrals.domain import Policy, amendment, calls, person, triage
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.referral import OPEN, UNTRIAGED, Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import (
-    AmendedPart,
-    Discrepancy,
-    ReferralAmended,
-    ReferralCallRepeated,
-    ReferralRecalled,
-    ReferralUrgencyRaised,
-    Route,
-)
+from shared.contracts.referral_codes import AmendedPart, Discrepancy, Route
+from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralRecalled, ReferralUrgencyRaised
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id

@@ -8,14 +8,13 @@ from services.referrals.commands import CloseReferral, ReturnReferral
 from services.referrals.domain import Policy, calls, closure, deadlines, routing
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Condition, Urgency
+from shared.contracts.referral_codes import Outcome, ReturnReason
 from shared.contracts.referrals import (
-    Outcome,
     ReferralAcknowledgementOverdue,
     ReferralCallAnswered,
     ReferralCallRepeated,
     ReferralClosed,
     ReferralReturned,
-    ReturnReason,
 )
 from shared.kernel.ids import new_id
 from tests.builders.london import london

@@ -7,7 +7,8 @@ import pytest
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
 from services.referrals.domain.referral import ReferralDeadline, Status, current_deadline, owner
-from shared.contracts.referrals import CancelReason, Outcome, ReferralCancelled, ReferralClosed
+from shared.contracts.referral_codes import CancelReason, Outcome
+from shared.contracts.referrals import ReferralCancelled, ReferralClosed
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_referral

@@ -19,8 +19,9 @@ from services.referrals.domain.differences import (
     value_of,
     with_value,
 )
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_CONTACT, OF_PERSON, ContactName, FormerValue, is_equal, is_placeholder
+from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField
 from shared.kernel.ids import new_id
@@ -207,7 +208,7 @@ CONTACTS = st.lists(
     max_size=3,
 ).map(tuple)
 RECORDS = st.builds(
-    lambda contacts, **values: a_person(story=people.merge_stories(a_story(contacts=()), a_story(contacts=contacts)), **values),
+    lambda contacts, **values: a_person(story=merge_stories(a_story(contacts=()), a_story(contacts=contacts)), **values),
     contacts=CONTACTS,
     given_name=NAMES,
     family_name=NAMES,

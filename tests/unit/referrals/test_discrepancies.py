@@ -10,19 +10,14 @@ from hypothesis import strategies as st
 from services.referrals.commands import CancelReferral, ReceiveReferral, ResolveDiscrepancy, SetCondition
 from services.referrals.domain import Policy, closure, deadlines, discrepancies, receipt
 from services.referrals.domain import person as people
-from services.referrals.domain.person import NOT_GIVEN, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.persons import PersonRecordRecorded, Story
-from shared.contracts.referrals import (
-    CancelReason,
-    Discrepancy,
-    ReferralAcknowledgementOverdue,
-    ReferralConditionSet,
-    ReferralDiscrepancyResolved,
-    ReferralReceived,
-)
+from shared.contracts.referral_codes import CancelReason, Discrepancy
+from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralConditionSet, ReferralDiscrepancyResolved, ReferralReceived
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.nhs_number import InvalidNhsNumber

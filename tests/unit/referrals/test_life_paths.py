@@ -23,7 +23,7 @@ from services.referrals.domain.referral import (
 )
 from shared.contracts.codes import Urgency
 from shared.contracts.persons import PersonChange
-from shared.contracts.referrals import CancelReason, Outcome, ReturnReason
+from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import MONDAY, a_person, a_request, a_service, transitions

@@ -22,7 +22,8 @@ from services.referrals.domain.referral import (
 )
 from shared.contracts.codes import Urgency
 from shared.contracts.persons import PersonChange
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReferralCancelled, ReferralReopened, ReturnReason, Route
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReturnReason, Route
+from shared.contracts.referrals import ReferralCancelled, ReferralReopened
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
 from tests.builders.referrals import MONDAY, a_person, a_referral, a_request, a_service

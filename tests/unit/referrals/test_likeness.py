@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referrals.domain.likeness import Reason, likeness, mistyped_birthdays, transpositions
-from services.referrals.domain.person import NOT_GIVEN
+from services.referrals.domain.story import NOT_GIVEN
 from tests.builders.referrals import DALE, OTHER_PERSON, a_person
 
 ADDRESS = "12 Oakleigh Road, London N20 9AA"

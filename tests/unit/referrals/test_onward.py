@@ -24,19 +24,8 @@ from services.referrals.domain.referral import (
     owner,
 )
 from shared.contracts.codes import Condition, Locality, StepDown, Urgency
-from shared.contracts.referrals import (
-    AskingService,
-    OnwardRequest,
-    Outcome,
-    Reason,
-    ReferralIdentified,
-    ReferralIdentityUnverified,
-    ReferralReceived,
-    ReferralRouted,
-    ReferralTriaged,
-    ReturnReason,
-    Source,
-)
+from shared.contracts.referral_codes import AskingService, OnwardRequest, Outcome, Reason, ReturnReason, Source
+from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralReceived, ReferralRouted, ReferralTriaged
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.london import london

@@ -11,6 +11,7 @@ from services.referrals.commands import ReceiveReferral, ReviseRecord
 from services.referrals.domain import Policy
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
+from services.referrals.domain.story import merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -102,7 +103,7 @@ def test_unverified_number_is_stored_but_not_published() -> None:
 def test_new_contact_is_added_to_earlier_ones() -> None:
     warden = FamilyContact(name="The warden", relationship="warden", telephone="020 7946 0998")
 
-    contacts = people.merge_stories(a_story(), a_story(contacts=(warden,))).contacts
+    contacts = merge_stories(a_story(), a_story(contacts=(warden,))).contacts
 
     assert [contact.name for contact in contacts] == ["Louise", "The warden"]
 
@@ -111,7 +112,7 @@ def test_repeated_contact_adds_new_details() -> None:
     before = a_story(contacts=(FamilyContact(name="Louise", relationship="daughter", lives_in="East Finchley"),))
     now = a_story(contacts=(FamilyContact(name="louise ", relationship="Daughter", telephone="020 7946 0997"),))
 
-    [louise] = people.merge_stories(before, now).contacts
+    [louise] = merge_stories(before, now).contacts
 
     assert (louise.telephone, louise.lives_in) == ("020 7946 0997", "East Finchley")
 
@@ -152,9 +153,9 @@ def _known(contact: FamilyContact) -> list[tuple[str, str]]:
 
 @given(STORIES, STORIES)
 def test_merging_stories_is_idempotent_and_loses_nothing(before: Story, now: Story) -> None:
-    story = people.merge_stories(before, now)
+    story = merge_stories(before, now)
 
-    assert people.merge_stories(story, now) == story
+    assert merge_stories(story, now) == story
     texts = {story.narrative, *story.history, *_single_answers(story)}
     for each in (before, now):
         assert {each.narrative, *each.history, *_single_answers(each)} <= texts

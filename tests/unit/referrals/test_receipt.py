@@ -9,14 +9,8 @@ from services.referrals.domain import Policy, receipt
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import (
-    Reason,
-    ReferralIdentified,
-    ReferralIdentityUnverified,
-    ReferralMerged,
-    ReferralReceived,
-    Route,
-)
+from shared.contracts.referral_codes import Reason, Route
+from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
 from tests.builders.london import london

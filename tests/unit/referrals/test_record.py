@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.referrals.domain.person import NOT_GIVEN, UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
 from services.referrals.domain.record import Group, Records, compose, group_of, publication
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Locality
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.ids import PersonId, new_id

@@ -10,7 +10,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.referral import REFERRAL, Referral, Status
 from services.referrals.domain.repetition import is_repeated
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.referrals import Outcome, ReturnReason, Route
+from shared.contracts.referral_codes import Outcome, ReturnReason, Route
 from tests.builders.referrals import MONDAY, a_referral, transitions
 
 NOW = MONDAY.astimezone(UTC) + timedelta(hours=1)

@@ -10,7 +10,8 @@ from services.referrals.domain import Policy, closure, reversal
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, pending_deadlines
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import CancelReason, Discrepancy, Outcome, ReferralReopened, ReopenReason, Route
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReopenReason, Route
+from shared.contracts.referrals import ReferralReopened
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from tests.builders.referrals import MONDAY, a_referral, a_service

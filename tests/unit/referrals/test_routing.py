@@ -21,16 +21,14 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, owner, permit
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.practices import Practice
+from shared.contracts.referral_codes import Discrepancy, ReturnReason, Route
 from shared.contracts.referrals import (
-    Discrepancy,
     ReferralAccepted,
     ReferralRecalled,
     ReferralReturned,
     ReferralRouted,
     ReferralSignposted,
     ReferralUrgencyRaised,
-    ReturnReason,
-    Route,
 )
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken

@@ -22,7 +22,7 @@ from services.referrals.domain.referral import (
     owner,
 )
 from shared.contracts.codes import Urgency
-from shared.contracts.referrals import Discrepancy, Route
+from shared.contracts.referral_codes import Discrepancy, Route
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
 from shared.kernel.state_table import Trigger, name_of

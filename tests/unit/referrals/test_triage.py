@@ -8,8 +8,8 @@ from services.referrals.commands import RaiseUrgency, RequestInformation, Triage
 from services.referrals.domain import Policy, triage
 from services.referrals.domain.referral import OPEN, Referral, ReferralDeadline, Status, current_deadline
 from shared.contracts.codes import Condition, Urgency
+from shared.contracts.referral_codes import Discrepancy
 from shared.contracts.referrals import (
-    Discrepancy,
     ReferralConditionSet,
     ReferralInformationAnswered,
     ReferralInformationRequested,

@@ -11,7 +11,8 @@ from services.referrals.domain.directory import Applicant, PracticeNotCovered, S
 from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Locality, Urgency
-from shared.contracts.referrals import Discrepancy, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
+from shared.contracts.referral_codes import Discrepancy
+from shared.contracts.referrals import ReferralDiscrepancyFound, ReferralDiscrepancyResolved
 from tests.builders.referrals import MONDAY, a_person, a_referral, a_request, a_service
 
 POLICY, NOW = Policy(), MONDAY.astimezone(UTC)
@@ -38,7 +39,8 @@ def test_open_referral_is_marked_when_the_practice_is_lost(urgency: Urgency) -> 
 
     assert decision
     due_at = decision.state.discrepancies_due_at
-    assert due_at and due_at > NOW
+    assert due_at
+    assert due_at > NOW
     assert decision.events == [ReferralDiscrepancyFound(discrepancies=(UNKNOWN,), resolve_by=due_at)]
     assert [deadline.kind for deadline in decision.deadlines] == [ReferralDeadline.DISCREPANCY]
     assert pending_deadlines(decision.state)[ReferralDeadline.DISCREPANCY] == due_at

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.referrals.api.requests import NewReferral
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain.person import NOT_GIVEN
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Condition
 from tests.builders.referrals import DALE, a_body, a_demographics_body
 

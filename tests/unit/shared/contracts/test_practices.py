@@ -121,5 +121,6 @@ def test_first_known_code_decides() -> None:
     practices = Practices([entry("W07", closed=CLOSED, successor="W08"), entry("W08")])
 
     found = practices.first_on([None, "E85001", "W07", "W08"], CLOSED)
-    assert found and found.code == "W08"
+    assert found
+    assert found.code == "W08"
     assert practices.first_on([None, "E85001"], CLOSED) is None

@@ -76,6 +76,17 @@ def _case() -> None:
     op.create_index("ix_case_referred_at_id", "case", ["referred_at", "id"])
     is_open = sa.text("status IN ('referred', 'listed', 'active-management', 'stepped-down')")
     op.create_index("uq_case_open", "case", ["person_id"], unique=True, postgresql_where=is_open)
+    op.create_table(
+        "joined_referral",
+        sa.Column("referral_id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("practice_code", sa.Text, nullable=False),
+        sa.Column("locality", sa.Text),
+        sa.Column("is_urgent", sa.Boolean, nullable=False),
+        sa.Column("referred_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("referral_id", name="pk_joined_referral"),
+        comment="Referrals that joined a case under another id of their person, which a separation returns to a case of their own person.",
+    )
 
 
 def _care_plan() -> None:

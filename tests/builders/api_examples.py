@@ -1,0 +1,169 @@
+"""The examples of request bodies in the OpenAPI documents, and their use on the real ids of a seeded stack."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import product
+from random import Random
+from typing import Any, TypeAlias
+
+import httpx
+import nhs_number
+
+from infra.dev_stack.scopes import SCOPES
+from shared.clock import LONDON
+from shared.kernel.ids import new_id
+from tests.builders.seeded_stack import CALLERS, SeededStack
+
+#: The ids of a path, and a caller.
+Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
+
+_IDS, _TRIES, _PUSHES, _NEW_REFERRALS = 6, 30, 60, 6
+#: The day of the examples; other days of this year are moved with it.
+EXAMPLE_DAY = date(2026, 9, 21)
+_DAYS = re.compile(r"2026-\d\d-\d\d")
+_ACTIONS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1"
+#: Commands on a part of the resource, which has a version of its own, by the last part of their path.
+_VERSIONED_BY = {
+    **dict.fromkeys(("death", "move", "restoration", "return"), "life"),
+    **dict.fromkeys(("verification", "merge", "separation"), "identity"),
+}
+#: Commands that end an item are not used to move items on.
+_ENDS = ("Cancel", "Close", "Decline", "RecordDeath", "RecordMove", "StepDown", "Signpost")
+NUMBERS = [number for number in (f"99954{ending:05}" for ending in range(900)) if nhs_number.is_valid(number)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A body of an operation. `answers` are the schemas of its successes by status."""
+
+    context: str
+    operation: str
+    method: str
+    path: str
+    name: str
+    media_type: str
+    body: Any
+    answers: Mapping[int, Any]
+
+    def __str__(self) -> str:
+        return f"{self.operation}, {self.name}"
+
+
+def examples(context: str, document: Mapping[str, Any]) -> Iterator[Example]:
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            answers = {
+                int(status): {**answer["content"]["application/json"]["schema"], "components": document["components"]}
+                for status, answer in described["responses"].items()
+                if "application/json" in answer["content"]
+            }
+            for media_type, content in described.get("requestBody", {}).get("content", {}).items():
+                for name, example in content["examples"].items():
+                    yield Example(context, described["operationId"], method.upper(), path, name, media_type, example["value"], answers)
+
+
+@dataclass
+class ExampleRun:
+    """`offers` are the resources that offer a command, each with a caller."""
+
+    stack: SeededStack
+    documents: Mapping[str, Any]
+    random: Random
+    offers: dict[str, list[Try]] = field(default_factory=dict)
+    _unused: list[str] = field(default_factory=lambda: list(NUMBERS))
+
+    async def read_offers(self) -> None:
+        """`GET .../actions` of the newest resources."""
+        self.offers = {}
+        for context, document in self.documents.items():
+            for path in (each for each in document["paths"] if each.endswith("/actions")):
+                ids = (await self.stack.find_ids(names(path)))[:_IDS]
+                for each, caller in product(ids, CALLERS):
+                    answer = await self.stack.context(context).http.get(path.format(**each), headers=self._headers(caller))
+                    for action in answer.json() if answer.is_success else ():
+                        self.offers.setdefault(action["name"], []).append((each, caller))
+
+    async def accept(self, example: Example) -> tuple[httpx.Response | None, Counter[str]]:
+        """The first success, with the codes of the refusals before it."""
+        ids = (await self.stack.find_ids(names(example.path)))[:_IDS]
+        tries = self.offers.get(example.operation) or list(product(ids, CALLERS))
+        refused: Counter[str] = Counter()
+        for each, caller in self.random.sample(tries, min(len(tries), _TRIES)):
+            answer = await self.send(example, each, caller)
+            if answer.is_success:
+                await self.stack.contexts.settle()
+                return answer, refused
+            refused[f"{answer.json()['code']} {[error['field'] for error in answer.json()['errors']] or ''}"] += 1
+        return None, refused
+
+    async def move_on(self, known: Sequence[Example]) -> None:
+        """New referrals, offered commands with their examples, and time."""
+        referrals = [each for each in known if each.operation == "ReceiveReferral" and each.body["demographics"]]
+        for _ in range(_NEW_REFERRALS):
+            await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
+        await self.stack.contexts.settle()
+        await self.read_offers()
+        offered = [
+            (each, *place) for each in known if not each.operation.startswith(_ENDS) for place in self.offers.get(each.operation, ())
+        ]
+        for example, ids, caller in self.random.sample(offered, min(len(offered), _PUSHES)):
+            await self.send(example, ids, caller)
+        await self.stack.contexts.settle()
+        await self._to_next_meeting()
+
+    async def send(self, example: Example, ids: Mapping[str, str], caller: tuple[str, str]) -> httpx.Response:
+        path, headers = example.path.format(**ids), self._headers(caller) | {"Content-Type": example.media_type}
+        http = self.stack.context(example.context).http
+        headers |= {"Idempotency-Key": str(new_id())} | (await self._version(http, example, path, headers) if ids else {})
+        body = await self._with_real_values(example, ids)
+        content = {"json": body} if example.media_type == "application/json" else {"content": body}
+        return await http.request(example.method, path, headers=headers, **content)
+
+    async def _version(self, http: httpx.AsyncClient, example: Example, path: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """From the resource, the part that the command changes, or the list that shows the item."""
+        resource, _, verb = path.rpartition("/")
+        address = path if example.method == "PUT" else f"{resource}/{_VERSIONED_BY[verb]}" if verb in _VERSIONED_BY else resource
+        answer = await http.get(address, headers=headers)
+        if "etag" in answer.headers:
+            return {"If-Match": answer.headers["etag"]}
+        listing, _, item = resource.rpartition("/")
+        answer = await http.get(listing, headers=headers)
+        found = [each["version"] for each in answer.json().get("items", []) if each.get("id") == item] if answer.is_success else []
+        return {"If-Match": f'W/"{found[0]}"'} if found else {}
+
+    async def _with_real_values(self, example: Example, ids: Mapping[str, str]) -> Any:
+        """Ids of an example stand for those of a real resource, its days for days of this week, its number for a new one."""
+        if not isinstance(example.body, dict):
+            return self._moved(example.body)
+        changes: dict[str, Any] = {}
+        if example.operation == "ReceiveReferral" and example.body["nhs_number"] and example.body["demographics"]:
+            changes["nhs_number"] = self._unused.pop()
+        for name in {"person_id", "into"} & example.body.keys():
+            changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
+        if example.operation == "FulfilAction":
+            versions = await self.stack.connection.fetch(_ACTIONS, ids["care_plan_id"])
+            found = re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))
+            changes["action_id"] = self.random.choice(found) if found else example.body["action_id"]
+        return json.loads(self._moved(json.dumps(example.body | changes)))
+
+    def _moved(self, text: str) -> str:
+        since = self.stack.contexts.now.astimezone(LONDON).date() - EXAMPLE_DAY
+        return _DAYS.sub(lambda day: (date.fromisoformat(day[0]) + since).isoformat(), text)
+
+    async def _to_next_meeting(self) -> None:
+        """Half of the times to the middle of the next meeting, else by an hour; deadlines that are due fire."""
+        contexts = self.stack.contexts
+        meeting = await self.stack.connection.fetchval("SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1", contexts.now)
+        is_meeting = meeting is not None and self.random.random() < 0.5
+        await contexts.let_pass(meeting + timedelta(minutes=30) - contexts.now if is_meeting else timedelta(hours=1))
+
+    def _headers(self, caller: tuple[str, str]) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.stack.token(*caller, list(SCOPES))}"}
+
+
+def names(path: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", path)
