@@ -27,7 +27,11 @@ async def test_telephone_that_differs_from_the_record_is_proposed(client: Referr
 
     assert [record.telephone for record in await client.context.published(PersonRecordRecorded)] == ["020 7946 0099"]
     [proposal] = (await client.get("/proposals")).json()["items"]
-    assert (proposal["field"], proposal["present_value"], proposal["proposed_value"]) == ("telephone", "020 7946 0099", "020 7946 0001")
+    assert (proposal["field"], proposal["present_value"], proposal["proposed_value"]) == (
+        "telephone-number",
+        "020 7946 0099",
+        "020 7946 0001",
+    )
 
 
 async def test_empty_amendment_is_refused_with_its_reason(client: ReferralsClient) -> None:
