@@ -132,6 +132,7 @@ class PersonUnverified(Event):
 
     TYPE = "referrals.person.unverified.v1"
     TOPIC = "referrals.person"
+    PUBLIC = True
 
     referral_id: UUID
     trace_by: Instant
@@ -142,6 +143,7 @@ class PersonTracingOverdue(Event):
 
     TYPE = "referrals.person.tracing-overdue.v1"
     TOPIC = "referrals.person"
+    PUBLIC = True
 
     trace_by: Instant
 

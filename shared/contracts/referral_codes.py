@@ -131,7 +131,7 @@ class AmendedPart(StrEnum):
 
     INFORMATION = "information"
     TELEPHONE = "telephone"
-    URGENCY = "urgency"
+    URGENCY = "raised-urgency"
 
 
 class ReopenReason(StrEnum):

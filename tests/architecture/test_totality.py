@@ -15,6 +15,9 @@ from tests.architecture.widened_source import widened
 
 #: The modules that have a case for each member.
 MEANINGS: dict[str, set[str]] = {
+    "services.referrals.domain.identity.IdentityDeadline": {"services.referrals.domain.identity"},
+    "shared.contracts.referral_codes.AmendedPart": {"services.referrals.domain.amendment"},
+    "shared.contracts.referral_codes.AskingService": {"services.referrals.domain.onward"},
     "services.mdt.domain.care_plan.CarePlanDeadline": {"services.mdt.domain.care_plan", "services.mdt.subscriptions"},
     "services.mdt.domain.care_plan.Occurrence": {"services.mdt.domain.care_plan"},
     "services.mdt.domain.care_plan.Status": {"services.mdt.domain.care_plan", "services.mdt.domain.plan_end"},
@@ -71,7 +74,11 @@ MEANINGS: dict[str, set[str]] = {
     "shared.contracts.codes.RiskLevel": {"services.mdt.domain.plan_schedule", "services.mdt.domain.table_16"},
     "shared.contracts.codes.Role": {"services.mdt.domain.table_16", "shared.contracts.codes"},
     "shared.contracts.codes.ScreeningOutcome": {"services.mdt.handlers.case"},
-    "shared.contracts.codes.StepDown": {"services.navigation.handlers.events"},
+    "shared.contracts.codes.StepDown": {
+        "services.navigation.handlers.events",
+        "services.referrals.domain.onward",
+        "shared.contracts.codes",
+    },
     "shared.contracts.codes.Urgency": {
         "services.navigation.domain.work",
         "services.referrals.domain.deadlines",
@@ -141,6 +148,11 @@ MEANINGS: dict[str, set[str]] = {
 }
 #: Members that are published and stored. No rule depends on them, or a rule names one and treats all others alike.
 WITHOUT_MEANING = {
+    "services.referrals.domain.referral.OnwardObstacle",
+    "services.referrals.queries.work.ClaimFilter",
+    "shared.contracts.referral_codes.OnwardRequest",
+    "shared.contracts.referral_codes.ReopenReason",
+    "shared.persistence.onward_answers.OnwardState",
     "services.mdt.domain.risk_file.Reason",
     "services.mdt.domain.table_16.CarePlanNeed",
     "services.mdt.domain.table_16.JointAssessment",

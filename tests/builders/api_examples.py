@@ -21,7 +21,7 @@ from tests.builders.seeded_stack import CALLERS, SeededStack
 #: The ids of a path, and a caller.
 Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
 
-_IDS, _TRIES, _PUSHES, _NEW_REFERRALS = 6, 30, 60, 6
+_IDS, _TRIES, _STEPS, _NEW_REFERRALS = 8, 30, 3, 2
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
@@ -38,14 +38,14 @@ NUMBERS = [number for number in (f"99954{ending:05}" for ending in range(900)) i
 
 @dataclass(frozen=True)
 class Example:
-    """A body of an operation. `answers` are the schemas of its successes by status."""
+    """A body of an operation, None for a command without one. `answers` are the schemas of its successes by status."""
 
     context: str
     operation: str
     method: str
     path: str
     name: str
-    media_type: str
+    media_type: str | None
     body: Any
     answers: Mapping[int, Any]
 
@@ -64,6 +64,8 @@ def examples(context: str, document: Mapping[str, Any]) -> Iterator[Example]:
             for media_type, content in described.get("requestBody", {}).get("content", {}).items():
                 for name, example in content["examples"].items():
                     yield Example(context, described["operationId"], method.upper(), path, name, media_type, example["value"], answers)
+            if method == "post" and "requestBody" not in described:
+                yield Example(context, described["operationId"], "POST", path, "no body", None, None, answers)
 
 
 @dataclass
@@ -101,26 +103,37 @@ class ExampleRun:
         return None, refused
 
     async def move_on(self, known: Sequence[Example]) -> None:
-        """New referrals, offered commands with their examples, and time."""
+        """New referrals, some steps of every item, and time."""
         referrals = [each for each in known if each.operation == "ReceiveReferral" and each.body["demographics"]]
         for _ in range(_NEW_REFERRALS):
             await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
+        for number in range(_STEPS):
+            await self.stack.contexts.settle()
+            await self.read_offers()
+            for example, ids, caller in self._next_commands(known):
+                await self.send(example, ids, caller)
+            if number == 0:
+                await self._let_time_pass()
         await self.stack.contexts.settle()
         await self.read_offers()
-        offered = [
-            (each, *place) for each in known if not each.operation.startswith(_ENDS) for place in self.offers.get(each.operation, ())
-        ]
-        for example, ids, caller in self.random.sample(offered, min(len(offered), _PUSHES)):
-            await self.send(example, ids, caller)
-        await self.stack.contexts.settle()
-        await self._to_next_meeting()
+
+    def _next_commands(self, known: Sequence[Example]) -> list[tuple[Example, *Try]]:
+        """One for each item."""
+        offered: dict[str, list[tuple[Example, *Try]]] = {}
+        for example in known:
+            for ids, caller in () if example.operation.startswith(_ENDS) else self.offers.get(example.operation, ()):
+                offered.setdefault(str(ids), []).append((example, ids, caller))
+        return [self.random.choice(commands) for commands in offered.values()]
 
     async def send(self, example: Example, ids: Mapping[str, str], caller: tuple[str, str]) -> httpx.Response:
-        path, headers = example.path.format(**ids), self._headers(caller) | {"Content-Type": example.media_type}
+        path, headers = (
+            example.path.format(**ids),
+            self._headers(caller) | ({"Content-Type": example.media_type} if example.media_type else {}),
+        )
         http = self.stack.context(example.context).http
         headers |= {"Idempotency-Key": str(new_id())} | (await self._version(http, example, path, headers) if ids else {})
         body = await self._with_real_values(example, ids)
-        content = {"json": body} if example.media_type == "application/json" else {"content": body}
+        content = {"json": body} if example.media_type == "application/json" else {"content": body} if body else {}
         return await http.request(example.method, path, headers=headers, **content)
 
     async def _version(self, http: httpx.AsyncClient, example: Example, path: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +151,7 @@ class ExampleRun:
     async def _with_real_values(self, example: Example, ids: Mapping[str, str]) -> Any:
         """Ids of an example stand for those of a real resource, its days for days of this week, its number for a new one."""
         if not isinstance(example.body, dict):
-            return self._moved(example.body)
+            return self._moved(example.body) if example.body else None
         changes: dict[str, Any] = {}
         if example.operation == "ReceiveReferral" and example.body["nhs_number"] and example.body["demographics"]:
             changes["nhs_number"] = self._unused.pop()
@@ -154,7 +167,7 @@ class ExampleRun:
         since = self.stack.contexts.now.astimezone(LONDON).date() - EXAMPLE_DAY
         return _DAYS.sub(lambda day: (date.fromisoformat(day[0]) + since).isoformat(), text)
 
-    async def _to_next_meeting(self) -> None:
+    async def _let_time_pass(self) -> None:
         """Half of the times to the middle of the next meeting, else by an hour; deadlines that are due fire."""
         contexts = self.stack.contexts
         meeting = await self.stack.connection.fetchval("SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1", contexts.now)

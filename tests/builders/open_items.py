@@ -36,8 +36,8 @@ _ADDRESSES = {
 _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
-    "referral": 6, "response": 5, "care_plan": 2, "case": 3, "lead": 2, "meeting": 0.5,
-    "risk": 1, "home_check": 1, "navigator": 0.3, "task": 4, "life": 0.2, "identity": 1, "proposal": 1,
+    "referral": 5, "response": 8, "care_plan": 4, "case": 4, "lead": 3, "meeting": 1,
+    "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.2, "identity": 0.7, "proposal": 0.7,
 }  # fmt: skip
 
 
@@ -68,10 +68,10 @@ class Item:
         return _CALLERS[self.aggregate.name](self.row)
 
 
-async def random_item(connection: "asyncpg.Connection[asyncpg.Record]", random: Random) -> Item | None:
+async def random_item(connection: "asyncpg.Connection[asyncpg.Record]", random: Random, *, is_open: bool | None = None) -> Item | None:
     """An item of a random aggregate, mostly an open one."""
     names = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=6)
-    is_open = random.random() < 0.9
+    is_open = random.random() < 0.9 if is_open is None else is_open
     for name in dict.fromkeys((*names, "referral")):
         if rows := await _rows(connection, _AGGREGATES[name], is_open=is_open):
             return Item(_AGGREGATES[name], random.choice(rows))
@@ -94,7 +94,7 @@ def _of_referral(row: dict[str, Any]) -> list[Caller]:
     referrer = Caller(f"gp-{row['referrer_organisation']}", row["referrer_organisation"], ("referrals:refer",))
     receiver = row["receiver_organisation"]
     answers = [Caller(f"nurse-{receiver}", receiver, ("referrals:receive",))] * 2 if receiver else []
-    return [triager, triager, triager, referrer, *answers]
+    return [*[triager] * 6, referrer, *answers]
 
 
 def _of_task(row: dict[str, Any]) -> list[Caller]:

@@ -4,8 +4,8 @@ Each act takes a `Random`, so that a seed repeats it.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Container, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeAlias
 
@@ -30,7 +30,18 @@ _DISCHARGED = """
 SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
 ORDER BY person_id"""
 _NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"
+_NEXT_DEADLINES = " UNION ALL ".join(
+    f"SELECT kind, min(due_at) AS due_at FROM {context}.deadline WHERE state = 'pending' AND due_at > $1 GROUP BY kind"  # noqa: S608
+    for context in CONTEXTS
+)
+_NAVIGATOR = "SELECT version FROM navigation.navigator WHERE code = $1"
 _CLINICIAN = "SELECT version FROM rapid_care.clinician WHERE id = $1"
+#: Commands that move an item on, by which an example begins.
+_FORWARD = {
+    *("TriageReferral", "RouteReferral", "AcceptReferral", "AcceptResponse", "AssignClinician", "Depart", "RecordFirstContact"),
+    *("RecordAssessment", "AgreePackage", "ScreenCase", "HoldMeeting", "DiscussCase", "AgreePlan", "AcceptLead", "AcknowledgeTask"),
+}
+_AT_MEETING = {"HoldMeeting", "DiscussCase"}
 #: Commands that move an item on are often chosen and those that end it or ask back seldom, so that lives are long.
 _WEIGHTS = {
     **dict.fromkeys(("TriageReferral", "DiscussCase", "HoldMeeting", "RecordFirstContact", "AgreePlan", "AcceptLead"), 3),
@@ -50,29 +61,56 @@ async def refer(model: PersonModel, random: Random) -> None:
 
 
 async def begin(model: PersonModel, random: Random) -> None:
-    """A day begins with staff on duty and a few referrals."""
+    """A day begins with staff on duty, a few referrals, and work in progress."""
     for clinician in CLINICIANS:
         entry = {"skills": random.sample(list(Skill), 4), "is_on_duty": True}
         await model.command("rapid_care", "RosterClinician", f"/rapid-care/clinicians/{clinician}", _RAPID_CARE, entry)
     for navigator in NAVIGATORS:
         body = {"locality": "west", "role": "care-navigator"}
         await model.command("navigation", "RegisterNavigator", f"/navigation/navigators/{navigator}", _NAVIGATION, body)
-    for _ in range(3):
+    for _ in range(4):
         await refer(model, random)
+    await find_person(model, random)
+    for _ in range(random.choice((0, 8, 16, 24))):
+        await _advance(model, random)
 
 
 async def act_on_an_item(model: PersonModel, random: Random) -> None:
     """A suitable caller sends one of the commands that an item offers."""
-    item = await random_item(model.connection, random)
-    if item is None:
-        return None
+    if item := await random_item(model.connection, random):
+        await _act_on(model, random, item)
+
+
+async def _advance(model: PersonModel, random: Random) -> None:
+    """An item takes a step forward, at its meeting when it waits for that, and everything arrives."""
+    if item := await random_item(model.connection, random, is_open=True):
+        await _act_on(model, random, item, _FORWARD)
+        await model.contexts.settle()
+
+
+async def _act_on(model: PersonModel, random: Random, item: Item, names: Container[str] | None = None) -> None:
     for caller in random.sample(item.callers(), k=len(item.callers())):
-        if actions := await _offers(model, item, caller):
-            action = random.choices(actions, [_WEIGHTS.get(action["name"], 1) for action in actions])[0]
+        actions = [action for action in await _offers(model, item, caller) or () if names is None or action["name"] in names]
+        if actions:
+            action = random.choices(actions, [_weight(action["name"], item) for action in actions])[0]
+            if action["name"] in _AT_MEETING and (names or random.random() < 0.3):
+                _go_to_meeting(model, item)
             body = await _body(model, random, item, action["name"])
             context, version = item.aggregate.context, item.row["version"]
-            return await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
-    return None
+            await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
+            return
+
+
+def _weight(name: str, item: Item) -> float:
+    """A referral is seldom triaged twice."""
+    return 0.2 if name == "TriageReferral" and item.state.startswith("triaged") else _WEIGHTS.get(name, 1)
+
+
+def _go_to_meeting(model: PersonModel, item: Item) -> None:
+    """The clocks move to the middle of the meeting that the item waits for."""
+    meeting = datetime.fromisoformat(item.row.get("starts_at") or item.row["meeting_starts_at"]) + timedelta(minutes=30)
+    if meeting > model.contexts.now:
+        _set_clock(model, meeting)
 
 
 async def _offers(model: PersonModel, item: Item, caller: Caller) -> Any:
@@ -94,12 +132,13 @@ async def change_staff(model: PersonModel, random: Random) -> None:
     else:
         navigator, role = random.choice(NAVIGATORS), random.choice(["care-navigator", "case-manager"])
         body = {"locality": random.choice(["west", "west", "locality-b"]), "role": role}
-        await model.command("navigation", "RegisterNavigator", f"/navigation/navigators/{navigator}", _NAVIGATION, body)
+        version = await model.connection.fetchval(_NAVIGATOR, navigator)
+        await model.command("navigation", "RegisterNavigator", f"/navigation/navigators/{navigator}", _NAVIGATION, body, version=version)
 
 
 async def find_person(model: PersonModel, random: Random) -> None:
     """A hospital discharges a person, or case finding scores one."""
-    day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(1, 60))).date()
+    day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(0, 3))).date()
     if random.random() < 0.5:
         line = f"{random.choice(NUMBERS)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
         await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{line}\n")
@@ -125,21 +164,41 @@ async def deliver_all(model: PersonModel, random: Random) -> None:  # noqa: ARG0
 
 
 async def fire(model: PersonModel, random: Random) -> None:
-    """The scheduler of one context fires what is due."""
-    context = random.choice(CONTEXTS)
-    model.trace.append(f"{context} fires")
-    await model.contexts.fire([context])
+    """The scheduler of one context fires what is due, or those of all do."""
+    contexts = random.choice([CONTEXTS, [random.choice(CONTEXTS)]])
+    model.trace.append(f"{', '.join(contexts)} fire")
+    await model.contexts.fire(contexts)
 
 
 async def pass_time(model: PersonModel, random: Random) -> None:
-    """The clocks move by minutes to days, seldom by months, or to the middle of the next meeting; nothing fires at once."""
+    """The clocks move by minutes to days, seldom by months, to the middle of the next meeting, or to a deadline, which may fire at once."""
+    now, kind = model.contexts.now, random.choices((_by_minutes, _to_meeting, _to_deadline), (5, 1, 4))[0]
+    _set_clock(model, await kind(model, random) or now + timedelta(minutes=random.randint(1, 20)))
+    if kind is _to_deadline and random.random() < 0.5:
+        await model.contexts.fire(CONTEXTS)
+
+
+async def _by_minutes(model: PersonModel, random: Random) -> datetime:
+    ((least, most),) = random.choices([minutes for minutes, _ in _MOVES], [weight for _, weight in _MOVES])
+    return model.contexts.now + timedelta(minutes=random.randint(least, most))
+
+
+async def _to_meeting(model: PersonModel, random: Random) -> datetime | None:  # noqa: ARG001  every move has the same form
+    starts_at: datetime | None = await model.connection.fetchval(_NEXT_MEETING, model.contexts.now)
+    return starts_at and starts_at + timedelta(minutes=30)
+
+
+async def _to_deadline(model: PersonModel, random: Random) -> datetime | None:
+    """The next deadline of any kind; a near one more often."""
     now = model.contexts.now
-    if random.random() < 0.2 and (meeting := await model.connection.fetchval(_NEXT_MEETING, now)):
-        model.contexts.set_clock(meeting + timedelta(minutes=30))
-    else:
-        ((least, most),) = random.choices([minutes for minutes, _ in _MOVES], [weight for _, weight in _MOVES])
-        model.contexts.set_clock(now + timedelta(minutes=random.randint(least, most)))
-    model.trace.append(f"it is {model.contexts.now}")
+    if due := [row["due_at"] for row in await model.connection.fetch(_NEXT_DEADLINES, now)]:
+        return random.choices(due, [1 / (1 + (each - now) / timedelta(hours=8)) for each in due])[0]
+    return None
+
+
+def _set_clock(model: PersonModel, instant: datetime) -> None:
+    model.contexts.set_clock(instant)
+    model.trace.append(f"it is {instant}")
 
 
 async def _body(model: PersonModel, random: Random, item: Item, name: str) -> Any:
@@ -154,7 +213,7 @@ async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:
             return {"reason": ["withdrawn"]}  # any other reason is one of the referral that it joined
         case "referral":
             fitting = "rapid-care" if item.row["urgency"] == "urgent" else "mdt" if item.row["is_complex"] else "service"
-            return {"route": [fitting, fitting, "navigation"]}
+            return {"route": [fitting] * 4 + ["navigation"], "discrepancy": item.row["discrepancies"]}
         case "identity":
             persons = await model.connection.fetch("SELECT id::text FROM referrals.person ORDER BY given_name, family_name, id")
             return {"nhs_number": NUMBERS, "into": [row["id"] for row in persons]}

@@ -31,8 +31,18 @@ _POOLS: Mapping[str, Sequence[Any]] = {
     "practice_code": ("W07", "B03"),
     "telephone": ("020 7946 0999",),
 }
+#: Values of fields of one operation that its rules mostly accept.
+_POOLS_OF_OPERATION: Mapping[tuple[str, str], Sequence[Any]] = {
+    **dict.fromkeys(
+        (("CancelTask", "reason"), ("CancelHomeCheck", "reason")), ("created-in-error", "duplicate", "no-longer-needed", "person-died")
+    ),
+    ("HoldMeeting", "attended"): ([*QUORUM, "mental-health"],) * 9 + (["gp"],),
+}
 #: Probability that an optional field is absent, by name.
-_ABSENT = {"meeting_id": 0.95, "action_id": 0.8, "joint_plan": 0.02, "lead": 0.1, "actions": 0.02, "override_reason": 0.1}
+_ABSENT = {
+    "action_id": 0.8, "joint_plan": 0.02, "lead": 0.1, "actions": 0.02, "override_reason": 0.1,
+    "has_red_flag": 0.9, "information": 0.1, "meeting_id": 0.97,
+}  # fmt: skip
 #: Minutes from now of an instant, and days from now of a day.
 _MINUTES = {"contacted_at": (-40, 0), "due_at": (60, 20_000), "until": (30, 15_000)}
 _DAYS = {"died_on": (-3, 0), "moved_on": (-3, 0), "discharged_on": (-60, 0), "due_on": (1, 40)}
@@ -49,11 +59,11 @@ class BodyMaker:
     def body(self, operation: str, schema: Schema) -> Any:
         """A body of the operation that its schema permits, and mostly its rules too."""
         made = self._value(schema, "")
+        pools = {field: pool for (name, field), pool in _POOLS_OF_OPERATION.items() if name == operation}
+        made |= {field: self.random.choice(pool) for field, pool in pools.items()}
         if operation == "RouteReferral" and self.random.random() < 0.9:
             made["route"] = self.random.choice(self.pools["route"])
             made["service_code"] = self.random.choice(SERVICES[made["route"]])
-        if operation == "HoldMeeting" and self.random.random() < 0.9:
-            made["attended"] = [*QUORUM, "mental-health"]
         if made.get("is_available") or made.get("until") is None:
             made.pop("until", None)
         return made

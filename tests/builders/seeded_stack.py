@@ -35,6 +35,10 @@ _ACTS = (
     (person_acts.fire, 1),
     (person_acts.pass_time, 2),
 )
+#: Past ones and the next.
+_MEETINGS = """
+SELECT id AS meeting_id FROM mdt.meeting
+WHERE starts_at < (SELECT min(starts_at) + interval '9 days' FROM mdt.meeting WHERE status IN ('scheduled', 'cut-off'))"""
 #: The real values of path parameters that occur together.
 _STATEMENTS: Mapping[frozenset[str], str] = {
     frozenset(): "SELECT 1",
@@ -42,7 +46,7 @@ _STATEMENTS: Mapping[frozenset[str], str] = {
     frozenset({"person_id"}): "SELECT id AS person_id FROM referrals.person",
     frozenset({"response_id"}): "SELECT id AS response_id FROM rapid_care.response",
     frozenset({"clinician_id"}): "SELECT id AS clinician_id FROM rapid_care.clinician",
-    frozenset({"meeting_id"}): "SELECT id AS meeting_id FROM mdt.meeting",
+    frozenset({"meeting_id"}): _MEETINGS,
     frozenset({"case_id"}): 'SELECT id AS case_id FROM mdt."case"',
     frozenset({"care_plan_id"}): "SELECT id AS care_plan_id FROM mdt.care_plan",
     frozenset({"lead_id"}): "SELECT id AS lead_id FROM mdt.lead",

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 #: `OWNERS_STEPS=1000000` for the long run.
 _STEPS = int(os.environ.get("OWNERS_STEPS", "20000"))
-_STEPS_OF_AN_EXAMPLE = 100
+_STEPS_OF_AN_EXAMPLE = 200
 _SEEDS = st.integers(0, 2**24)
 #: How often an act is taken.
 _ACTS: dict[Act, float] = {

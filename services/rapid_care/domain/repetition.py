@@ -24,7 +24,7 @@ from shared.kernel.state_table import Trigger
 from shared.kernel.totality import total
 
 #: States of an unfinished response that was accepted.
-_ACCEPTED = tuple(status for status in UNFINISHED if status not in {Status.HELD, Status.REQUESTED})
+_ACCEPTED = tuple(status for status in UNFINISHED if status not in RESPONSE[AcceptResponse].sources)
 
 
 def _has_assessed(response: Response, command: RecordAssessment, _: bool) -> bool:  # noqa: FBT001  every entry has the same form

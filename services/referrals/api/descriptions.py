@@ -199,7 +199,7 @@ _TEXTS: Texts = {
     "NewSeparation.reason": ("Why the merge was a mistake.", "They are twins."),
     "Verification": "The NHS number that was traced.",
     # proposals
-    "ProposalStatus": "`open` until staff confirm or dismiss the proposal.",
+    "ProposalStatus": "`undecided` until staff confirm or dismiss the proposal.",
     "present_value": ("The recorded value.", "Oakleigh, 3 High Road, London N2 8AA"),
     "proposed_value": ("The value that the referral proposes.", "5 Long Lane, London N3 2PX"),
     "former_until": ("The record had the proposed value until then; absent otherwise.", None),

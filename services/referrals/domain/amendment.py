@@ -4,7 +4,7 @@ A raised urgency takes effect at once. A receiver that takes urgent calls answer
 Access has the referral again, as urgent, and reviews it by its triage. Sources: AC1, G02, G41, G42.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -18,9 +18,9 @@ from services.referrals.domain.referral import (
     Referral,
     ReferralDeadline,
     Status,
-    effective_status,
     is_with_receiver,
     permit,
+    without_question,
 )
 from services.referrals.domain.urgency import clock_of_raise, made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
@@ -29,6 +29,16 @@ from shared.contracts.referral_codes import AmendedPart
 from shared.contracts.referrals import ReferralAmended, ReferralUrgencyRaised
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
+from shared.kernel.totality import total
+
+_IS_STATED: Mapping[AmendedPart, Callable[[AmendReferral], bool]] = total(
+    AmendedPart,
+    {
+        AmendedPart.INFORMATION: lambda command: command.information is not None,
+        AmendedPart.TELEPHONE: lambda command: command.telephone is not None,
+        AmendedPart.URGENCY: lambda command: command.is_urgent,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +71,14 @@ def require_amendable(referral: Referral, *, is_joined_open: bool) -> None:
 
 
 def _parts(command: AmendReferral) -> list[AmendedPart]:
-    stated = {
-        AmendedPart.INFORMATION: command.information is not None,
-        AmendedPart.TELEPHONE: command.telephone is not None,
-        AmendedPart.URGENCY: command.is_urgent,
-    }
-    return [part for part, is_stated in stated.items() if is_stated]
+    return [part for part, is_stated in _IS_STATED.items() if is_stated(command)]
 
 
 def _noted(referral: Referral, amendment: Amendment, now: datetime) -> Referral:
     command = amendment.command
     informed = replace(referral, informed_at=now) if command.information or command.telephone else referral
     is_answer = command.information is not None and amendment.sent_as == referral.id
-    return replace(informed, status=effective_status(informed), asked_in=None) if is_answer else informed
+    return without_question(informed) if is_answer else informed
 
 
 def _raised(noted: Referral, event: Event, amendment: Amendment, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -89,7 +94,7 @@ def _raised(noted: Referral, event: Event, amendment: Amendment, now: datetime, 
 
 def _is_call(referral: Referral) -> bool:
     """A receiver that has the referral answers it. One that was asked on routine terms is asked no longer."""
-    is_asked_as_urgent = IS_URGENT[referral.urgency] or effective_status(referral) is Status.ACCEPTED
+    is_asked_as_urgent = IS_URGENT[referral.urgency] or without_question(referral).status is Status.ACCEPTED
     return is_with_receiver(referral) and is_asked_as_urgent and calls.takes_call(referral, Urgency.URGENT)
 
 
@@ -103,16 +108,17 @@ def _call(urgent: Referral, events: Sequence[Event], amendment: Amendment, now: 
 
 def _earlier_outcome(referral: Referral, now: datetime, policy: Policy) -> datetime | None:
     """An accepted referral that becomes urgent has the outcome of an urgent one."""
-    if effective_status(referral) is not Status.ACCEPTED or referral.due_at is None:
+    if without_question(referral).status is not Status.ACCEPTED or referral.due_at is None:
         return referral.due_at
     return min(referral.due_at, deadlines.outcome_by(referral, now, policy))
 
 
 def _to_triage(urgent: Referral, before: Sequence[Event], after: Sequence[Event], now: datetime, policy: Policy) -> Decision[Referral]:
     """The Community Point of Access has the referral, as urgent. A clinician triages it again, unless its first triage is still due."""
-    status = effective_status(urgent)
-    back = replace(urgent, status=status if status in UNTRIAGED else Status.RETURNED)
-    if back.status is Status.RETURNED and status is not Status.RETURNED:
+    before_question = without_question(urgent)
+    is_untriaged = before_question.status in UNTRIAGED
+    back = replace(urgent, status=before_question.status if is_untriaged else Status.RETURNED)
+    if back.status is Status.RETURNED and before_question.status is not Status.RETURNED:
         back = replace(back, route=None, service_code=None, receiver_organisation=None, return_reason=None, suggestion=None)
     return deadlines.begin(
         deadlines.without_call(back), [*before, *triage.recall_of(urgent), *after], deadlines.triage_by(back, now, policy)

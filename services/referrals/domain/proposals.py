@@ -33,7 +33,7 @@ _JUST_AFTER = timedelta(microseconds=1)
 
 
 class ProposalStatus(StrEnum):
-    OPEN = "open"
+    UNDECIDED = "undecided"
     CONFIRMED = "confirmed"
     DISMISSED = "dismissed"
 
@@ -85,10 +85,10 @@ class ProposalNotFound(NotFound):
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
 PROPOSAL: Transitions = state_table(
     {
-        ConfirmProposal: transition(ProposalStatus.OPEN, ProposalStatus.CONFIRMED, ProposalConfirmed),
-        DismissProposal: transition(ProposalStatus.OPEN, ProposalStatus.DISMISSED, ProposalDismissed),
-        ProposalOccurrence.PROPOSED_AGAIN: transition(ProposalStatus.OPEN, (), ProposalRepeated),
-        ProposalDeadline.DECISION: transition(ProposalStatus.OPEN, (), ProposalOverdue),
+        ConfirmProposal: transition(ProposalStatus.UNDECIDED, ProposalStatus.CONFIRMED, ProposalConfirmed),
+        DismissProposal: transition(ProposalStatus.UNDECIDED, ProposalStatus.DISMISSED, ProposalDismissed),
+        ProposalOccurrence.PROPOSED_AGAIN: transition(ProposalStatus.UNDECIDED, (), ProposalRepeated),
+        ProposalDeadline.DECISION: transition(ProposalStatus.UNDECIDED, (), ProposalOverdue),
     },
     ProposalOccurrence,
     ProposalDeadline,
@@ -96,7 +96,7 @@ PROPOSAL: Transitions = state_table(
 PROPOSAL_OWNERS: Owners = total(
     ProposalStatus,
     {
-        ProposalStatus.OPEN: owned(Desk("Community Point of Access", "open_proposals", HANDLE), ProposalDeadline.DECISION),
+        ProposalStatus.UNDECIDED: owned(Desk("Community Point of Access", "open_proposals", HANDLE), ProposalDeadline.DECISION),
         ProposalStatus.CONFIRMED: None,
         ProposalStatus.DISMISSED: None,
     },
@@ -148,7 +148,7 @@ def is_settled(proposal: Proposal, person: Person) -> bool:
 
 def shown(proposal: Proposal, person: Person) -> Proposal:
     """An open proposal with the value that the record has now."""
-    if proposal.status is not ProposalStatus.OPEN:
+    if proposal.status is not ProposalStatus.UNDECIDED:
         return proposal
     return replace(proposal, present_value=differences.value_of(person, proposal.field, proposal.contact) or "")
 
@@ -157,7 +157,7 @@ def _propose(
     found: Difference, earlier: Iterable[Proposal], person: Person, referral: Referral, now: datetime, policy: Policy
 ) -> Decision[Proposal] | None:
     equal = [each for each in earlier if each.is_equal(found)]
-    waiting = next((each for each in equal if each.status is ProposalStatus.OPEN), None)
+    waiting = next((each for each in equal if each.status is ProposalStatus.UNDECIDED), None)
     due_at = _decide_by(referral, now, policy)
     if waiting:
         return _bring_forward(waiting, referral, due_at)
@@ -166,7 +166,7 @@ def _propose(
         id=new_id(),
         person_id=person.id,
         correlation_id=referral.correlation_id,
-        status=ProposalStatus.OPEN,
+        status=ProposalStatus.UNDECIDED,
         field=found.field,
         contact=found.contact,
         present_value=found.present_value,

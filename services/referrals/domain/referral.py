@@ -6,7 +6,7 @@ States: docs/states/referrals.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -317,6 +317,11 @@ _CURRENT_DEADLINE: Mapping[Status, ReferralDeadline | None] = total(
 def effective_status(referral: Referral) -> Status:
     """The status without regard to an open question."""
     return referral.asked_in or referral.status
+
+
+def without_question(referral: Referral) -> Referral:
+    """The referral as it was before an open question."""
+    return replace(referral, status=effective_status(referral), asked_in=None)
 
 
 def permit(referral: Referral, trigger: Trigger) -> None:

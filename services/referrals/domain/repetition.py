@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.referrals import commands
-from services.referrals.domain.referral import OPEN, REFERRAL, TRIAGED, Referral, Status, effective_status
+from services.referrals.domain.referral import OPEN, REFERRAL, TRIAGED, Referral, Status, effective_status, without_question
 from shared.contracts.codes import IS_URGENT
 from shared.kernel.state_table import Trigger
 from shared.kernel.totality import total
@@ -31,7 +31,7 @@ _IS_DONE: Mapping[Trigger, Callable[[Referral, Any, bool], bool]] = total(
         commands.ReceiveReferral: lambda _, __, ___: False,
         commands.TriageReferral: _has_triaged,
         commands.RouteReferral: lambda it, command, is_stale: (
-            is_stale and effective_status(it) is Status.ROUTED and it.service_code == command.service_code
+            is_stale and without_question(it).status is Status.ROUTED and it.service_code == command.service_code
         ),
         commands.SignpostReferral: lambda it, command, _: it.status is Status.SIGNPOSTED and it.service_code == command.service_code,
         commands.RequestInformation: lambda it, command, is_stale: is_stale and it.question == command.question,

@@ -17,6 +17,10 @@ from shared.contracts.referral_codes import ReopenReason, Route
 from shared.contracts.referrals import ReferralReopened
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
+from shared.kernel.totality import total
+
+#: Whether a service outside this product has the referral, which it can continue.
+_IS_OUTSIDE = total(Route, {Route.RAPID_CARE: False, Route.MDT: False, Route.NAVIGATION: False, Route.SERVICE: True})
 
 
 class EndedWithPerson(RuleBroken):
@@ -63,7 +67,12 @@ def is_in_time(referral: Referral, now: datetime, policy: Policy) -> bool:
 
 
 def _status(referral: Referral) -> Status:
-    is_continued = referral.status is Status.CLOSED and referral.route is Route.SERVICE and referral.receiver_organisation is not None
+    is_continued = (
+        referral.status is Status.CLOSED
+        and referral.route is not None
+        and _IS_OUTSIDE[referral.route]
+        and referral.receiver_organisation is not None
+    )
     if is_continued:
         return Status.ACCEPTED
     if referral.triaged_at is not None:

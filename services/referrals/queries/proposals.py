@@ -21,7 +21,7 @@ _KEY = sa.tuple_(PROPOSAL.c.due_at, PROPOSAL.c.id)
 _AFTER = sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("proposal_id", type_=sa.Uuid))
 _OPEN = Statement(
     sa.select(PROPOSAL)
-    .where(PROPOSAL.c.due_at.is_not(None), PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.OPEN}'"), _AFTER < _KEY)
+    .where(PROPOSAL.c.due_at.is_not(None), PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.UNDECIDED}'"), _AFTER < _KEY)
     .order_by(PROPOSAL.c.due_at, PROPOSAL.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )

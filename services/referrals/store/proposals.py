@@ -47,7 +47,7 @@ _OF_PEOPLE = PROPOSAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARR
 _OF_PERSON = Statement(sa.select(PROPOSAL).where(_OF_PEOPLE).order_by(PROPOSAL.c.id))
 _OPEN_OF_PERSON = Statement(
     sa.select(PROPOSAL)
-    .where(_OF_PEOPLE, PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.OPEN}'"))
+    .where(_OF_PEOPLE, PROPOSAL.c.status == sa.literal_column(f"'{ProposalStatus.UNDECIDED}'"))
     .order_by(PROPOSAL.c.due_at, PROPOSAL.c.id)
 )
 

@@ -28,7 +28,7 @@ STREET = "He fell in the street."
 
 
 async def refer_unverified(client: ReferralsClient, **changes: Any) -> dict[str, Any]:
-    """An ambulance crew refers somebody without an NHS number."""
+    """An ambulance crew refers a person without an NHS number."""
     story = {"narrative": STREET, "contacts": [{"name": "Peter", "relationship": "son"}]}
     return await client.refer(**{"nhs_number": None, "story": story, "caller": client.ambulance} | URGENT | changes)
 

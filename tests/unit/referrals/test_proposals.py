@@ -42,9 +42,9 @@ def proposed(
     return proposals.propose([MOVE], earlier, a_person(**person), referral, now=now, policy=POLICY)
 
 
-def a_proposal(status: ProposalStatus = ProposalStatus.OPEN, **changes: Any) -> Proposal:
+def a_proposal(status: ProposalStatus = ProposalStatus.UNDECIDED, **changes: Any) -> Proposal:
     [decision] = proposed()
-    ended: dict[str, Any] = {} if status is ProposalStatus.OPEN else {"due_at": None, "decided_at": NOW}
+    ended: dict[str, Any] = {} if status is ProposalStatus.UNDECIDED else {"due_at": None, "decided_at": NOW}
     fields: dict[str, Any] = {"status": status, "version": 1} | ended | changes
     return replace(decision.state, **fields)
 
