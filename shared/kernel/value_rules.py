@@ -1,6 +1,6 @@
 """The permitted values of a policy's fields, as annotations: `Annotated[int, Range(1, 100)]`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
@@ -50,14 +50,6 @@ class DistinctEntries:
 
     def __str__(self) -> str:
         return "a list of at least one entry without repetition"
-
-
-class NotEmpty:
-    def allows(self, value: Collection[Any]) -> bool:
-        return len(value) > 0
-
-    def __str__(self) -> str:
-        return "an object of at least one entry"
 
 
 class RisingOrder:

@@ -134,6 +134,7 @@ MEANINGS: dict[str, set[str]] = {
         "services.referrals.domain.calls",
         "services.referrals.domain.closure",
         "services.referrals.domain.referral",
+        "services.referrals.domain.reversal",
         "services.referrals.domain.routing",
     },
     "shared.contracts.practices.PracticesDeadline": {"services.mdt.subscriptions", "services.referrals.subscriptions"},

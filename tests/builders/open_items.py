@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from infra.operations.verify.checks.owners import Aggregate, aggregates
-from tests.builders.random_bodies import NAVIGATORS
+from tests.builders.random_bodies import NAVIGATORS, PROFESSIONALS
 
 _ROWS = """
 SELECT to_jsonb(t) FROM {relation} t WHERE t.{column} = ANY($1)
@@ -37,7 +37,7 @@ _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
     "referral": 5, "response": 8, "care_plan": 4, "case": 4, "lead": 3, "meeting": 1,
-    "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.2, "identity": 0.7, "proposal": 0.7,
+    "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.5, "identity": 1, "proposal": 0.7,
 }  # fmt: skip
 
 
@@ -114,7 +114,8 @@ _CALLERS = {
     **dict.fromkeys(("life", "proposal"), lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))]),
     "identity": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:identity", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
-    **dict.fromkeys(("care_plan", "case", "meeting", "risk"), lambda _: _MEETING),
+    **dict.fromkeys(("case", "meeting", "risk"), lambda _: _MEETING),
+    "care_plan": lambda _: [*_MEETING * 3, *(Caller(each, "CLCH", ("mdt:lead",)) for each in PROFESSIONALS)],
     "lead": _of_lead,
     "home_check": _of_task,
     "navigator": lambda row: [_NAVIGATION, Caller(row["code"], "CLCH", ("navigation:work",))],

@@ -44,10 +44,10 @@ _FORWARD = {
 _AT_MEETING = {"HoldMeeting", "DiscussCase"}
 #: Commands that move an item on are often chosen and those that end it or ask back seldom, so that lives are long.
 _WEIGHTS = {
-    **dict.fromkeys(("TriageReferral", "DiscussCase", "HoldMeeting", "RecordFirstContact", "AgreePlan", "AcceptLead"), 3),
+    **dict.fromkeys(("TriageReferral", "DiscussCase", "RecordFirstContact", "AgreePlan", "AcceptLead", "AnswerCall", "SeparatePerson"), 3),
     **dict.fromkeys(("RouteReferral", "ScreenCase", "AcceptResponse", "AssignClinician", "Depart", "RecordAssessment", "AgreePackage"), 5),
     **dict.fromkeys(("RequestInformation", "AnswerInformation", "SetCondition", "RaiseUrgency", "DeferCase", "RegisterNavigator"), 0.3),
-    **dict.fromkeys(("AmendReferral", "ClaimReferral", "ReleaseClaim", "RescheduleTask", "EscalateTask", "MergePerson"), 0.2),
+    **dict.fromkeys(("AmendReferral", "ClaimReferral", "ReleaseClaim", "RescheduleTask", "EscalateTask"), 0.2),
     **dict.fromkeys(("CancelReferral", "CancelMeeting", "CloseCase", "CancelTask", "DeclineResponse", "RecordDeath", "RecordMove"), 0.15),
 }
 #: Minutes by which the clock moves, with their weights.
@@ -93,7 +93,7 @@ async def _act_on(model: PersonModel, random: Random, item: Item, names: Contain
         actions = [action for action in await _offers(model, item, caller) or () if names is None or action["name"] in names]
         if actions:
             action = random.choices(actions, [_weight(action["name"], item) for action in actions])[0]
-            if action["name"] in _AT_MEETING and (names or random.random() < 0.3):
+            if action["name"] in _AT_MEETING:
                 _go_to_meeting(model, item)
             body = await _body(model, random, item, action["name"])
             context, version = item.aggregate.context, item.row["version"]
@@ -138,7 +138,7 @@ async def change_staff(model: PersonModel, random: Random) -> None:
 
 async def find_person(model: PersonModel, random: Random) -> None:
     """A hospital discharges a person, or case finding scores one."""
-    day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(0, 3))).date()
+    day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(0, 1))).date()
     if random.random() < 0.5:
         line = f"{random.choice(NUMBERS)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
         await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{line}\n")
@@ -192,7 +192,7 @@ async def _to_deadline(model: PersonModel, random: Random) -> datetime | None:
     """The next deadline of any kind; a near one more often."""
     now = model.contexts.now
     if due := [row["due_at"] for row in await model.connection.fetch(_NEXT_DEADLINES, now)]:
-        return random.choices(due, [1 / (1 + (each - now) / timedelta(hours=8)) for each in due])[0]
+        return random.choices(due, [(1 + (each - now) / timedelta(hours=8)) ** -0.5 for each in due])[0]
     return None
 
 

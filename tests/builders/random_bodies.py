@@ -41,7 +41,7 @@ _POOLS_OF_OPERATION: Mapping[tuple[str, str], Sequence[Any]] = {
 #: Probability that an optional field is absent, by name.
 _ABSENT = {
     "action_id": 0.8, "joint_plan": 0.02, "lead": 0.1, "actions": 0.02, "override_reason": 0.1,
-    "has_red_flag": 0.9, "information": 0.1, "meeting_id": 0.97,
+    "has_red_flag": 0.9, "information": 0.1, "meeting_id": 0.97, "is_agreed_by_person": 0.5,
 }  # fmt: skip
 #: Minutes from now of an instant, and days from now of a day.
 _MINUTES = {"contacted_at": (-40, 0), "due_at": (60, 20_000), "until": (30, 15_000)}

@@ -18,7 +18,7 @@ def a_random_referral(random: Random) -> dict[str, Any]:
     person = random.randrange(len(NUMBERS))
     body: dict[str, Any] = {
         "source": random.choice(list(Source)),
-        "reason": random.choice(list(Reason)),
+        "reason": random.choice([*Reason, *[Reason.FALLS] * len(Reason)]),
         "urgency": random.choices(list(Urgency), [3 if urgency is Urgency.URGENT else 1 for urgency in Urgency])[0],
         "demographics": _demographics(person, random),
         "story": _STORY,
@@ -35,7 +35,7 @@ def _demographics(person: int, random: Random) -> dict[str, Any]:
         "given_name": f"Given{'abcd'[person]}",
         "family_name": f"Family{'abcd'[person]}",
         "born_on": f"193{person}-0{random.choices((1, 2), (9, 1))[0]}-03",
-        "address": f"{person + 1} {random.choices(('Oakleigh', 'Whetstone'), (9, 1))[0]} Road",
+        "address": f"{person + 1} {random.choices(('Oakleigh', 'Whetstone', 'Friern'), (7, 2, 1))[0]} Road",
         "practice_code": "E85001" if person == 3 and random.random() < 0.5 else ("W07", "W08", "B03", "C05")[person],
         "residence": "LBB",
     }

@@ -54,7 +54,7 @@ async def _in_care_navigation(world: World, person: str, _: str) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-async def test_death_that_one_service_records_ends_the_care_of_all(
+async def test_death_that_one_service_records_ends_all_care(
     world: World, nhs_number: str, record: Callable[[World, str, str], Awaitable[None]]
 ) -> None:
     person, response = await in_care_of_all_four(world, nhs_number)

@@ -46,7 +46,7 @@ async def test_breach_is_rescued_by_recall(world: World) -> None:
     assert (await access.get("/referrals/work", section="receiver-at-risk"))["items"] == []
 
 
-async def test_referral_of_the_night_has_advice_until_the_morning_visit(world: World) -> None:
+async def test_night_referral_has_advice_until_the_morning(world: World) -> None:
     rapid, gp = world.caller("rapid-care"), world.caller("gp")
     await world.travel(day(2, "03:00"))
 

@@ -69,7 +69,7 @@ async def test_of_two_cases_the_one_with_a_plan_stays(context: RunningContext) -
     assert await _waiting(context, planned.person_id) == {"listed": [str(other.referral_id)]}
 
 
-async def test_referral_without_answer_to_the_duplicates_plan_waits_in_the_other_case(context: RunningContext) -> None:
+async def test_unanswered_referral_of_duplicate_waits_in_other_case(context: RunningContext) -> None:
     remaining, duplicate = await Patient.discussed(context), await Patient.discussed(context, is_agreed_by_person=None)
     await _merge(context, duplicate.person_id, remaining.person_id)
 
@@ -80,7 +80,7 @@ async def test_referral_without_answer_to_the_duplicates_plan_waits_in_the_other
 
 
 @pytest.mark.parametrize("is_closed_as_duplicate", [False, True])
-async def test_separation_returns_referral_to_a_case_of_its_own_person(context: RunningContext, *, is_closed_as_duplicate: bool) -> None:
+async def test_separation_returns_referral_to_case_of_its_person(context: RunningContext, *, is_closed_as_duplicate: bool) -> None:
     patient = await Patient.listed(context)
     if is_closed_as_duplicate:
         other = await Patient.referred(context)
@@ -102,7 +102,7 @@ async def test_separation_returns_referral_to_a_case_of_its_own_person(context: 
     assert chair.count("person-separated") == 2
 
 
-async def test_separation_returns_referral_that_waits_for_the_answer_to_a_plan(context: RunningContext) -> None:
+async def test_separation_returns_referral_that_waits_for_plan(context: RunningContext) -> None:
     patient, other = await Patient.listed(context), Patient(context, new_id(), new_id())
     merge = await _merge(context, other.person_id, patient.person_id)
     await context.deliver(a_routed_case(context.clock.at), key=other.person_id, subject=other.referral_id)

@@ -44,8 +44,6 @@ WRONG_POLICIES = [
     ("mdt", "quorum", ["gp", "gp"], "quorum must be a list of at least one entry without repetition."),
     ("mdt", "weeks_ahead", -1, "weeks_ahead must be from 0 to 52."),
     ("mdt", "review_weeks", 0, "review_weeks must be from 1 to 104."),
-    ("mdt", "localities", {}, "localities must be an object of at least one entry."),
-    ("mdt", "localities", {"W1": "west"}, "localities must have keys of the letters A to Z."),
     ("mdt", "capacity", True, "capacity: the value must be a whole number."),
     ("mdt", "urgent_slots", -1, "urgent_slots must be from 0 to 1000."),
     ("mdt", "cut_off_working_days", -1, "cut_off_working_days must be from 0 to 20."),

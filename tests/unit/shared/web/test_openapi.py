@@ -91,7 +91,7 @@ def test_summary_consists_of_words(document: dict[str, Any]) -> None:
     assert [each["summary"] for _, each in operations(document) if not re.fullmatch(r"[A-Z][a-z]*( [a-z]+)*", each["summary"])] == []
 
 
-def test_operation_of_a_path_with_an_id_lists_that_it_is_unknown(document: dict[str, Any]) -> None:
+def test_operation_with_an_id_in_its_path_lists_404(document: dict[str, Any]) -> None:
     unlisted = [name for name, each in operations(document) if "{" in name and "not-found" not in codes(each, 404)]
 
     assert unlisted == []
