@@ -23,6 +23,7 @@ _INSTANT_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{
 FIRST_DAY, LAST_DAY = date(1880, 1, 1), date(2199, 12, 31)
 FIRST_INSTANT, LAST_INSTANT = datetime.combine(FIRST_DAY, time.min, UTC), datetime.combine(LAST_DAY, time.max, UTC)
 MAX_LINE, MAX_LONG_TEXT, MAX_TYPED_NUMBER = 500, 20_000, 100
+_FLAGS = ("true", "false")
 
 
 def _normalised(form: Callable[[str], str]) -> BeforeValidator:
@@ -39,6 +40,12 @@ def _day(value: Any) -> Any:
 def _instant(value: Any) -> Any:
     if not isinstance(value, datetime) and not _is_form(value, _INSTANT_FORM):
         raise PydanticKnownError("datetime_parsing", {"error": "form"})
+    return value
+
+
+def _flag(value: Any) -> Any:
+    if not isinstance(value, bool) and value not in _FLAGS:
+        raise PydanticKnownError("bool_parsing")
     return value
 
 
@@ -115,6 +122,8 @@ Telephone = Annotated[str, _NUMBER, _normalised(normalisation.telephone)]
 TypedNhsNumber = Annotated[str, _NUMBER, _normalised(normalisation.line)]
 #: JSON's true or false.
 Flag = StrictBool
+#: `true` or `false` in the query of a URL.
+QueryFlag = Annotated[bool, BeforeValidator(_flag)]
 
 #: `OrAbsent[Line]`: a blank text is absent.
 OrAbsent = Annotated[T | None, BeforeValidator(_absent_if_blank)]

@@ -97,6 +97,8 @@ def _in_query(operation: Operation) -> Iterator[HostileRequest]:
     query, body = operation.query(), operation.example()
     for name, schema in operation.query_parameters():
         for value in values_of(schema):
+            if _kind(schema) == "boolean" and value.value == "true":
+                continue
             if _is_of_url(value) and (isinstance(value.value, str) or (isinstance(value.value, int) and _kind(schema) == "integer")):
                 yield HostileRequest(operation, f"query.{name}", _in_url(value), {**query, name: value.value}, body)
 

@@ -158,7 +158,6 @@ _TEXTS: Texts = {
     "line": ("Line of the file; the header is line 1.", 3),
     "BadRowView.reason": ("Why the row was refused.", "nhs-number"),
     # parameters
-    "professional_id": ("Code of the professional, as the `sub` of their token.", "clch-community-nurse-1"),
     "path.meeting_id": "Id of the meeting.",
     "path.care_plan_id": "Id of the care plan.",
     "query.person_id": "Cases of this person; of all by default.",

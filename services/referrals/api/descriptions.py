@@ -215,8 +215,8 @@ _TEXTS: Texts = {
     "Dismissal": "The recorded value is right.",
     "Dismissal.reason": ("Why the recorded value is right.", "The daughter confirmed the address by telephone."),
     "path.proposal_id": ("Id of the proposal.", _ID),
-    "Reopening": "A referral that was closed or cancelled by mistake.",
-    "Reopening.reason": ("Why the end was a mistake.", "The cancellation was of another person."),
+    "MistakenEnd": "A referral that was closed or cancelled by mistake.",
+    "MistakenEnd.reason": ("Why the end was a mistake.", "The cancellation was of another person."),
     "NewClaim": "The caller works on the referral now.",
     # timeline
     "EntryView.type": ("Type of the event.", "referrals.referral.received.v1"),

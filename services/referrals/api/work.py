@@ -18,6 +18,7 @@ from services.referrals.queries import referrals, work
 from services.referrals.queries.referrals import WorkSection
 from services.referrals.queries.work import ClaimFilter, WorkFilter
 from shared.contracts.codes import Urgency
+from shared.contracts.input_types import QueryFlag
 from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.errors import IllegalTransition
 from shared.persistence.transaction import Transaction
@@ -71,7 +72,7 @@ async def work_list(
     claimed: Annotated[ClaimFilter | None, Query(description="Claimed by the caller, or unclaimed; all by default")] = None,
     urgency: Annotated[Urgency | None, Query(description="Of this urgency; all by default")] = None,
     status: Annotated[Status | None, Query(description="In this state; all by default")] = None,
-    overdue: Annotated[bool | None, Query(description="With an overdue deadline or call, or without; all by default")] = None,
+    overdue: Annotated[QueryFlag | None, Query(description="With an overdue deadline or call, or without; all by default")] = None,
     discrepancy: Annotated[Discrepancy | None, Query(description="With this discrepancy; all by default")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
