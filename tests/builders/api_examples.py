@@ -21,7 +21,9 @@ from tests.builders.seeded_stack import CALLERS, SeededStack
 #: The ids of a path, and a caller.
 Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
 
-_IDS, _TRIES, _STEPS, _NEW_REFERRALS = 8, 30, 3, 2
+_IDS, _TRIES, _STEPS, _NEW_REFERRALS = 8, 30, 6, 3
+#: Callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
+_CALLERS = {"referrals": CALLERS[:2], "rapid_care": CALLERS[:1], "mdt": CALLERS[4:], "navigation": (CALLERS[0], CALLERS[2])}
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
@@ -31,8 +33,12 @@ _VERSIONED_BY = {
     **dict.fromkeys(("death", "move", "restoration", "return"), "life"),
     **dict.fromkeys(("verification", "merge", "separation"), "identity"),
 }
-#: Commands that end an item are not used to move items on.
-_ENDS = ("Cancel", "Close", "Decline", "RecordDeath", "RecordMove", "StepDown", "Signpost")
+#: Commands that move an item on; the last one that an item offers leads furthest.
+_FORWARD = (
+    "AnswerInformation", "TriageReferral", "RouteReferral", "AcceptReferral", "AcceptResponse", "AssignClinician", "Depart",
+    "RecordFirstContact", "RecordAssessment", "AgreePackage", "ScreenCase", "HoldMeeting", "DiscussCase", "AgreePlan", "AcceptLead",
+    "AssignTask", "AcknowledgeTask", "StartTask",
+)  # fmt: skip
 NUMBERS = [number for number in (f"99954{ending:05}" for ending in range(900)) if nhs_number.is_valid(number)]
 
 
@@ -84,7 +90,7 @@ class ExampleRun:
         for context, document in self.documents.items():
             for path in (each for each in document["paths"] if each.endswith("/actions")):
                 ids = (await self.stack.find_ids(names(path)))[:_IDS]
-                for each, caller in product(ids, CALLERS):
+                for each, caller in product(ids, _CALLERS[context]):
                     answer = await self.stack.context(context).http.get(path.format(**each), headers=self._headers(caller))
                     for action in answer.json() if answer.is_success else ():
                         self.offers.setdefault(action["name"], []).append((each, caller))
@@ -110,20 +116,26 @@ class ExampleRun:
         for number in range(_STEPS):
             await self.stack.contexts.settle()
             await self.read_offers()
-            for example, ids, caller in self._next_commands(known):
-                await self.send(example, ids, caller)
+            for operation, ids, caller in self._next_commands():
+                await self._send_any([each for each in known if each.operation == operation], ids, caller)
             if number == 0:
                 await self._let_time_pass()
         await self.stack.contexts.settle()
         await self.read_offers()
 
-    def _next_commands(self, known: Sequence[Example]) -> list[tuple[Example, *Try]]:
+    def _next_commands(self) -> list[tuple[str, *Try]]:
         """One for each item."""
-        offered: dict[str, list[tuple[Example, *Try]]] = {}
-        for example in known:
-            for ids, caller in () if example.operation.startswith(_ENDS) else self.offers.get(example.operation, ()):
-                offered.setdefault(str(ids), []).append((example, ids, caller))
-        return [self.random.choice(commands) for commands in offered.values()]
+        furthest: dict[str, tuple[str, *Try]] = {}
+        for operation in _FORWARD:
+            for ids, caller in self.offers.get(operation, ()):
+                furthest[str(ids)] = operation, ids, caller
+        return list(furthest.values())
+
+    async def _send_any(self, known: Sequence[Example], ids: dict[str, str], caller: tuple[str, str]) -> None:
+        """The first accepted one."""
+        for example in self.random.sample(known, len(known)):
+            if (await self.send(example, ids, caller)).is_success:
+                return
 
     async def send(self, example: Example, ids: Mapping[str, str], caller: tuple[str, str]) -> httpx.Response:
         path, headers = (
@@ -155,6 +167,8 @@ class ExampleRun:
         changes: dict[str, Any] = {}
         if example.operation == "ReceiveReferral" and example.body["nhs_number"] and example.body["demographics"]:
             changes["nhs_number"] = self._unused.pop()
+        if "contacted_at" in example.body:
+            changes["contacted_at"] = self.stack.contexts.now.isoformat()
         for name in {"person_id", "into"} & example.body.keys():
             changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
         if example.operation == "FulfilAction":
