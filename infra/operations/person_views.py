@@ -21,7 +21,7 @@ WITH survivor AS (SELECT coalesce((SELECT merged_into FROM referrals.identity WH
 SELECT id FROM survivor UNION SELECT person_id FROM referrals.identity WHERE merged_into = (SELECT id FROM survivor)"""
 _RECORD = "SELECT person_id, {value} FROM {context}.person"
 _MERGED = "SELECT person_id, survivor_id FROM {context}.merged_person WHERE separated_at IS NULL"
-_GONE = "SELECT person_id, change FROM {context}.person_change"
+_GONE = "SELECT person_id, change FROM {context}.person_change WHERE lifted_at IS NULL"
 #: Statements that select a person and a value, by fact and context. A context without a statement does not know the fact.
 _FACTS: Mapping[str, Mapping[str, str]] = {
     "record": {
@@ -40,8 +40,7 @@ _FACTS: Mapping[str, Mapping[str, str]] = {
     },
     "died or moved": {
         "referrals": """SELECT person_id, kind FROM referrals.life, jsonb_to_recordset(changes) AS change (kind text)""",
-        "rapid_care": _GONE.format(context="rapid_care"),
-        **{context: f"{_GONE.format(context=context)} WHERE lifted_at IS NULL" for context in ("mdt", "navigation")},
+        **{context: _GONE.format(context=context) for context in ("rapid_care", "mdt", "navigation")},
     },
     "lead": {
         "referrals": "SELECT person_id, professional_id FROM referrals.lead WHERE NOT is_ended",

@@ -1,5 +1,7 @@
 """Persons: their record with the story, and the changes of their life and identity."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -21,6 +23,14 @@ class PersonChange(StrEnum):
 
     DEATH = "death"
     MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """A death or a move, and when the Community Point of Access recorded it."""
+
+    change: PersonChange
+    recorded_at: datetime
 
 
 class RecordField(StrEnum):

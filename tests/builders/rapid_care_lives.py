@@ -19,11 +19,10 @@ from services.rapid_care.commands import (
 )
 from services.rapid_care.domain import care, clock, contact, dispatch, duties, person_change, second_call
 from services.rapid_care.domain.clock import ResponseIds
-from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, ResponseDeadline
 from shared.contracts.codes import StepDown
-from shared.contracts.persons import PersonChange
+from shared.contracts.persons import PersonChange, RecordedChange
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, PackageItem, PackageItemKind, ResponseOutcome
 from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.decision import Deadline, Decision, Fact

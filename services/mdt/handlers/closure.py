@@ -4,7 +4,6 @@ A mistaken death or move restores what it ended; the return of a person restores
 order: the finding, the diary, the case, the plan, the leads.
 """
 
-from datetime import datetime
 from uuid import UUID
 
 from services.mdt.commands import CloseCase
@@ -19,34 +18,33 @@ from services.mdt.handlers.lead import end_leads, ensure_lead, follow_registrati
 from services.mdt.handlers.notification import notify_lead
 from services.mdt.handlers.schedule import find_slot
 from services.mdt.handlers.settlement import save_case, save_plan
-from services.mdt.store import person_change as changes
 from services.mdt.store.care_plan import care_plans, closed_plans, open_plan
 from services.mdt.store.case import OPEN_CASES, cases, closed_cases, open_case_of, open_cases_of
 from services.mdt.store.joined_referral import JoinedReferral
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.risk import find_risk, risks
-from services.mdt.store.tables import MERGED, Tx
+from services.mdt.store.tables import CHANGES, MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned, RecordedChange
 from shared.contracts.referral_codes import ReopenReason
 from shared.contracts.referrals import ReferralReopened
 from shared.kernel.ids import PersonId
 
 
 async def on_person_deceased(event: PersonDeceased, envelope: Envelope, *, tx: Tx) -> None:
-    await _follow(tx, PersonId(UUID(envelope.key)), PersonChange.DEATH, event.recorded_at)
+    await _follow(tx, PersonId(UUID(envelope.key)), RecordedChange(PersonChange.DEATH, event.recorded_at))
 
 
 async def on_person_moved(event: PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
-    await _follow(tx, PersonId(UUID(envelope.key)), PersonChange.MOVE, event.recorded_at)
+    await _follow(tx, PersonId(UUID(envelope.key)), RecordedChange(PersonChange.MOVE, event.recorded_at))
 
 
 async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
     """Restores what ended because of the mistaken change, with its deadlines from now."""
     person_id = PersonId(UUID(envelope.key))
-    await changes.lift(tx, person_id, event.mistaken, event.recorded_at, event.restored_at)
+    await CHANGES.reverse(tx, person_id, RecordedChange(event.mistaken, event.recorded_at), event.restored_at)
     mistaken = person_change.mistake(event.mistaken, event.recorded_at, recorded_within=tx.policy.change_recorded_within)
     await _restore_finding(tx, person_id, mistaken)
     await lock_diary(tx)
@@ -65,8 +63,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
 async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
     """Case finding has the person again. Case, plan and lead stay ended: new care begins with a new referral."""
     person_id = PersonId(UUID(envelope.key))
-    for change in PersonChange:
-        await changes.lift(tx, person_id, change, event.recorded_at, event.recorded_at)
+    await CHANGES.end(tx, person_id, event.recorded_at)
     finding = await find_risk(tx, person_id)
     if finding and finding.status in RISK[findings.Occurrence.PERSON_RETURNED].sources:
         await risks.save(tx, findings.find_again(finding, tx.now, tx.policy))
@@ -114,10 +111,10 @@ async def end_duplicate(tx: Tx, case: Case, command: CloseCase) -> Case:
     return closed
 
 
-async def _follow(tx: Tx, person_id: PersonId, change: PersonChange, recorded_at: datetime) -> None:
+async def _follow(tx: Tx, person_id: PersonId, recorded: RecordedChange) -> None:
     """Ends care, unless the record is older than its reversal or than the return of the person."""
-    if await changes.record(tx, person_id, change, recorded_at):
-        await _end_care(tx, person_id, change)
+    if await CHANGES.record(tx, person_id, recorded):
+        await _end_care(tx, person_id, recorded.change)
 
 
 async def _end_care(tx: Tx, person_id: PersonId, change: PersonChange) -> None:

@@ -9,13 +9,12 @@ from services.mdt.store import (
     meeting,
     notification,
     person,
-    person_change,
     risk,
     risk_import,
 )
 from services.mdt.store.tables import METADATA
 
 #: Importing a module registers its tables.
-MODULES = (care_plan, case, crisis, joined_referral, lead, meeting, notification, person, person_change, risk, risk_import)
+MODULES = (care_plan, case, crisis, joined_referral, lead, meeting, notification, person, risk, risk_import)
 
 __all__ = ["METADATA", "MODULES"]

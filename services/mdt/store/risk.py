@@ -17,8 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.risk import PRESENT, Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
-from services.mdt.store.person_change import PERSON_CHANGE, dead_among
-from services.mdt.store.tables import MERGED, METADATA, Tx
+from services.mdt.store.tables import CHANGES, MERGED, METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonChange
@@ -106,8 +105,8 @@ _ID_UNDER = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindpara
 #: The people of case finding whose death was recorded while an import, which had not yet listed them, was running.
 _PRESENT_BUT_DEAD = Statement(
     sa.select(RISK)
-    .join(PERSON_CHANGE, PERSON_CHANGE.c.person_id == RISK.c.person_id)
-    .where(PERSON_CHANGE.c.change == PersonChange.DEATH.value, PERSON_CHANGE.c.lifted_at.is_(None), is_one_of(RISK.c.status, PRESENT))
+    .join(CHANGES.table, CHANGES.table.c.person_id == RISK.c.person_id)
+    .where(CHANGES.holds(PersonChange.DEATH), is_one_of(RISK.c.status, PRESENT))
     .order_by(RISK.c.id)
     .with_for_update(of=RISK)
 )
@@ -179,7 +178,7 @@ async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[Scored
     while rows := await cursor.fetch(_BATCH, timeout=_TIMEOUT_SECONDS):
         people = [row["person_id"] for row in rows]
         known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, people)}
-        dead = await dead_among(tx, people)
+        dead = await CHANGES.dead_among(tx, people)
         yield [
             ScoredPerson(_score(row), _earlier(row), tx.now, known.get(row["person_id"]), has_died=row["person_id"] in dead) for row in rows
         ]

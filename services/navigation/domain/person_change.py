@@ -4,7 +4,6 @@ The change is a fact about the person, decided once in referrals. Events of othe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.navigation.domain.access import is_shared
@@ -13,16 +12,8 @@ from services.navigation.domain.policy import Policy
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work
 from shared.contracts.navigation import CancelReason, TaskSource
-from shared.contracts.persons import PersonChange, PersonRecordRecorded
+from shared.contracts.persons import PersonChange, PersonRecordRecorded, RecordedChange
 from shared.kernel.errors import RuleBroken
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedChange:
-    """A death or a move that holds: neither reversed, nor followed by a new referral."""
-
-    change: PersonChange
-    recorded_at: datetime
 
 
 class PersonDied(RuleBroken):

@@ -13,8 +13,7 @@ from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource
 from services.navigation.store import feed
 from services.navigation.store.navigator import candidates, update_caseloads
-from services.navigation.store.person_change import STANDING
-from services.navigation.store.tables import Tx
+from services.navigation.store.tables import CHANGES, Tx
 from services.navigation.store.task import ended_tasks_from, first_waiting, tasks
 from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.envelope import Envelope
@@ -45,7 +44,7 @@ async def create_if_absent(work: Work, *, tx: Tx) -> None:
     if await tasks.find(tx, work.task_id) is not None:
         return
     task = await save_task(None, domain.create(work, tx.now, tx.policy), tx=tx)
-    reason = end_of(await STANDING.get(tx, work.person_id), work, tx.policy)
+    reason = end_of(await CHANGES.standing.get(tx, work.person_id), work, tx.policy)
     if reason is None:
         await allocate(task, tx=tx)
     else:
@@ -94,6 +93,6 @@ async def restore_all(ended_tasks: Sequence[Task], *, tx: Tx) -> None:
 
 async def restore_from(origin: WorkSource, *, tx: Tx) -> None:
     """Restores the tasks of a plan or referral that is open again. While the person's change holds, the person's event does so later."""
-    if not await STANDING.get(tx, origin.person_id):
+    if not await CHANGES.standing.get(tx, origin.person_id):
         ended = await ended_tasks_from(tx, origin.source, origin.source_id)
         await restore_all([task for task in ended if closure.change_that_ended(task)], tx=tx)

@@ -7,9 +7,8 @@ from uuid import UUID
 from services.navigation.domain import work
 from services.navigation.domain.work import WorkSource
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from
-from services.navigation.store.person_change import lift
 from services.navigation.store.projections import drop_lead, is_known, lead_of, level_of, locality_of, project_lead, project_level
-from services.navigation.store.tables import Tx, lock_allocation
+from services.navigation.store.tables import CHANGES, Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from
 from shared.contracts.codes import Locality, RiskLevel, StepDown
 from shared.contracts.envelope import Envelope
@@ -98,7 +97,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     if routed:
         await lock_allocation(tx)
         await create_if_absent(routed, tx=tx)
-    await lift(tx, origin.person_id, envelope.time)  # last: the allocation lock comes before any row
+    await CHANGES.lift(tx, origin.person_id, envelope.time)  # last: the allocation lock comes before any row
 
 
 async def on_referral_given_up(event: ReferralReturned | ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:

@@ -11,9 +11,8 @@ from services.navigation.domain.person_change import require_alive
 from services.navigation.domain.work import WorkSource
 from services.navigation.handlers.allocation import create_if_absent
 from services.navigation.store import home_check as store
-from services.navigation.store.person_change import STANDING
 from services.navigation.store.projections import locality_of
-from services.navigation.store.tables import MERGED, Tx, lock_allocation
+from services.navigation.store.tables import CHANGES, MERGED, Tx, lock_allocation
 from shared.contracts.navigation import TaskSource
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
@@ -27,7 +26,7 @@ async def expect_home_check(person_id: PersonId, discharged_on: date, *, tx: Tx)
     Raises DischargeInFuture, HomeCheckInPast, PersonDied.
     """
     await lock_allocation(tx)
-    require_alive(await STANDING.get(tx, person_id))
+    require_alive(await CHANGES.standing.get(tx, person_id))
     expected = domain.expect(person_id, discharged_on, tx.now, tx.policy)
     live = [check for check in await store.checks_after(tx, person_id, discharged_on) if check.status is not Status.CANCELLED]
     if live:

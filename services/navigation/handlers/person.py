@@ -12,13 +12,13 @@ from uuid import UUID
 
 from services.navigation.domain import home_check as home_checks
 from services.navigation.domain.closure import REASON_OF
-from services.navigation.domain.person_change import RecordedChange, ended_with, names_contact
+from services.navigation.domain.person_change import ended_with, names_contact
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import of_bereavement
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all
-from services.navigation.store import home_check, person_change
+from services.navigation.store import home_check
 from services.navigation.store.projections import locality_of, project_person, record_of
-from services.navigation.store.tables import MERGED, Tx, lock_allocation
+from services.navigation.store.tables import CHANGES, MERGED, Tx, lock_allocation
 from services.navigation.store.task import ended_tasks_about, open_tasks_about
 from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Envelope
@@ -32,6 +32,7 @@ from shared.contracts.persons import (
     PersonRestored,
     PersonReturned,
     PersonSeparated,
+    RecordedChange,
 )
 from shared.kernel.ids import PersonId
 from shared.persistence.merged_persons import Merge
@@ -47,7 +48,7 @@ async def on_person_gone(event: PersonDeceased | PersonMoved, envelope: Envelope
     """Ends all tasks and home checks of a person who died or moved away (navigation-5, mdt-10); a death offers support to the bereaved."""
     await lock_allocation(tx)
     person_id, change = PersonId(UUID(envelope.key)), RecordedChange(_CHANGES[type(event)], event.recorded_at)
-    if not await person_change.record(tx, person_id, change):
+    if not await CHANGES.record(tx, person_id, change):
         return
     await _end_care(person_id, REASON_OF[change.change], tx)
     if change.change is PersonChange.DEATH:
@@ -58,7 +59,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
     """Restores what the mistaken change ended, and ends the support of the bereaved."""
     await lock_allocation(tx)
     person_id, change = PersonId(UUID(envelope.key)), RecordedChange(event.mistaken, event.recorded_at)
-    if not await person_change.reverse(tx, person_id, change, event.restored_at):
+    if not await CHANGES.reverse(tx, person_id, change, event.restored_at):
         return
     if change.change is PersonChange.DEATH:
         await _end_support(person_id, tx)
@@ -71,7 +72,7 @@ async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: T
     """No death or move until then ends work any longer; the family of a living person needs no support."""
     await lock_allocation(tx)
     person_id = PersonId(UUID(envelope.key))
-    if await person_change.end(tx, person_id, event.recorded_at):
+    if await CHANGES.end(tx, person_id, event.recorded_at):
         await _end_support(person_id, tx)
 
 

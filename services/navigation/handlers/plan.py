@@ -9,9 +9,8 @@ from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource, of_plan
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from, save_task
-from services.navigation.store.person_change import STANDING
 from services.navigation.store.projections import locality_of, project_plan, set_plan_in_force
-from services.navigation.store.tables import Tx, lock_allocation
+from services.navigation.store.tables import CHANGES, Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
 from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanReopened, CarePlanRevised
 from shared.contracts.envelope import Envelope
@@ -42,7 +41,7 @@ async def prefetch_plans(batch: Sequence[tuple[CarePlanAgreed | CarePlanRevised,
     plans = [(origin_of(envelope, TaskSource.CARE_PLAN), event) for event, envelope in batch]
     works = [work for origin, event in plans for work in of_plan(origin, event.actions, event.locality, tx.policy)]
     await tasks.prefetch(tx, [work.task_id for work in works])
-    await STANDING.prefetch(tx, [work.person_id for work in works])
+    await CHANGES.standing.prefetch(tx, [work.person_id for work in works])
 
 
 async def on_care_plan_agreed(event: CarePlanAgreed | CarePlanRevised, envelope: Envelope, *, tx: Tx) -> None:

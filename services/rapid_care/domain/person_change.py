@@ -4,14 +4,14 @@ A restored response continues in its earlier state and on the same clock. Its de
 is judged at once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from services.rapid_care.domain.clock import cancel, clock_deadlines, unreported_breach
 from services.rapid_care.domain.duties import advance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import RESPONSE, Occurrence, Response
-from shared.contracts.persons import PersonChange
+from shared.contracts.persons import PersonChange, RecordedChange
 from shared.contracts.rapid_care import ResponseRestored
 from shared.contracts.referral_codes import CancelReason
 from shared.kernel.decision import Decision
@@ -20,14 +20,6 @@ from shared.kernel.totality import total
 
 #: The reason with which a response ends.
 REASON = total(PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY})
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedChange:
-    """A death or a move, and when the Community Point of Access recorded it."""
-
-    change: PersonChange
-    recorded_at: datetime
 
 
 def end(response: Response, recorded: RecordedChange, now: datetime) -> Decision[Response]:

@@ -7,12 +7,10 @@ each of them.
 from uuid import UUID
 
 from services.rapid_care.domain import dispatch, person_change
-from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.response import Response
-from services.rapid_care.store.projections import drop_person_change, drop_person_changes, project_person_change
 from services.rapid_care.store.responses import ended_by_change, responses, unfinished_of_person
 from services.rapid_care.store.roster import is_on_duty
-from services.rapid_care.store.tables import MERGED, Tx
+from services.rapid_care.store.tables import CHANGES, MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.persons import (
     PersonChange,
@@ -22,6 +20,7 @@ from shared.contracts.persons import (
     PersonRestored,
     PersonReturned,
     PersonSeparated,
+    RecordedChange,
 )
 from shared.persistence.merged_persons import Merge
 
@@ -35,9 +34,10 @@ async def on_person_moved(event: PersonMoved, envelope: Envelope, *, tx: Tx) -> 
 
 
 async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
-    """Restores what ended by this change, not by an earlier one."""
+    """Restores what ended by this change, not by an earlier or a later one."""
     mistaken = RecordedChange(event.mistaken, event.recorded_at)
-    await drop_person_change(tx, UUID(envelope.key), mistaken)
+    if not await CHANGES.reverse(tx, UUID(envelope.key), mistaken, event.restored_at):
+        return
     for response in await ended_by_change(tx, UUID(envelope.key), mistaken):
         restored = await responses.save(tx, person_change.restore(response, tx.policy, tx.now))
         await _require_on_duty(restored, tx)
@@ -53,11 +53,13 @@ async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx:
 
 async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: Tx) -> None:
     """No death or move until then ends a response any longer. Those that it ended stay ended."""
-    await drop_person_changes(tx, UUID(envelope.key), event.recorded_at)
+    await CHANGES.end(tx, UUID(envelope.key), event.recorded_at)
 
 
 async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:
-    await project_person_change(tx, person_id, recorded)
+    """Ends nothing by a record that is older than its reversal or than the return of the person."""
+    if not await CHANGES.record(tx, person_id, recorded):
+        return
     for response in await unfinished_of_person(tx, person_id):
         await responses.save(tx, person_change.end(response, recorded, tx.now))
 

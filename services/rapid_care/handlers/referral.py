@@ -8,9 +8,8 @@ from services.rapid_care.domain import capacity, clock, dispatch, person_change,
 from services.rapid_care.domain.opening import month_of
 from services.rapid_care.domain.response import Response
 from services.rapid_care.store.capacity import capacities, capacity_of, count_referral
-from services.rapid_care.store.projections import PERSON_CHANGES
 from services.rapid_care.store.responses import LATEST, responses, unfinished_of
-from services.rapid_care.store.tables import Tx
+from services.rapid_care.store.tables import CHANGES, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.referral_codes import CancelReason, Route
 from shared.contracts.referrals import (
@@ -44,7 +43,7 @@ _GONE = frozenset(reason.value for reason, is_gone in _PERSON_IS_GONE.items() if
 async def prefetch_routed_referrals(routed: Sequence[tuple[ReferralRouted, Envelope]], *, tx: Tx) -> None:
     """Locks the responses to a batch of referrals by one statement, and reads the deaths and moves of their people by another one."""
     await LATEST.prefetch(tx, [UUID(envelope.subject) for _, envelope in routed])
-    await PERSON_CHANGES.prefetch(tx, [UUID(envelope.key) for _, envelope in routed])
+    await CHANGES.standing.prefetch(tx, [UUID(envelope.key) for _, envelope in routed])
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
@@ -101,9 +100,9 @@ async def _request(event: ReferralRouted, envelope: Envelope, previous: Response
 
 async def _end_if_gone(response: Response, tx: Tx) -> None:
     """The routing crossed a death or a move that was recorded after the receipt of the referral."""
-    gone = await PERSON_CHANGES.get(tx, response.person_id)
-    if gone and response.received_at <= gone.recorded_at:
-        await responses.save(tx, person_change.end(response, gone, tx.now))
+    changes = await CHANGES.standing.get(tx, response.person_id)
+    if changes and response.received_at <= changes[-1].recorded_at:
+        await responses.save(tx, person_change.end(response, changes[-1], tx.now))
 
 
 async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> Response | None:

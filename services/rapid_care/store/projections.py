@@ -1,10 +1,9 @@
-"""Projections: the person's record, the care plan and the accountable lead for the briefing; recorded deaths and moves.
+"""Projections: the person's record, the care plan and the accountable lead for the briefing.
 
 Events may arrive in any order: a row is replaced only by a later one (`sequence`). Rows are of one id; reads are of the person, under all
 ids that were merged.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,15 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.rapid_care.domain.dispatch import CrisisPlan
-from services.rapid_care.domain.person_change import RecordedChange
-from services.rapid_care.store.tables import CARE_PLAN, INFORMATION, LEAD, MERGED, PERSON, PERSON_CHANGE, Tx
+from services.rapid_care.store.tables import CARE_PLAN, INFORMATION, LEAD, MERGED, PERSON, Tx
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import LeadActivated
-from shared.contracts.persons import PersonChange, PersonRecordRecorded
-from shared.persistence.batching.prefetch import PrefetchedLookup
+from shared.contracts.persons import PersonRecordRecorded
 from shared.persistence.projection import upsert_if_newer
-from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 _PROJECT_PERSON = upsert_if_newer(PERSON)
@@ -38,24 +34,6 @@ _MARK_PLAN = Statement(
 
 _PROJECT_INFORMATION = upsert_if_newer(INFORMATION, order=("informed_at",))
 _INFORMED_AT = Statement(sa.select(INFORMATION.c.informed_at).where(INFORMATION.c.referral_id == sa.bindparam("referral_id")))
-_PROJECT_PERSON_CHANGE = upsert_if_newer(PERSON_CHANGE, order=("recorded_at",))
-_DROP_PERSON_CHANGE = Statement(
-    sa.delete(PERSON_CHANGE).where(
-        PERSON_CHANGE.c.person_id == sa.bindparam("person_id"),
-        PERSON_CHANGE.c.change == sa.bindparam("change"),
-        PERSON_CHANGE.c.recorded_at <= sa.bindparam("recorded_at", type_=INSTANT),
-    )
-)
-_DROP_PERSON_CHANGES = Statement(
-    sa.delete(PERSON_CHANGE).where(
-        PERSON_CHANGE.c.person_id == sa.bindparam("person_id"), PERSON_CHANGE.c.recorded_at <= sa.bindparam("until", type_=INSTANT)
-    )
-)
-_PERSON_CHANGES = Statement(
-    sa.select(PERSON_CHANGE)
-    .where(PERSON_CHANGE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))))
-    .order_by(PERSON_CHANGE.c.recorded_at)
-)
 
 _PERSON = Statement(
     sa.select(PERSON.c.record)
@@ -79,32 +57,6 @@ _LEAD = Statement(
 
 async def project_person(tx: Tx, record: PersonRecordRecorded, envelope: Envelope) -> None:
     await tx.defer_write(_PROJECT_PERSON, person_id=UUID(envelope.key), sequence=envelope.sequence, record=record.model_dump(mode="json"))
-
-
-async def project_person_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> None:
-    await tx.defer_write(_PROJECT_PERSON_CHANGE, person_id=person_id, change=recorded.change.value, recorded_at=recorded.recorded_at)
-
-
-async def drop_person_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> None:
-    """A later change of the same kind stays."""
-    await tx.defer_write(_DROP_PERSON_CHANGE, person_id=person_id, change=recorded.change.value, recorded_at=recorded.recorded_at)
-
-
-async def drop_person_changes(tx: Tx, person_id: UUID, until: datetime) -> None:
-    """Changes of every kind that were recorded until then."""
-    await tx.defer_write(_DROP_PERSON_CHANGES, person_id=person_id, until=until)
-
-
-async def _person_changes(tx: Tx, person_ids: Sequence[UUID]) -> dict[UUID, RecordedChange | None]:
-    """The latest change of each person."""
-    rows = await tx.fetch(_PERSON_CHANGES, person_ids=list(person_ids))
-    return {row["person_id"]: RecordedChange(PersonChange(row["change"]), row["recorded_at"]) for row in rows}
-
-
-#: The recorded death or move of a person; None without one.
-PERSON_CHANGES: PrefetchedLookup[UUID, RecordedChange | None] = PrefetchedLookup(
-    _person_changes, absent=lambda: None, tables=("person_change",)
-)
 
 
 async def project_information(tx: Tx, referral_id: UUID, informed_at: datetime) -> None:

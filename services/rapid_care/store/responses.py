@@ -4,9 +4,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.rapid_care.domain.person_change import REASON, RecordedChange
+from services.rapid_care.domain.person_change import REASON
 from services.rapid_care.domain.response import UNFINISHED, Response, ResponseNotFound, Status
 from services.rapid_care.store.tables import MERGED, RESPONSE, Tx
+from shared.contracts.persons import RecordedChange
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement, is_one_of

@@ -9,6 +9,7 @@ from services.rapid_care.domain.policy import Policy
 from shared.contracts.referral_codes import AskingService
 from shared.persistence.merged_persons import MergedPersons
 from shared.persistence.onward_answers import OnwardAnswers
+from shared.persistence.person_changes import PersonChanges
 from shared.persistence.schema import INSTANT, add_shared_tables, metadata
 from shared.persistence.service_codes import ServiceCodes
 from shared.persistence.transaction import Transaction
@@ -19,6 +20,7 @@ Tx: TypeAlias = Transaction[Policy]
 METADATA = metadata()
 add_shared_tables(METADATA)
 MERGED = MergedPersons(METADATA)
+CHANGES = PersonChanges(METADATA)
 ONWARD = OnwardAnswers(METADATA, AskingService.RAPID_CARE)
 SERVICE_CODES = ServiceCodes(METADATA)
 
@@ -113,15 +115,6 @@ INFORMATION = sa.Table(
     sa.Column("referral_id", sa.Uuid, primary_key=True),
     sa.Column("informed_at", INSTANT, nullable=False, comment="the referrer's last information, which is in the person's record"),
     comment="When the referrer of a referral last added information, from referrals.",
-)
-
-PERSON_CHANGE = sa.Table(
-    "person_change",
-    METADATA,
-    sa.Column("person_id", sa.Uuid, primary_key=True),
-    sa.Column("change", sa.Text, primary_key=True),
-    sa.Column("recorded_at", INSTANT, nullable=False),
-    comment="Recorded deaths and moves, from referrals; a referral that was received before and arrives later ends at once.",
 )
 
 CARE_PLAN = sa.Table(

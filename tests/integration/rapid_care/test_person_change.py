@@ -82,6 +82,49 @@ async def test_returned_person_is_responded_to_again(team: RapidCareClient, afte
     assert (await team.read(crossed))["status"] == "requested"
 
 
+@pytest.mark.parametrize(
+    "last", [_restored(at("14:00")), PersonReturned(after=PersonChange.DEATH, reported_by="CLCH", recorded_at=at("14:10"))]
+)
+async def test_response_continues_when_an_old_death_is_replayed(team: RapidCareClient, last: Event) -> None:
+    """The death holds no longer; its record was parked, or is applied a second time."""
+    person_id = PersonId(new_id())
+    await _deliver(team, person_id, _died(at("14:00")))
+    await _deliver(team, person_id, last, 2)
+    response_id = await team.receive_referral(person_id=person_id)
+
+    await _deliver(team, person_id, _died(at("14:00")))
+    crossed = await team.receive_referral(person_id=person_id, received_at=at("13:59"))
+
+    assert [(await team.read(each))["status"] for each in (response_id, crossed)] == ["requested"] * 2
+
+
+@pytest.mark.parametrize(
+    "last", [_restored(at("14:00")), PersonReturned(after=PersonChange.DEATH, reported_by="CLCH", recorded_at=at("14:10"))]
+)
+async def test_parked_death_changes_nothing_after_its_end(team: RapidCareClient, last: Event) -> None:
+    person_id = PersonId(new_id())
+    await _deliver(team, person_id, last, 2)
+    response_id = await team.receive_referral(person_id=person_id)
+
+    await _deliver(team, person_id, _died(at("14:00")))
+
+    assert (await team.read(response_id))["status"] == "requested"
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_late_reversal_of_an_older_death_restores_nothing(team: RapidCareClient, *, is_over: bool) -> None:
+    person_id = PersonId(new_id())
+    await _deliver(team, person_id, _died(at("13:00")))
+    if is_over:
+        await _deliver(team, person_id, _restored(at("13:00")), 2)
+    response_id = await team.receive_referral(person_id=person_id)
+    await _deliver(team, person_id, _died(at("14:00")), 3)
+
+    await _deliver(team, person_id, _restored(at("13:00")), 2)
+
+    assert (await team.read(response_id))["cancel_reason"] == "died"
+
+
 async def test_mistaken_death_restores_responses_on_same_clock(team: RapidCareClient) -> None:
     person_id = PersonId(new_id())
     waiting, in_care = await team.receive_referral(person_id=person_id), await team.receive_referral(person_id=person_id)

@@ -5,12 +5,11 @@ from datetime import timedelta
 import pytest
 
 from services.navigation.domain import closure, home_check, person_change
-from services.navigation.domain.person_change import RecordedChange
 from services.navigation.domain.task import OPEN, Status, Task, TaskDeadline
 from services.navigation.domain.work import Work, WorkSource, of_bereavement
 from shared.contracts.codes import Locality, TaskKind
 from shared.contracts.navigation import CancelReason, EscalationReason, TaskCancelled, TaskOutcome, TaskRestored, TaskSource
-from shared.contracts.persons import PersonChange, SharingPreference
+from shared.contracts.persons import PersonChange, RecordedChange, SharingPreference
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import PersonId, new_id

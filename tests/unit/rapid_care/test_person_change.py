@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.rapid_care.domain.person_change import RecordedChange, end, restore
+from services.rapid_care.domain.person_change import end, restore
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import IN_CARE, UNFINISHED, WAITING, Response, ResponseDeadline, Status
-from shared.contracts.persons import PersonChange
+from shared.contracts.persons import PersonChange, RecordedChange
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseCancelled, ResponseRestored
 from shared.kernel.decision import Decision
 from tests.builders.rapid_care import a_response, at

@@ -22,7 +22,6 @@ from services.rapid_care.commands import (
 )
 from services.rapid_care.domain import care, clock, contact, dispatch, duties, person_change, second_call
 from services.rapid_care.domain.duties import DEADLINE_OF
-from services.rapid_care.domain.person_change import RecordedChange
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
     ENDED,
@@ -36,7 +35,7 @@ from services.rapid_care.domain.response import (
 )
 from services.rapid_care.subscriptions import SUBSCRIPTIONS
 from shared.contracts.codes import Condition, StepDown
-from shared.contracts.persons import PersonChange
+from shared.contracts.persons import PersonChange, RecordedChange
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, PackageItemKind, ResponseOutcome
 from shared.contracts.referrals import (
     ReferralCallRepeated,

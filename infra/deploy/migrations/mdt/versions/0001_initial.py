@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, service_codes_v1, shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, person_changes_v1, service_codes_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -15,6 +15,7 @@ INSTANT = sa.DateTime(timezone=True)
 def upgrade() -> None:
     shared_tables_v1.create()
     merged_persons_v1.create()
+    person_changes_v1.create()
     onward_answers_v1.create()
     service_codes_v1.create()
     _meeting()
@@ -182,15 +183,6 @@ def _copies() -> None:
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
         comment="Projection of the person's record, from referrals.",
-    )
-    op.create_table(
-        "person_change",
-        sa.Column("person_id", sa.Uuid, nullable=False),
-        sa.Column("change", sa.Text, nullable=False),
-        sa.Column("recorded_at", INSTANT, nullable=False),
-        sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a return"),
-        sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
-        comment="Projection of people's deaths and moves, from referrals.",
     )
     op.create_table(
         "crisis",

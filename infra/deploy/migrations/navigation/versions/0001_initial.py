@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import merged_persons_v1, shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, person_changes_v1, shared_tables_v1
 
 revision = "0001"
 down_revision = None
@@ -16,6 +16,7 @@ ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NUL
 def upgrade() -> None:
     shared_tables_v1.create()
     merged_persons_v1.create()
+    person_changes_v1.create()
     _tasks()
     _navigators()
     _feeds()
@@ -130,15 +131,6 @@ def _copies() -> None:
         sa.Column("record", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_person"),
         comment="Projection of the person's record, from referrals.",
-    )
-    op.create_table(
-        "person_change",
-        sa.Column("person_id", sa.Uuid, nullable=False),
-        sa.Column("change", sa.Text, nullable=False),
-        sa.Column("recorded_at", INSTANT, nullable=False),
-        sa.Column("lifted_at", INSTANT, comment="reversed as a mistake, or followed by a return or a new referral"),
-        sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
-        comment="Projection of people's deaths and moves, from referrals.",
     )
     op.create_table(
         "lead",
