@@ -127,7 +127,7 @@ async def louise_calls(world: World) -> list[str]:
     await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
     return [
         "Louise calls: her father is confused and hot. "
-        + ("His story is on the screen; she need not repeat it." if known["story"] else "His story is unknown."),
+        + ("His story is on the screen; she need not repeat it." if world.seen["story_known"] else "His story is unknown."),
         f"{receipt['reference']} is urgent and is routed to Rapid Care in the same minute.",
     ]
 

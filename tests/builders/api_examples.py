@@ -167,15 +167,14 @@ class ExampleRun:
         changes: dict[str, Any] = {}
         if example.operation == "ReceiveReferral" and example.body["nhs_number"] and example.body["demographics"]:
             changes["nhs_number"] = self._unused.pop()
-        if "contacted_at" in example.body:
-            changes["contacted_at"] = self.stack.contexts.now.isoformat()
         for name in {"person_id", "into"} & example.body.keys():
             changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
         if example.operation == "FulfilAction":
             versions = await self.stack.connection.fetch(_ACTIONS, ids["care_plan_id"])
             found = re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))
             changes["action_id"] = self.random.choice(found) if found else example.body["action_id"]
-        return json.loads(self._moved(json.dumps(example.body | changes)))
+        moved: dict[str, Any] = json.loads(self._moved(json.dumps(example.body | changes)))
+        return moved | ({"contacted_at": self.stack.contexts.now.isoformat()} if "contacted_at" in moved else {})
 
     def _moved(self, text: str) -> str:
         since = self.stack.contexts.now.astimezone(LONDON).date() - EXAMPLE_DAY

@@ -117,7 +117,7 @@ class ReferralsClient:
 
     async def get(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> httpx.Response:
         """GETs `/referrals{path}`."""
-        return await self.context.http.get(f"/referrals{path}", headers=caller or self.triager, params=query)
+        return await self.context.http.get(f"/referrals{path}", headers=caller or self.triager, params=query or None)
 
     async def read(self, referral_id: str) -> dict[str, Any]:
         """The referral as the triager sees it."""

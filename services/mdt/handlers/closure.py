@@ -42,9 +42,10 @@ async def on_person_moved(event: PersonMoved, envelope: Envelope, *, tx: Tx) -> 
 
 
 async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
-    """Restores what ended because of the mistaken change, with its deadlines from now."""
+    """Restores what ended because of the mistaken change, with deadlines from now. A late reversal of an older record changes nothing."""
     person_id = PersonId(UUID(envelope.key))
-    await CHANGES.reverse(tx, person_id, RecordedChange(event.mistaken, event.recorded_at), event.restored_at)
+    if not await CHANGES.reverse(tx, person_id, RecordedChange(event.mistaken, event.recorded_at), event.restored_at):
+        return
     mistaken = person_change.mistake(event.mistaken, event.recorded_at, recorded_within=tx.policy.change_recorded_within)
     await _restore_finding(tx, person_id, mistaken)
     await lock_diary(tx)

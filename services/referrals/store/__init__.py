@@ -12,11 +12,12 @@ from services.referrals.store import (
     referrals,
     responses,
     risks,
+    search,
     timeline,
 )
 from services.referrals.store.tables import METADATA
 
 #: Importing a module registers its tables.
-MODULES = (people, identity, referrals, responses, directory, leads, risks, timeline, life, proposals, amendments, claims)
+MODULES = (people, identity, referrals, responses, directory, leads, risks, timeline, life, proposals, amendments, claims, search)
 
 __all__ = ["METADATA", "MODULES"]

@@ -95,6 +95,17 @@ async def test_mistaken_death_lists_waiting_case_again(context: RunningContext) 
     await listed.discuss()
 
 
+async def test_late_reversal_of_an_older_death_restores_nothing(context: RunningContext) -> None:
+    patient, first = await Patient.listed(context), recorded(context)
+    reversal = mistaken(first, context)
+    context.clock.advance(timedelta(minutes=5))
+    await deliver(patient, recorded(context))
+
+    await deliver(patient, reversal)
+
+    assert (await patient.case())["status"] == "closed"
+
+
 async def test_death_that_the_meeting_reports_is_reversible(context: RunningContext) -> None:
     """The closure over HTTP precedes the record of the death, which its event causes."""
     patient = await Patient.discussed(context)

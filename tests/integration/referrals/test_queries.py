@@ -328,7 +328,7 @@ async def test_directory_lists_services_active_on_day(client: ReferralsClient) -
     async def codes(**query: str) -> list[str]:
         return [entry["code"] for entry in (await client.get("/directory", client.gp(), **query)).json()["items"]]
 
-    assert len(await codes()) == 21
+    assert len(await codes()) == 22
     assert await codes(need="falls") == ["falls-clinic", "health-elsewhere"]
     assert await codes(need="complex-needs", on="2014-01-01") == ["care-navigation", "health-elsewhere", "mdt"]
     assert await codes(need="complex-needs", on="2015-01-01") == [
@@ -348,7 +348,7 @@ async def test_directory_has_67_practices_in_three_localities(client: ReferralsC
     )
 
     assert {row["locality"]: row["practices"] for row in rows} == {"west": 20, "locality-b": 24, "locality-c": 23}
-    assert len({row["telephone"] for row in telephones}) == len(telephones) == 67 + 21 + 11
+    assert len({row["telephone"] for row in telephones}) == len(telephones) == 67 + 22 + 11
     assert all(row["telephone"].startswith("020 7946 0") or row["telephone"] == "999" for row in telephones)
 
 

@@ -48,7 +48,7 @@ async def refer(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with referrals(owner_url, keys, MONDAY) as client:
         open_, finished = await client.refer(), await client.refer(reason="falls")
-        ended = await client.command(finished["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp())
+        ended = await client.command(finished["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
         yield SampleRoute(
             client.context,
             f"/referrals/{open_['id']}/cancellation",
@@ -66,7 +66,7 @@ async def withdraw_referral(owner_url: str, keys: Keys) -> AsyncIterator[SampleR
 async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
         waiting, finished = await team.receive_referral(), await team.receive_referral()
-        ended = await team.command(finished, "decline", reason="ineligible")
+        ended = await team.command(finished, "decline", reason="capacity")
         yield SampleRoute(
             team.context,
             f"/rapid-care/responses/{waiting}/decline",
