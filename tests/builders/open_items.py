@@ -36,8 +36,8 @@ _ADDRESSES = {
 _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 #: How often an item of an aggregate is taken, of all.
 _WEIGHTS = {
-    "referral": 5, "response": 8, "care_plan": 4, "case": 4, "lead": 3, "meeting": 1,
-    "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.5, "identity": 1, "proposal": 0.7,
+    "referral": 5, "response": 8, "care_plan": 4, "case": 4, "lead": 3, "meeting": 0.5,
+    "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.4, "identity": 1, "proposal": 0.7,
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ async def random_item(connection: "asyncpg.Connection[asyncpg.Record]", random: 
 async def _rows(connection: "asyncpg.Connection[asyncpg.Record]", aggregate: Aggregate, *, is_open: bool) -> list[dict[str, Any]]:
     has_open = any(aggregate.owners.values())
     states = [state.value for state, owner in aggregate.owners.items() if (owner is not None) == is_open or not has_open]
-    if aggregate.name == "navigator":
+    if aggregate.name in {"navigator", "identity"}:
         states = [state.value for state in aggregate.owners]
     statement = _LIVES if aggregate.name == "life" else _ROWS
     found = statement.format(relation=aggregate.relation, column=aggregate.column, context=aggregate.context)
@@ -103,19 +103,19 @@ def _of_task(row: dict[str, Any]) -> list[Caller]:
 
 
 def _of_lead(row: dict[str, Any]) -> list[Caller]:
-    return [Caller(row["professional_id"], row["organisation"], ("mdt:lead",)), *_MEETING]
+    return [Caller(row["professional_id"], row["organisation"], ("mdt:lead",)), *MEETING]
 
 
 _NAVIGATION = Caller("navigation-coordinator", "CLCH", ("navigation:coordinate", "navigation:work"))
-_MEETING = [Caller("mdt-coordinator", "BCCG", ("mdt:coordinate", "mdt:decide", "mdt:lead", "mdt:read"))]
+MEETING = [Caller("mdt-coordinator", "BCCG", ("mdt:coordinate", "mdt:decide", "mdt:lead", "mdt:read"))]
 _RAPID_CARE = [Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate", "rapid-care:respond"))]
 _CALLERS = {
     "referral": _of_referral,
     **dict.fromkeys(("life", "proposal"), lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))]),
     "identity": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:identity", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
-    **dict.fromkeys(("case", "meeting", "risk"), lambda _: _MEETING),
-    "care_plan": lambda _: [*_MEETING * 3, *(Caller(each, "CLCH", ("mdt:lead",)) for each in PROFESSIONALS)],
+    **dict.fromkeys(("case", "meeting", "risk"), lambda _: MEETING),
+    "care_plan": lambda _: [*MEETING * 3, *(Caller(each, "CLCH", ("mdt:lead",)) for each in PROFESSIONALS)],
     "lead": _of_lead,
     "home_check": _of_task,
     "navigator": lambda row: [_NAVIGATION, Caller(row["code"], "CLCH", ("navigation:work",))],

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 from infra.contexts import CONTEXTS
 from shared.clock import LONDON
 from shared.contracts.rapid_care import Skill
-from tests.builders.open_items import Caller, Item, random_item
+from tests.builders.mdt import QUORUM
+from tests.builders.open_items import MEETING, Caller, Item, random_item
 from tests.builders.person_model import PersonModel
 from tests.builders.population import HEADER
 from tests.builders.random_bodies import CLINICIANS, NAVIGATORS, BodyMaker
@@ -34,6 +35,7 @@ _NEXT_DEADLINES = " UNION ALL ".join(
     f"SELECT kind, min(due_at) AS due_at FROM {context}.deadline WHERE state = 'pending' AND due_at > $1 GROUP BY kind"  # noqa: S608
     for context in CONTEXTS
 )
+_MEETING = "SELECT version FROM mdt.meeting WHERE id::text = $1"
 _NAVIGATOR = "SELECT version FROM navigation.navigator WHERE code = $1"
 _CLINICIAN = "SELECT version FROM rapid_care.clinician WHERE id = $1"
 #: Commands that move an item on, by which an example begins.
@@ -94,7 +96,7 @@ async def _act_on(model: PersonModel, random: Random, item: Item, names: Contain
         if actions:
             action = random.choices(actions, [_weight(action["name"], item) for action in actions])[0]
             if action["name"] in _AT_MEETING:
-                _go_to_meeting(model, item)
+                await _go_to_meeting(model, random, item)
             body = await _body(model, random, item, action["name"])
             context, version = item.aggregate.context, item.row["version"]
             await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
@@ -106,11 +108,15 @@ def _weight(name: str, item: Item) -> float:
     return 0.2 if name == "TriageReferral" and item.state.startswith("triaged") else _WEIGHTS.get(name, 1)
 
 
-def _go_to_meeting(model: PersonModel, item: Item) -> None:
-    """The clocks move to the middle of the meeting that the item waits for."""
+async def _go_to_meeting(model: PersonModel, random: Random, item: Item) -> None:
+    """The clocks move to the middle of the meeting that the item waits for; a discussion mostly has its attendance."""
     meeting = datetime.fromisoformat(item.row.get("starts_at") or item.row["meeting_starts_at"]) + timedelta(minutes=30)
     if meeting > model.contexts.now:
         _set_clock(model, meeting)
+    if item.aggregate.name == "case" and random.random() < 0.95:
+        meeting_id, version = item.row["meeting_id"], await model.connection.fetchval(_MEETING, item.row["meeting_id"])
+        body = {"attended": [*QUORUM, "mental-health"]}
+        await model.command("mdt", "HoldMeeting", f"/mdt/meetings/{meeting_id}/attendance", MEETING[0], body, version=version)
 
 
 async def _offers(model: PersonModel, item: Item, caller: Caller) -> Any:
@@ -213,6 +219,7 @@ async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:
             return {"reason": ["withdrawn"]}  # any other reason is one of the referral that it joined
         case "referral":
             fitting = "rapid-care" if item.row["urgency"] == "urgent" else "mdt" if item.row["is_complex"] else "service"
+            fitting = "navigation" if item.row["urgency"] == "advice" else fitting
             return {"route": [fitting] * 4 + ["navigation"], "discrepancy": item.row["discrepancies"]}
         case "identity":
             persons = await model.connection.fetch("SELECT id::text FROM referrals.person ORDER BY given_name, family_name, id")
