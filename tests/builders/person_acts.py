@@ -197,7 +197,8 @@ async def _to_meeting(model: PersonModel, random: Random) -> datetime | None:  #
 async def _to_deadline(model: PersonModel, random: Random) -> datetime | None:
     """The next deadline of any kind; a near one more often."""
     now = model.contexts.now
-    if due := [row["due_at"] for row in await model.connection.fetch(_NEXT_DEADLINES, now)]:
+    due: list[datetime] = [row["due_at"] for row in await model.connection.fetch(_NEXT_DEADLINES, now)]
+    if due:
         return random.choices(due, [(1 + (each - now) / timedelta(hours=8)) ** -0.5 for each in due])[0]
     return None
 
