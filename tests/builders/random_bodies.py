@@ -30,6 +30,7 @@ _POOLS: Mapping[str, Sequence[Any]] = {
     "organisation": ("CLCH", "LBB"),
     "practice_code": ("W07", "B03"),
     "telephone": ("020 7946 0999",),
+    "owner_role": ("care-navigator", "care-navigator", "community-nurse", "gp"),
 }
 #: Values of fields of one operation that its rules mostly accept.
 _POOLS_OF_OPERATION: Mapping[tuple[str, str], Sequence[Any]] = {
