@@ -4,6 +4,8 @@ from shared.web.descriptions import ApiDescription, Texts
 
 _AT, _ID = "2026-09-21T09:00:00Z", "0193a1f0-0000-7000-8000-000000000001"
 
+_SUCCESSOR = {"professional_id": "lbb-social-worker-1", "role": "social-worker", "organisation": "LBB"}
+
 _TEXTS: Texts = {
     # cases
     "other_case_ids": ("Ids of the person's other open cases, after a merge of records.", []),
@@ -71,6 +73,13 @@ _TEXTS: Texts = {
     "joint_plan": "The words of the plan that health and social care agreed.",
     "JointPlanView": "The words of a plan.",
     "actions": "The actions of the plan, each with one owner and a due day.",
+    "Discussion.actions": (
+        "The actions, each with one owner and a due day.",
+        [
+            {"kind": "arrange-social-care-assessment", "owner_role": "care-navigator", "due_on": "2026-10-05"},
+            {"kind": "care-coordination", "owner_role": "community-nurse", "due_on": "2026-10-12", "service_code": "district-nursing"},
+        ],
+    ),
     "Discussion.lead": "The accountable lead professional; absent, the present lead stays.",
     "problems": ("The person's problems.", ["Falls at night."]),
     "crisis": "What to do in a crisis; absent without such a section.",
@@ -175,7 +184,11 @@ DESCRIPTION = ApiDescription(
             "eligible": {},
             "not eligible": {"outcome": "not-eligible", "destination": "community-nursing", "is_urgent": None},
         },
-        "HandOverLead": {"to a successor": {}, "to the GP": {"to": None}, "for an absent lead": {"reason": "sick-leave"}},
+        "HandOverLead": {
+            "to a successor": {"to": {"candidate": _SUCCESSOR}},
+            "to the GP": {"to": None},
+            "for an absent lead": {"reason": "sick-leave"},
+        },
         "ScreenFinding": {"a watching brief": {}, "to the meeting": {"destination": "mdt", "reason": "complex-needs"}},
         "ImportRisk": {
             "two rows": "nhs_number,practice,ratio,level,valid_from\n9990548609,W07,6.20,,2026-09-01\n9990548617,W07,2.10,1,2026-09-01\n"

@@ -111,7 +111,7 @@ _TEXTS: Texts = {
     "Triage.reason": ("The clinician's reason, in words.", "Stable; a nurse can see him this week."),
     "Triage.has_red_flag": ("False withdraws the red flag, true sets it; absent leaves it.", None),
     "Triage.condition": ("The condition, for an urgent referral.", None),
-    "discrepancy": ("The fault that is settled.", "condition-missing"),
+    "discrepancy": ("The fault that is settled.", "number-missing"),
     "Resolution.reason": ("How it was settled, or why it does not matter.", "The daughter confirmed the number by telephone."),
     "Routing.route": ("Kind of receiver.", "service"),
     "Routing.service_code": ("Service of the directory.", "district-nursing"),
