@@ -39,6 +39,20 @@ INSERT INTO rapid_care.event (id, type, topic, subject, sequence, key, occurred_
 SELECT gen_random_uuid(), '{kind}', topic, subject, 1000, key, occurred_at, correlation_id, actor_org, actor_role, data
 FROM rapid_care.event WHERE type = 'rapid-care.response.at-risk.v1' LIMIT 1"""
 
+#: Rows of the aggregates that the story does not have.
+_ABSENT = {
+    "identity": """
+        INSERT INTO referrals.identity (id, person_id, correlation_id, status, separations, version)
+        VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'unverified', '[]', 1);""",
+    "proposal": """
+        INSERT INTO referrals.proposal (id, person_id, correlation_id, status, field, present_value, proposed_value, referral_id,
+            referrer_organisation, is_urgent, received_at, version)
+        SELECT gen_random_uuid(), person_id, correlation_id, 'undecided', 'address', 'Oakleigh', 'Barnet', id, 'W07', false, now(), 1
+        FROM referrals.referral LIMIT 1;""",
+    "home_check": """
+        INSERT INTO navigation.home_check (id, person_id, discharged_on, due_at, status, version)
+        VALUES (gen_random_uuid(), gen_random_uuid(), '2026-09-01', now(), 'expected', 1);""",
+}
 #: As by a service that moves an aggregate and forgets its deadline.
 _WITHOUT_DEADLINE = """
 UPDATE {each.context}.deadline SET state = 'cancelled'; UPDATE {each.relation} SET {each.column} = '{state}'"""
@@ -77,7 +91,10 @@ _CONTRADICTIONS = {
         UPDATE rapid_care.response SET contacted_at = due_at + interval '1 second'""",
     "every two-hour clock past its deadline is breached or has a breach deadline": """
         UPDATE rapid_care.response SET contacted_at = NULL, ended_at = NULL""",
-    **{each.sentence: _WITHOUT_DEADLINE.format(each=each, state=each.open_states[0]) for each in waiting_aggregates()},
+    **{
+        each.sentence: _ABSENT.get(each.name, "") + _WITHOUT_DEADLINE.format(each=each, state=each.open_states[0])
+        for each in waiting_aggregates()
+    },
     "every open referral has a due time, and an accepted one a service": """
         UPDATE referrals.referral SET status = 'accepted', service_code = NULL""",
     "every unanswered call and discrepancy of an open referral has a deadline": """

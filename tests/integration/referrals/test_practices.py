@@ -180,7 +180,7 @@ async def test_loading_again_changes_nothing(separate_client: ReferralsClient, o
     first = await load_entries(own_url, separate_client.context.clock.at, tmp_path, closing)
     before = await _state(separate_client)
 
-    again = await load_entries(own_url, separate_client.context.clock.at, tmp_path, closing)
+    again = await load_entries(own_url, separate_client.context.clock.at + timedelta(minutes=1), tmp_path, closing)
 
     assert first == dict.fromkeys(CONTEXTS, Changes(changed=1))
     assert again == dict.fromkeys(CONTEXTS, Changes())
