@@ -26,7 +26,8 @@ class PersonDied(RuleBroken):
 def end_of(changes: Iterable[RecordedChange], work: Work, policy: Policy) -> CancelReason | None:
     """The reason that ends new work: it crossed with a recorded change. None: the work stands.
 
-    A referral that was routed after the change stands, as does work that began long after it: the person is here again.
+    A referral that was routed after the change stands. After a move, so does work that began long after it: the person is here again.
+    After a death no other work stands; a service that began it had not heard of the death.
     """
     crossed = {each.change for each in changes if _crossed(each, work, policy)}
     return next((reason for change, reason in REASON_OF.items() if change in crossed), None)
@@ -52,6 +53,7 @@ def require_alive(changes: Iterable[RecordedChange]) -> None:
 def _crossed(change: RecordedChange, work: Work, policy: Policy) -> bool:
     if work.source is TaskSource.PERSON:  # support for the bereaved
         return False
-    window = policy.change_recorded_within
-    until = change.recorded_at if work.source is TaskSource.REFERRAL else change.recorded_at + window
-    return work.happened_at is None or work.happened_at <= until
+    if work.source is TaskSource.REFERRAL:
+        return work.happened_at is None or work.happened_at <= change.recorded_at
+    is_death = change.change is PersonChange.DEATH
+    return is_death or work.happened_at is None or work.happened_at <= change.recorded_at + policy.change_recorded_within

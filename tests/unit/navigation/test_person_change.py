@@ -115,7 +115,7 @@ def a_work(source: TaskSource, happened_at: object) -> Work:
     [
         (TaskSource.MDT, timedelta(), CancelReason.PERSON_DIED),
         (TaskSource.MDT, timedelta(days=1), CancelReason.PERSON_DIED),
-        (TaskSource.MDT, timedelta(days=1, seconds=1), None),
+        (TaskSource.MDT, timedelta(days=30), CancelReason.PERSON_DIED),
         (TaskSource.REFERRAL, timedelta(), CancelReason.PERSON_DIED),
         (TaskSource.REFERRAL, timedelta(seconds=1), None),
         (TaskSource.PERSON, timedelta(), None),
@@ -123,6 +123,13 @@ def a_work(source: TaskSource, happened_at: object) -> Work:
 )
 def test_change_ends_work_that_crossed_with_it(source: TaskSource, after: timedelta, expected: CancelReason | None) -> None:
     assert person_change.end_of([DEATH], a_work(source, RECORDED + after), POLICY) is expected
+
+
+@pytest.mark.parametrize(("after", "expected"), [(timedelta(days=1), CancelReason.PERSON_MOVED_AWAY), (timedelta(days=1, seconds=1), None)])
+def test_work_that_began_long_after_a_move_stands(after: timedelta, expected: CancelReason | None) -> None:
+    move = RecordedChange(PersonChange.MOVE, RECORDED)
+
+    assert person_change.end_of([move], a_work(TaskSource.MDT, RECORDED + after), POLICY) is expected
 
 
 def test_living_person_has_all_work() -> None:
