@@ -113,8 +113,7 @@ async def _open_work(owner: "asyncpg.Connection[asyncpg.Record]", context: str, 
 
 
 def _open_work_of(aggregate: Aggregate) -> str:
-    states = ", ".join(f"'{state}'" for state in aggregate.open_states)
-    return _OPEN_WORK.format(name=aggregate.name, column=aggregate.column, relation=aggregate.relation, states=states)
+    return _OPEN_WORK.format(name=aggregate.name, column=aggregate.column, relation=aggregate.relation, states=aggregate.open_states_sql)
 
 
 def _table(views: Views) -> Table:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 S = TypeVar("S")
+#: An action at a limit is in time (T2): a deadline that the limit sets is due the next instant that the database stores.
+JUST_AFTER = timedelta(microseconds=1)
 
 
 class Fact(Protocol):

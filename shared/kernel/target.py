@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.kernel.errors import VersionConflict
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -10,3 +12,8 @@ class Target:
 
     id: UUID
     version: int
+
+    def require(self, subject: str, stored: int) -> None:
+        """Raises VersionConflict, which names the subject, unless the stored version is the one that the sender saw."""
+        if stored != self.version:
+            raise VersionConflict(subject, self.version, stored)

@@ -1,25 +1,20 @@
 """Practices close, with and without a successor: over HTTP and through Kafka, until the four services agree (B11)."""
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
 from infra.demo.story_dates import day
 from infra.demo.world import Caller, World
-from infra.dev_stack.product import run_product
 from infra.reference.load import load
 from tests.builders.agreement import disagreements
+from tests.builders.journey import NURSE, open_world, response_to, route
 from tests.builders.practices import a_practice_entry, write
-from tests.timeouts import LONGEST_WAIT
 
 pytestmark = pytest.mark.timeout(400)
 
-_NURSE, _NAVIGATOR = "clch-enp-1", "clch-navigator-1"
 _CLOSING = day(8, "00:00").date()
 _TRIAGED = {"urgency": "routine", "is_complex": True, "reason": "Standard measures have not kept him well."}
 
@@ -56,22 +51,11 @@ class Views:
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """The served product on a Monday morning: W07 will merge into B01, and W09 will close, on the Monday after."""
-    async with (
-        run_product(f"journey-practice-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as product,
-        httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
-    ):
-        owner = await asyncpg.connect(product.addresses.database_url)
-        try:
-            merged, closed = a_practice_entry("W07", closed=_CLOSING, successor="B01"), a_practice_entry("W09", closed=_CLOSING)
-            await load(product.addresses.database_url, write(tmp_path_factory.mktemp("practices") / "all.csv", merged, closed))
-            world = World(product, http, owner)
-            on_duty = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": True}
-            await world.caller("rapid-care").put(f"/rapid-care/clinicians/{_NURSE}", on_duty)
-            registered = {"locality": "west", "role": "care-navigator"}
-            await world.caller("navigation-coordinator").put(f"/navigation/navigators/{_NAVIGATOR}", registered)
-            yield world
-        finally:
-            await owner.close()
+    async with open_world("practice", day(1, "10:00")) as world:
+        merged, closed = a_practice_entry("W07", closed=_CLOSING, successor="B01"), a_practice_entry("W09", closed=_CLOSING)
+        entries = write(tmp_path_factory.mktemp("practices") / "all.csv", merged, closed)
+        await load(world.product.addresses.database_url, entries)
+        yield world
 
 
 async def test_four_services_follow_closing_practices(world: World) -> None:
@@ -120,23 +104,19 @@ async def _is_asked_about(world: World, left: dict[str, Any]) -> None:
 
 async def _led_by_gp(world: World, nhs_number: str) -> tuple[str, str]:
     """A person with a crisis that Rapid Care has closed, and a plan that the GP leads; their id and the path of the response."""
-    access, rapid, meeting = world.caller("point-of-access"), world.caller("rapid-care"), world.caller("mdt-coordinator")
+    rapid, meeting = world.caller("rapid-care"), world.caller("mdt-coordinator")
     urgent = await _sent(world, nhs_number, "W07", urgency="urgent", reason="urgent-deterioration", condition="pneumonia")
-    await access.act(f"/referrals/{urgent['id']}", "triage", {"urgency": "urgent", "is_complex": False, "reason": "Likely pneumonia."})
-    await access.act(f"/referrals/{urgent['id']}", "route", {"route": "rapid-care", "service_code": "rapid-care"})
-    await world.wait_until_drained()
-    [response] = (await rapid.get("/rapid-care/responses", referral_id=urgent["id"]))["items"]
-    response_path = f"/rapid-care/responses/{response['id']}"
+    await route(world, urgent["id"], "rapid-care", "rapid-care")
+    response_path = await response_to(world, urgent["id"])
     await rapid.act(response_path, "acceptance")
-    await rapid.act(response_path, "assignment", {"clinician_id": _NURSE})
-    await rapid.act(response_path, "first-contact", {"contacted_at": response["received_at"], "mode": "face-to-face"})
+    await rapid.act(response_path, "assignment", {"clinician_id": NURSE})
+    contacted_at = (await rapid.get(response_path))["received_at"]
+    await rapid.act(response_path, "first-contact", {"contacted_at": contacted_at, "mode": "face-to-face"})
     await rapid.act(response_path, "assessment", {"health_needs": ["infection"], "social_needs": ["none"]})
     await rapid.act(response_path, "closure", {"outcome": "admission-avoided"})
 
     complex_needs = await _sent(world, nhs_number, "W07", urgency="routine", reason="complex-needs")
-    await access.act(f"/referrals/{complex_needs['id']}", "triage", _TRIAGED)
-    await access.act(f"/referrals/{complex_needs['id']}", "route", {"route": "mdt", "service_code": "mdt"})
-    await world.wait_until_drained()
+    await route(world, complex_needs["id"], "mdt", "mdt", **_TRIAGED)
     [case] = (await meeting.get("/mdt/cases", person_id=urgent["person_id"]))["items"]
     path = f"/mdt/cases/{case['id']}"
     await meeting.act(path, "screening", {"outcome": "eligible"})

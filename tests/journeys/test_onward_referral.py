@@ -1,25 +1,18 @@
 """A Rapid Care response steps down to community nursing: over HTTP and through Kafka, until the receiver has answered."""
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
 from infra.demo.story_dates import day
 from infra.demo.world import World
-from infra.dev_stack.product import run_product
 from shared.clock import LONDON
-from shared.kernel.ids import new_id
-from tests.timeouts import LONGEST_WAIT
+from tests.builders.journey import NURSE, open_world, refer, response_to, route
 
 pytestmark = pytest.mark.timeout(400)
-
-_NURSE = "clch-enp-1"
 
 
 @dataclass(frozen=True)
@@ -37,19 +30,9 @@ class SteppedDown:
 
 @pytest.fixture(scope="module")
 async def world() -> AsyncIterator[World]:
-    """The served product on a Monday morning, with a nurse on duty."""
-    async with (
-        run_product(f"journey-onward-{os.getpid()}", ephemeral=True, clock_at=day(1, "10:00")) as product,
-        httpx.AsyncClient(base_url=product.url, timeout=LONGEST_WAIT) as http,
-    ):
-        owner = await asyncpg.connect(product.addresses.database_url)
-        try:
-            world = World(product, http, owner)
-            on_duty = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": True}
-            await world.caller("rapid-care").put(f"/rapid-care/clinicians/{_NURSE}", on_duty)
-            yield world
-        finally:
-            await owner.close()
+    """The served product on a Monday morning."""
+    async with open_world("onward", day(1, "10:00")) as world:
+        yield world
 
 
 async def test_step_down_is_received_accepted_and_closed(world: World) -> None:
@@ -99,15 +82,11 @@ async def test_late_acknowledgement_is_shown_and_may_still_come(world: World) ->
 async def _step_down(world: World, nhs_number: str) -> SteppedDown:
     """Refers the person urgently; Rapid Care visits, assesses and steps down to community nursing."""
     access, rapid = world.caller("point-of-access"), world.caller("rapid-care")
-    origin = await world.caller("gp").create("/referrals", _urgent(nhs_number))
-    path = f"/referrals/{origin['id']}"
-    await access.act(path, "triage", {"urgency": "urgent", "is_complex": False, "reason": "Likely pneumonia."})
-    await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
-    await world.wait_until_drained()
-    [response] = (await rapid.get("/rapid-care/responses", referral_id=origin["id"]))["items"]
-    response_path = f"/rapid-care/responses/{response['id']}"
+    origin = await refer(world, nhs_number=nhs_number)
+    await route(world, origin["id"], "rapid-care", "rapid-care")
+    response_path = await response_to(world, origin["id"])
     await rapid.act(response_path, "acceptance")
-    await rapid.act(response_path, "assignment", {"clinician_id": _NURSE})
+    await rapid.act(response_path, "assignment", {"clinician_id": NURSE})
     contacted_at = (await rapid.get(response_path))["received_at"]
     await rapid.act(response_path, "first-contact", {"contacted_at": contacted_at, "mode": "face-to-face"})
     await rapid.act(response_path, "assessment", {"health_needs": ["infection"], "social_needs": ["none"]})
@@ -123,16 +102,3 @@ async def _seen_by_rapid_care(world: World, stepped_down: SteppedDown) -> list[s
     await world.wait_until_drained()
     response = await world.caller("rapid-care").get(stepped_down.response_path)
     return [each["state"] for each in response["onward"]]
-
-
-def _urgent(nhs_number: str) -> dict[str, Any]:
-    demographics = {
-        "given_name": "Person",
-        "family_name": f"Synthetic-{new_id().hex[:6]}",
-        "born_on": "1940-01-01",
-        "address": "Oakleigh",
-        "practice_code": "W07",
-        "residence": "LBB",
-    }
-    request = {"nhs_number": nhs_number, "source": "gp", "reason": "urgent-deterioration", "urgency": "urgent", "condition": "pneumonia"}
-    return {**request, "demographics": demographics, "story": {"narrative": "Lives alone; short of breath since this morning."}}

@@ -14,7 +14,7 @@ from services.mdt.domain.desks import DIARY
 from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingCutOff, MeetingHeld, MeetingScheduled
-from shared.kernel.decision import Deadline, Decision
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision
 from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import derived_id
 from shared.kernel.ownership import Owners, owned
@@ -157,7 +157,7 @@ def schedule(week: date, *, policy: Policy) -> Decision[Meeting]:
     closes = cut_off_at(start, policy)
     meeting = Meeting(identity, identity, Status.SCHEDULED, week, start, closes)
     deadlines = [
-        Deadline(MeetingDeadline.CUT_OFF, closes + timedelta(microseconds=1)),
+        Deadline(MeetingDeadline.CUT_OFF, closes + JUST_AFTER),
         Deadline(MeetingDeadline.ROLL_OVER, working_days_later(start, policy.roll_over_working_days, policy.zone)),
     ]
     return Decision(meeting, [MeetingScheduled(starts_at=start, cut_off_at=closes)], deadlines)

@@ -29,7 +29,6 @@ from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import CaseCloseReason
-from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
@@ -45,7 +44,7 @@ async def accept_lead(target: Target, *, tx: Tx) -> Lead:
     if lead.status is Status.ACTIVE:
         return _unchanged(lead, tx)
     domain.require_unanswered(lead)
-    _require_version(lead, target)
+    target.require(f"The lead {target.id}", lead.version)
     return _with_id(target.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
 
 
@@ -55,7 +54,7 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
     domain.require_own(lead, tx.actor.id)
     if lead.status is Status.DECLINED:
         return _unchanged(lead, tx)
-    _require_version(lead, target)
+    target.require(f"The lead {target.id}", lead.version)
     decisions = lead_succession.decline(await _person(tx, lead), lead, current, command.reason, _now(tx))
     return _with_id(target.id, await _save(tx, lead.person_id, decisions))
 
@@ -65,7 +64,7 @@ async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Le
     lead, current = await _locked(tx, target.id)
     if domain.is_stand_in(lead, tx.actor, command.reason):
         require_member(tx.actor, tx.policy)
-    _require_version(lead, target)
+    target.require(f"The lead {target.id}", lead.version)
     await _require_allowed(tx, lead.person_id, command.to)
     saved = await _save(tx, lead.person_id, await _succession(lead, current, command, tx))
     return next((each for each in reversed(saved) if each.id != target.id), lead)
@@ -209,11 +208,6 @@ async def _person(tx: Tx, lead: Lead) -> CasePerson:
     """The person with their practice of today, whose GP is the fallback."""
     practice_code = await practice_of(tx, lead.person_id) or lead.practice_code
     return CasePerson(lead.person_id, lead.correlation_id, practice_code, lead.care_plan_id)
-
-
-def _require_version(lead: Lead, target: Target) -> None:
-    if lead.version != target.version:
-        raise VersionConflict(f"The lead {target.id}", target.version, lead.version)
 
 
 def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:

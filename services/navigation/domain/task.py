@@ -7,7 +7,7 @@ Sources: G25, AC12; states: docs/states/navigation.md.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -48,7 +48,7 @@ from shared.contracts.navigation import (
     TaskSource,
 )
 from shared.contracts.referral_codes import Reason
-from shared.kernel.decision import Deadline, Decision, Fact
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision, Fact
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
 from shared.kernel.ownership import Desk, Owners, owned
@@ -342,7 +342,7 @@ def waiting_deadlines(task: Task) -> list[Deadline]:
 
 
 def overdue_deadline(task: Task) -> Deadline:
-    return Deadline(TaskDeadline.OVERDUE, task.due_at + timedelta(microseconds=1))
+    return Deadline(TaskDeadline.OVERDUE, task.due_at + JUST_AFTER)
 
 
 def _assigned_to(task: Task, navigator_id: str, now: datetime, policy: Policy) -> Task:

@@ -14,7 +14,6 @@ from services.navigation.store import home_check as store
 from services.navigation.store.projections import locality_of
 from services.navigation.store.tables import CHANGES, MERGED, Tx, lock_allocation
 from shared.contracts.navigation import TaskSource
-from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
@@ -43,8 +42,7 @@ async def cancel_home_check(person_id: UUID, target: Target, command: CancelHome
         raise HomeCheckNotFound(f"No home check of this person has the id {target.id}.")
     if domain.is_repeated(check, command):
         return check
-    if check.version != target.version:
-        raise VersionConflict(f"The home check {check.id}", target.version, check.version)
+    target.require(f"The home check {check.id}", check.version)
     return await store.save(tx, domain.cancel(check, command, tx.now))
 
 

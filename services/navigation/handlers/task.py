@@ -26,7 +26,6 @@ from services.navigation.store.navigator import candidate, navigators
 from services.navigation.store.tables import Tx, lock_allocation
 from services.navigation.store.task import tasks
 from shared.kernel.decision import Decision
-from shared.kernel.errors import VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
@@ -35,7 +34,7 @@ async def assign_task(target: Target, command: AssignTask, *, tx: Tx) -> Task:
     task = await _authorised_task(target, tx)
     if is_repeated(task, command, target.version):
         return _unchanged(task, tx)
-    _require_version(task, target)
+    target.require(f"The task {target.id}", task.version)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     return await save_task(task, domain.assign(task, command, tx.now, tx.policy), tx=tx)
 
@@ -68,7 +67,7 @@ async def reassign_task(target: Target, command: ReassignTask, *, tx: Tx) -> Tas
     task = await _authorised_task(target, tx)
     if is_repeated(task, command, target.version):
         return _unchanged(task, tx)
-    _require_version(task, target)
+    target.require(f"The task {target.id}", task.version)
     decision = domain.reassign(task, command, tx.now, tx.policy)
     require_fit(task, await candidate(tx, command.navigator_id), tx.policy)
     reassigned = await save_task(task, decision, tx=tx)
@@ -127,7 +126,7 @@ async def _change(target: Target, command: object, decide: Callable[[Task], Deci
     task = await _authorised_task(target, tx)
     if is_repeated(task, command, target.version):
         return _unchanged(task, tx)
-    _require_version(task, target)
+    target.require(f"The task {target.id}", task.version)
     changed = await save_task(task, decide(task), tx=tx)
     if makes_room:
         await allocate_queue(tx=tx)
@@ -138,11 +137,6 @@ def _unchanged(task: Task, tx: Tx) -> Task:
     """The present task. The response shows its person, which is audited."""
     tx.audit(task.id)
     return task
-
-
-def _require_version(task: Task, target: Target) -> None:
-    if task.version != target.version:
-        raise VersionConflict(f"The task {task.id}", target.version, task.version)
 
 
 async def _authorised_task(target: Target, tx: Tx) -> Task:

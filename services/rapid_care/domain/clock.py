@@ -34,12 +34,10 @@ from shared.contracts.rapid_care import (
     ResponseRequested,
 )
 from shared.contracts.referrals import ReferralRecalled, ReferralRouted
-from shared.kernel.decision import Deadline, Decision, Fact
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import require_transition
 
-#: The resolution of the database's timestamps.
-_INSTANT = timedelta(microseconds=1)
 #: The reason to cancel a response that the Community Point of Access recalled.
 RECALLED = "recalled"
 
@@ -158,7 +156,7 @@ def unreported_breach(response: Response, ends_at: datetime) -> tuple[Response, 
     """The breach that a response must publish at its end when its deadline is processed late (guarantee 4 of docs/architecture.md)."""
     if response.contacted_at or response.breached_at or ends_at <= response.due_at:
         return response, []
-    return replace(response, breached_at=response.due_at + _INSTANT), [_breached(response)]
+    return replace(response, breached_at=response.due_at + JUST_AFTER), [_breached(response)]
 
 
 def clock_deadlines(response: Response, policy: Policy, *, since: datetime | None) -> list[Deadline]:
@@ -170,7 +168,7 @@ def clock_deadlines(response: Response, policy: Policy, *, since: datetime | Non
     if response.contacted_at or response.breached_at:
         return opening
     warnings = [Deadline(ResponseDeadline.AT_RISK, response.clock_starts_at + elapsed) for elapsed in policy.at_risk_after]
-    every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + _INSTANT)]
+    every = [*warnings, Deadline(ResponseDeadline.BREACH, response.due_at + JUST_AFTER)]
     return [*opening, *(deadline for deadline in every if since is None or deadline.due_at > since)]
 
 

@@ -6,7 +6,7 @@ receipt of the referral, is separate from these deadlines. Sources: G03, G42.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import assert_never
 
 from services.referrals.domain.directory import Service
@@ -15,12 +15,9 @@ from services.referrals.domain.referral import POINT_OF_ACCESS, Referral, Referr
 from shared.contracts.codes import Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralOutcomeOverdue
-from shared.kernel.decision import Deadline, Decision
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision
 from shared.kernel.opening_hours import next_opening
 from shared.kernel.working_days import working_days_later
-
-#: An action at the deadline is in time (T2); the instant after it is late.
-_JUST_AFTER = timedelta(microseconds=1)
 
 
 def triage_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
@@ -148,7 +145,7 @@ def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Ev
 
 def rows_of(referral: Referral, *kinds: ReferralDeadline) -> list[Deadline]:
     """The pending deadlines of these kinds, as rows."""
-    return [Deadline(kind, due_at + _JUST_AFTER) for kind, due_at in pending_deadlines(referral).items() if kind in kinds]
+    return [Deadline(kind, due_at + JUST_AFTER) for kind, due_at in pending_deadlines(referral).items() if kind in kinds]
 
 
 def _rows(referral: Referral) -> list[Deadline]:

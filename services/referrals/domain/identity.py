@@ -5,7 +5,7 @@ is separated again after any time. A surviving record is itself never merged. Pu
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,16 +19,13 @@ from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonMerged, PersonSeparated, PersonTracingOverdue, PersonUnverified, Story
 from shared.kernel.actor import Actor
-from shared.kernel.decision import Deadline, Decision
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import PersonId, derived_id
 from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
-
-#: An action at the deadline is in time; the instant after it is late.
-_JUST_AFTER = timedelta(microseconds=1)
 
 
 class IdentityStatus(StrEnum):
@@ -275,4 +272,4 @@ def _due(identity: Identity) -> datetime:
 
 
 def _rows(identity: Identity) -> list[Deadline]:
-    return [Deadline(IdentityDeadline.TRACING, _due(identity) + _JUST_AFTER)]
+    return [Deadline(IdentityDeadline.TRACING, _due(identity) + JUST_AFTER)]

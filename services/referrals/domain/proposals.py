@@ -6,7 +6,7 @@ record lacks is no difference: `person` adds it at once. Pure. States: docs/stat
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -20,16 +20,13 @@ from services.referrals.domain.record_fields import is_equal
 from services.referrals.domain.referral import Referral
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import ProposalConfirmed, ProposalDismissed, ProposalOpened, ProposalOverdue, ProposalRepeated
-from shared.kernel.decision import Deadline, Decision
+from shared.kernel.decision import JUST_AFTER, Deadline, Decision
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
 from shared.kernel.totality import total
 from shared.kernel.working_days import working_days_later
-
-#: A decision at the deadline is in time; the instant after it is late.
-_JUST_AFTER = timedelta(microseconds=1)
 
 
 class ProposalStatus(StrEnum):
@@ -215,7 +212,7 @@ def _chase_at(proposal: Proposal, now: datetime, policy: Policy) -> datetime:
 
 
 def _rows(proposal: Proposal) -> list[Deadline]:
-    return [Deadline(ProposalDeadline.DECISION, proposal.due_at + _JUST_AFTER)] if proposal.due_at else []
+    return [Deadline(ProposalDeadline.DECISION, proposal.due_at + JUST_AFTER)] if proposal.due_at else []
 
 
 def _decided(proposal: Proposal, status: ProposalStatus, decided_by: str, now: datetime) -> Proposal:

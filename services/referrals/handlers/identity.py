@@ -23,7 +23,6 @@ from services.referrals.store.people import persons, records_of
 from services.referrals.store.referrals import joined_across, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.persons import PersonChange
-from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
 from shared.kernel.nhs_number import parse_nhs_number
 from shared.kernel.target import Target
@@ -40,7 +39,7 @@ async def verify_identity(target: Target, command: VerifyIdentity, *, tx: Tx) ->
     identity, group = await _load(target, survivor_id, tx)
     if domain.is_merged(identity, group.survivor):
         return _unchanged(identity, tx)
-    _require_version(identity, target)
+    target.require(f"The identity of the person {target.id}", identity.version)
     own = await persons.load(tx, identity.person_id)
     known = await persons.find(tx, survivor_id, lock=True) or await persons.save(tx, domain.register(nhs_number, survivor_id, own))
     domain.require_same_birthday(own, (await records_of(tx, survivor_id)).as_one(known))
@@ -55,7 +54,7 @@ async def merge_person(target: Target, command: MergePerson, *, tx: Tx) -> Ident
     identity, group = await _load(target, PersonId(command.into), tx)
     if domain.is_merged(identity, group.survivor):
         return _unchanged(identity, tx)
-    _require_version(identity, target)
+    target.require(f"The identity of the person {target.id}", identity.version)
     return await _merge(identity, MergePerson, group, tx)
 
 
@@ -66,7 +65,7 @@ async def separate_person(target: Target, command: SeparatePerson, *, tx: Tx) ->
     identity = await _existing(target.id, tx)
     if domain.is_separated(identity, command, target.version):
         return _unchanged(identity, tx)
-    _require_version(identity, target)
+    target.require(f"The identity of the person {target.id}", identity.version)
     own = await persons.load(tx, identity.person_id)
     separated = await identities.save(tx, domain.separate(identity, command, own, actor=tx.actor, now=tx.now, policy=tx.policy))
     left = group_of(before.survivor, [each for each in before.merged if each != own.id])
@@ -136,11 +135,6 @@ async def _restore_lives(group: Group, reason: str, tx: Tx) -> None:
 
 def _mistake(change: PersonChange, reason: str, tx: Tx) -> Restoration:
     return Restoration(change, tx.now, tx.actor.id, reason)
-
-
-def _require_version(identity: Identity, target: Target) -> None:
-    if identity.version != target.version:
-        raise VersionConflict(f"The identity of the person {target.id}", target.version, identity.version)
 
 
 def _unchanged(identity: Identity, tx: Tx) -> Identity:

@@ -31,7 +31,6 @@ from services.referrals.store.referrals import person_of, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
-from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 
@@ -110,8 +109,7 @@ async def _load(target: Target, tx: Tx) -> Life:
     if not await is_known(tx, person_id):
         raise PersonNotFound("No person has this id.")
     life = await lock_care(person_id, tx=tx)
-    if life.version != target.version:
-        raise VersionConflict(f"The life of the person {target.id}", target.version, life.version)
+    target.require(f"The life of the person {target.id}", life.version)
     return life
 
 

@@ -1,7 +1,5 @@
 """Records and referrals follow the table of practices: on the day of an opening or closing, and when the table was loaded with changes."""
 
-from datetime import timedelta
-
 from services.referrals.domain import person as people
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.store.identity import lock_groups
@@ -9,14 +7,13 @@ from services.referrals.store.people import persons
 from services.referrals.store.practices import people_elsewhere
 from services.referrals.store.tables import Tx
 from shared.contracts.practices import PracticesDeadline
-from shared.kernel.decision import Deadline
+from shared.kernel.decision import JUST_AFTER, Deadline
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.practices import all_practices
 from shared.persistence.transaction import EventSubject
 
 #: People of one transaction; the others follow in the next one.
 _PORTION = 500
-_JUST_AFTER = timedelta(microseconds=1)
 
 
 async def on_practices_changed(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -36,4 +33,4 @@ async def on_practices_changed(deadline: DueDeadline, *, tx: Tx) -> None:
             await settle_discrepancies(await persons.save(tx, decision), tx=tx)
     if len(found) == _PORTION:
         subject = EventSubject(deadline.subject, deadline.subject, deadline.correlation_id)
-        tx.set_deadline(subject, Deadline(PracticesDeadline.CHANGED, tx.now + _JUST_AFTER))
+        tx.set_deadline(subject, Deadline(PracticesDeadline.CHANGED, tx.now + JUST_AFTER))

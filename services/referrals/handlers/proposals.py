@@ -20,7 +20,6 @@ from services.referrals.store.proposals import get_proposal, of_person, open_of_
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
-from shared.kernel.errors import VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
@@ -37,7 +36,7 @@ async def confirm_proposal(target: Target, *, tx: Tx) -> Proposal:
     person, proposal = await _load(target, tx)
     if domain.is_repeated(proposal, ConfirmProposal):
         return _unchanged(proposal, tx)
-    _require_version(proposal, target)
+    target.require(f"The proposal {target.id}", proposal.version)
     confirmed = await proposals.save(tx, domain.confirm(proposal, person, decided_by=tx.actor.id, now=tx.now))
     change = differences.with_value(person, proposal, locality=await _locality(proposal, person, tx))
     if change:
@@ -52,7 +51,7 @@ async def dismiss_proposal(target: Target, command: DismissProposal, *, tx: Tx) 
     person, proposal = await _load(target, tx)
     if domain.is_repeated(proposal, DismissProposal):
         return _unchanged(proposal, tx)
-    _require_version(proposal, target)
+    target.require(f"The proposal {target.id}", proposal.version)
     return await proposals.save(tx, domain.dismiss(proposal, person, command, decided_by=tx.actor.id, now=tx.now))
 
 
@@ -79,11 +78,6 @@ async def _load(target: Target, tx: Tx) -> tuple[Person, Proposal]:
     group = await find_group(tx, (await get_proposal(tx, target.id)).person_id)
     person = await persons.load(tx, group.survivor)
     return person, await proposals.load(tx, target.id)
-
-
-def _require_version(proposal: Proposal, target: Target) -> None:
-    if proposal.version != target.version:
-        raise VersionConflict(f"The proposal {proposal.id}", target.version, proposal.version)
 
 
 def _unchanged(proposal: Proposal, tx: Tx) -> Proposal:

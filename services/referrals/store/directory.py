@@ -59,9 +59,7 @@ def _one(table: sa.Table) -> Statement:
 
 
 _SERVICE, _ORGANISATION = _one(SERVICE), _one(ORGANISATION)
-
-
-_ALL_SERVICES = Statement(valid_on(SERVICE))
+_CODES = Statement(valid_on(SERVICE).with_only_columns(SERVICE.c.code))
 
 
 async def service(reader: ReadSession, code: str, on: date) -> Service | None:
@@ -71,7 +69,7 @@ async def service(reader: ReadSession, code: str, on: date) -> Service | None:
 
 async def codes(reader: ReadSession, on: date) -> frozenset[str]:
     """The codes of the services of that day."""
-    return frozenset(row["code"] for row in await reader.fetch(_ALL_SERVICES, on=on))
+    return frozenset(row["code"] for row in await reader.fetch(_CODES, on=on))
 
 
 async def active_service(reader: ReadSession, code: str, on: date) -> Service:

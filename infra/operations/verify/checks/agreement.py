@@ -39,7 +39,7 @@ def _continued(aggregate: Aggregate) -> str:
         column=aggregate.column,
         relation=aggregate.relation,
         gone=_GONE,
-        open_states=", ".join(f"'{state}'" for state in aggregate.open_states),
+        open_states=aggregate.open_states_sql,
         but=_BUT.get(aggregate.name, ""),
         knows="true" if aggregate.context == "referrals" else _KNOWS,
     )

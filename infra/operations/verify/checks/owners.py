@@ -49,6 +49,11 @@ class Aggregate:
         return tuple(sorted(state for state, ownership in self.owners.items() if ownership))
 
     @property
+    def open_states_sql(self) -> str:
+        """The open states as a list in SQL."""
+        return _quoted(self.open_states)
+
+    @property
     def sentence(self) -> str:
         return f"every open {self.name.replace('_', ' ')} has a pending deadline of its state, and an ended one has none"
 
@@ -67,7 +72,7 @@ def waiting_aggregates() -> list[Aggregate]:
 
 def _check(aggregate: Aggregate) -> Check:
     contradictions = " UNION ALL ".join((*_unowned(aggregate), *_stray(aggregate)))
-    total = _filled(_TOTAL, aggregate, open_states=_quoted(aggregate.open_states))
+    total = _filled(_TOTAL, aggregate, open_states=aggregate.open_states_sql)
     return Check("I8", aggregate.sentence, total, contradictions, [aggregate.context])
 
 
