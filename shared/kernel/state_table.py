@@ -1,12 +1,12 @@
 """State tables as data: one table guards the commands, serves `GET .../actions` and is printed as docs/states."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
 from shared.kernel.decision import Fact
-from shared.kernel.errors import IllegalTransition
+from shared.kernel.errors import DomainError, IllegalTransition
 from shared.kernel.totality import total
 
 
@@ -45,8 +45,21 @@ def allowed_commands(status: StrEnum, table: Transitions) -> list[type]:
     return [trigger for trigger, row in table.items() if isinstance(trigger, type) and status in row.sources]
 
 
+def offered_commands(status: StrEnum, table: Transitions, require: Callable[[type], None]) -> Transitions:
+    """The rows of the commands that `status` permits and `require` does not refuse. `require` raises the refusal of a command."""
+    return {command: table[command] for command in allowed_commands(status, table) if not _is_refused(command, require)}
+
+
 def name_of(trigger: Trigger) -> str:
     return trigger if isinstance(trigger, str) else trigger.__name__
+
+
+def _is_refused(command: type, require: Callable[[type], None]) -> bool:
+    try:
+        require(command)
+    except DomainError:
+        return True
+    return False
 
 
 def _set(states: StrEnum | tuple[StrEnum, ...]) -> frozenset[StrEnum]:

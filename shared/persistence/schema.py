@@ -175,7 +175,7 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("headers", JSONB),
         sa.Column("body", BYTEA, comment="the JWE of the response, which may contain personal data"),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        comment="Stored responses by caller and Idempotency-Key.",
+        comment="Stored responses by caller and Idempotency-Key; a command with If-Match is its own key.",
     )
     sa.Table(
         "audit",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import structlog
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
@@ -19,6 +19,7 @@ from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
 from shared.web.problems import HttpProblem
+from shared.web.responses import ResponseModel, changed
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -72,15 +73,26 @@ async def idempotency_key(request: Request) -> IdempotencyKey:
     if len(key) > KEY_LENGTH:
         too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "ctx": {"max_length": KEY_LENGTH}}
         raise RequestValidationError([too_long])
+    return IdempotencyKey(key, await _digest(request))
+
+
+async def _repetition_key(request: Request) -> IdempotencyKey:
+    """The key of a command with If-Match, which has none of its own: the request itself, with the version that its sender saw."""
+    version = version_of(request.headers.get("if-match"))
+    digest = await _digest(request)
+    return IdempotencyKey(f"if-match {version} {digest.hex()}", digest)
+
+
+async def _digest(request: Request) -> bytes:
     line = b"%b %b?%b\n" % (request.method.encode(), request.scope["path"].encode(), request.scope["query_string"])
-    return IdempotencyKey(key, hashlib.sha256(line + await request.body()).digest())
+    return hashlib.sha256(line + await request.body()).digest()
 
 
 class UnitOfWork:
     """Access to the database for one request. A transaction opens and closes inside the endpoint, before the response leaves."""
 
-    def __init__(self, database: Database[Any], cause: Cause) -> None:
-        self._database, self._cause = database, cause
+    def __init__(self, request: Request, database: Database[Any], cause: Cause) -> None:
+        self._request, self._database, self._cause = request, database, cause
 
     async def submit(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
@@ -90,6 +102,22 @@ class UnitOfWork:
         """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""
         async with self.transaction(caller) as tx:
             return await handler(*arguments, tx=tx)
+
+    async def change(
+        self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any, view: Callable[[R], ResponseModel]
+    ) -> Response:
+        """Runs `handler(*arguments, tx=tx)` in a `repeatable` transaction; returns the view of its result after the commit."""
+        async with self.repeatable(caller) as tx:
+            return changed(tx, view(await handler(*arguments, tx=tx)))
+
+    @asynccontextmanager
+    async def repeatable(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
+        """The transaction of a command with If-Match; it stores the response by `changed`.
+
+        The same request of the same caller with the same If-Match has one effect: a repetition returns the stored response.
+        """
+        async with self.transaction(caller, await _repetition_key(self._request)) as tx:
+            yield tx
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
@@ -112,7 +140,7 @@ class UnitOfWork:
 
 async def unit_of_work(request: Request) -> UnitOfWork:
     traceparent = structlog.contextvars.get_contextvars().get("traceparent")
-    return UnitOfWork(request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
+    return UnitOfWork(request, request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
 
 
 IfMatch = Annotated[int, Depends(if_match)]

@@ -50,10 +50,12 @@ def json_response(view: ResponseModel, status: int = 200, headers: dict[str, str
 
 def created(tx: Transaction[Any], view: ResponseModel, location: str) -> Response:
     """Returns 201, and the same response for a repetition of the request."""
-    headers = _headers(view, {"Location": location})
-    body = view.model_dump_json().encode()
-    store_response(tx, StoredResponse(201, headers, body))
-    return Response(body, 201, headers, "application/json")
+    return _stored(tx, view, 201, {"Location": location})
+
+
+def changed(tx: Transaction[Any], view: ResponseModel) -> Response:
+    """Returns 200, and the same response for a repetition of the request."""
+    return _stored(tx, view, 200)
 
 
 def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
@@ -65,6 +67,12 @@ def actions(request: Request, status: Any, tables: Sequence[Transitions], **path
 
 def etag(version: int) -> str:
     return f'W/"{version}"'
+
+
+def _stored(tx: Transaction[Any], view: ResponseModel, status: int, more: dict[str, str] | None = None) -> Response:
+    headers, body = _headers(view, more), view.model_dump_json().encode()
+    store_response(tx, StoredResponse(status, headers, body))
+    return Response(body, status, headers, "application/json")
 
 
 def _headers(view: ResponseModel, more: dict[str, str] | None) -> dict[str, str]:
