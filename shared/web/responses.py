@@ -1,6 +1,6 @@
 """Responses: a view as JSON with its version as ETag, the permitted commands, and pages of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import time
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -59,10 +59,15 @@ def changed(tx: Transaction[Any], view: ResponseModel) -> Response:
 
 
 def actions(request: Request, status: Any, tables: Sequence[Transitions], **path: Any) -> list[Action]:
-    """The commands that a state permits, each with its address: a route has the name of its command."""
+    """The commands that a state permits, each with its address."""
+    return links(request, [command for table in tables for command in allowed_commands(status, table)], **path)
+
+
+def links(request: Request, commands: Iterable[type], **path: Any) -> list[Action]:
+    """The commands, each with its address: a route has the name of its command."""
     methods = {route.name: route.methods for route in iter_route_contexts(request.app.routes) if route.methods}
-    commands = [command.__name__ for table in tables for command in allowed_commands(status, table)]
-    return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in commands]
+    names = [command.__name__ for command in commands]
+    return [Action(name=name, method=min(methods[name]), href=str(request.app.url_path_for(name, **path))) for name in names]
 
 
 def etag(version: int) -> str:

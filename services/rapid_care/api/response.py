@@ -11,7 +11,7 @@ from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
 from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
-from services.rapid_care.domain.response import RESPONSE, Response, ResponseNotFound, permitted_commands
+from services.rapid_care.domain.response import Response, ResponseNotFound, offered
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
 from services.rapid_care.queries import onward
@@ -25,7 +25,7 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, actions, json_response
+from shared.web.responses import Action, Page, json_response, links
 
 router = APIRouter()
 
@@ -69,12 +69,11 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
 
 
 @router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
-async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """The commands that the response permits now."""
+async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
+    """The commands that the response permits to this caller now."""
     async with unit.read_only() as reader:
         response = await queries.response(reader, response_id)
-    permitted = {command.__name__ for command in permitted_commands(response)}
-    return [action for action in actions(request, response.status, [RESPONSE], response_id=response_id) if action.name in permitted]
+    return links(request, offered(response, caller), response_id=response_id)
 
 
 @router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))

@@ -1,12 +1,35 @@
 """Access: only the organisation that runs Rapid Care sees its responses (IG8)."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
+from services.rapid_care.commands import (
+    AcceptResponse,
+    AgreePackage,
+    AssignClinician,
+    CloseResponse,
+    DeclineResponse,
+    Depart,
+    RecordAssessment,
+    RecordFirstContact,
+    StepDownResponse,
+)
 from shared.contracts.persons import SharingPreference
+from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved
 
 #: Scopes of the routes.
 COORDINATE, RESPOND = "rapid-care:coordinate", "rapid-care:respond"
+#: Commands that need one of the two scopes; the others need either. Tests compare them with the routes.
+SCOPE_OF: Mapping[type, str] = {
+    **dict.fromkeys((AcceptResponse, DeclineResponse, AssignClinician), COORDINATE),
+    **dict.fromkeys((Depart, RecordFirstContact, RecordAssessment, AgreePackage, StepDownResponse, CloseResponse), RESPOND),
+}
+
+
+def has_scope(actor: Actor, command: type) -> bool:
+    """Whether the caller, a member of staff, may send the command at all."""
+    return command not in SCOPE_OF or SCOPE_OF[command] in actor.scopes
 
 
 def require_involved(organisation: str, ours: str) -> None:

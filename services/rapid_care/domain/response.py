@@ -24,6 +24,7 @@ from services.rapid_care.commands import (
     RecordFirstContact,
     StepDownResponse,
 )
+from services.rapid_care.domain.access import has_scope
 from shared.contracts.codes import Condition, Locality, StepDown
 from shared.contracts.rapid_care import (
     ContactMode,
@@ -63,6 +64,7 @@ from shared.contracts.referrals import (
     ReferralReturned,
     ReferralRouted,
 )
+from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, allowed_commands, require_transition, state_table, transition
@@ -327,8 +329,13 @@ def require_permitted(response: Response, command: type) -> None:
         raise IllegalTransition(command.__name__, response.status)
 
 
+def offered(response: Response, actor: Actor) -> list[type]:
+    """The commands that the response permits to this member of staff: `GET .../actions` offers exactly these."""
+    return [command for command in permitted_commands(response) if has_scope(actor, command)]
+
+
 def permitted_commands(response: Response) -> list[type]:
-    """The commands that the response permits: `GET .../actions` offers exactly these."""
+    """The commands that the response permits to some member of staff."""
     return [command for command in allowed_commands(response.status, RESPONSE) if _meets_condition(response, command)]
 
 

@@ -245,3 +245,17 @@ async def test_actions_are_those_of_current_state(team: RapidCareClient) -> None
         ("AcceptResponse", "POST", f"{path}/acceptance"),
         ("DeclineResponse", "POST", f"{path}/decline"),
     ]
+
+
+async def test_actions_are_those_of_caller(team: RapidCareClient) -> None:
+    """Finding: a clinician was offered the coordinator's commands, which are refused with 403."""
+    response_id = await team.receive_referral()
+    await team.advance(response_id, Status.ASSIGNED)
+
+    async def offered(*scopes: str) -> list[str]:
+        headers = team.context.token(*scopes)
+        http_response = await team.context.http.get(f"/rapid-care/responses/{response_id}/actions", headers=headers)
+        return [action["name"] for action in http_response.json()]
+
+    assert await offered("rapid-care:coordinate") == ["DeclineResponse", "AssignClinician", "HandBackResponse"]
+    assert await offered("rapid-care:respond") == ["HandBackResponse", "Depart", "RecordFirstContact", "CloseResponse"]
