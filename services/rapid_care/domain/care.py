@@ -19,6 +19,7 @@ from services.rapid_care.domain.response import (
     ResponseDeadline,
     Status,
     SubsequentlyAdmitted,
+    is_unseen,
 )
 from shared.contracts.rapid_care import (
     ContactMode,
@@ -109,6 +110,8 @@ def step_down(response: Response, command: StepDownResponse, policy: Policy, now
 def close(response: Response, command: CloseResponse, policy: Policy, now: datetime) -> Decision[Response]:
     """Ends the response with a stated outcome. Only an avoided admission has a benefit (G21), which is confirmed later (G22).
 
+    `no-access` leaves the person unseen: the Community Point of Access has the referral again. No source names a number of attempts.
+
     Raises IllegalTransition, OutcomeInconsistent.
     """
     require_transition(response.status, CloseResponse, RESPONSE)
@@ -148,14 +151,12 @@ def _continued(response: Response, decision: Decision[Response], policy: Policy,
 
 def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
     """Raises OutcomeInconsistent. An assessed person was seen, also after a first visit without access."""
-    is_without_access = response.contact_mode is ContactMode.NO_ACCESS and not response.health_needs
-    is_seen = response.contacted_at is not None and not is_without_access
     match outcome:
         case ResponseOutcome.ADMISSION_AVOIDED | ResponseOutcome.NOT_ACUTE:
-            if not is_seen:
+            if is_unseen(response):
                 raise OutcomeInconsistent(f"The outcome {outcome} requires that the person was seen.")
         case ResponseOutcome.NO_ACCESS:
-            if not is_without_access:
+            if response.contact_mode is not ContactMode.NO_ACCESS or not is_unseen(response):
                 raise OutcomeInconsistent("The response has no visit without access.")
         case (
             ResponseOutcome.ADMITTED

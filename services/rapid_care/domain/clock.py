@@ -15,13 +15,14 @@ from services.rapid_care.domain.duties import advance, ended
 from services.rapid_care.domain.opening import closing, is_opening, next_opening
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
-    IN_CARE,
     RESPONSE,
     WAITING,
     Occurrence,
     Response,
     ResponseDeadline,
     Status,
+    is_unseen,
+    require_permitted,
 )
 from shared.contracts.codes import Condition
 from shared.contracts.rapid_care import (
@@ -40,6 +41,8 @@ from shared.kernel.state_table import require_transition
 
 #: The reason to cancel a response that the Community Point of Access recalled.
 RECALLED = "recalled"
+#: What a response takes over from the previous one on the same clock.
+_OF_CLOCK = ("at_risk_since", "breached_at", "contacted_at", "first_contact_mode", "contact_recorded_at", "visited_at")
 
 
 class ClockState(StrEnum):
@@ -67,13 +70,13 @@ def request(routed: ReferralRouted, ids: ResponseIds, *, previous: Response | No
     """A routed referral becomes a response whose clock started when the referral was received (G02).
 
     A referral received in closed hours is held, and its clock starts at the next opening (G04, T1). `previous` is the last
-    response to the same referral: on the same clock no warning is published twice, and a breach stays a breach.
+    response to the same referral: on the same clock no warning is published twice, a breach stays a breach, and a visit has stopped it.
     """
     held = _held(routed, ids, policy)
     response = held if now < held.clock_starts_at else replace(held, status=Status.REQUESTED)
     ended_at = None
     if previous and previous.clock_starts_at == response.clock_starts_at:
-        response = replace(response, at_risk_since=previous.at_risk_since, breached_at=previous.breached_at)
+        response = replace(response, **{name: getattr(previous, name) for name in _OF_CLOCK})
         ended_at = previous.ended_at
     event = _held_until_opening(response) if response.status is Status.HELD else _requested(response)
     return advance(None, Decision(response, [event], clock_deadlines(response, policy, since=ended_at)), policy, now)
@@ -86,12 +89,12 @@ def reconfirm_acceptance(response: Response, routed: ReferralRouted, now: dateti
 
 
 def recall(response: Response, recalled: ReferralRecalled, now: datetime) -> Decision[Response]:
-    """The Community Point of Access takes the referral back from a response that no clinician has reached yet.
+    """The Community Point of Access takes the referral back from a response whose person no clinician has seen yet.
 
-    The visit is no longer needed, also for a clinician on the way. After the contact the person stays with Rapid Care: the acceptance is
+    The visit is no longer needed, also for a clinician on the way. A person who was seen stays with Rapid Care: the acceptance is
     published again. Raises IllegalTransition after the end of the response.
     """
-    if response.status in IN_CARE:
+    if not is_unseen(response):
         return _accepted_again(response, recalled.routing, now)
     return cancel(response, trigger=ReferralRecalled.TYPE, reason=RECALLED, now=now)
 
@@ -111,8 +114,11 @@ def accept(response: Response, policy: Policy, now: datetime) -> Decision[Respon
 
 
 def decline(response: Response, command: DeclineResponse, now: datetime) -> Decision[Response]:
-    """Returns the referral to the Community Point of Access, which must route it elsewhere (G43); in every state before the contact."""
-    require_transition(response.status, DeclineResponse, RESPONSE)
+    """Returns the referral to the Community Point of Access, which must route it elsewhere (G43), until a clinician has seen the person.
+
+    Raises IllegalTransition.
+    """
+    require_permitted(response, DeclineResponse)
     judged, breach = unreported_breach(response, now)
     declined = replace(ended(judged, Status.DECLINED, now), decline_reason=command.reason)
     event = ResponseDeclined(referral_id=response.referral_id, reason=command.reason, routing=response.routing)
@@ -125,10 +131,10 @@ def may_cancel(response: Response, trigger: str) -> bool:
 
 
 def cancel(response: Response, *, trigger: str, reason: str, now: datetime) -> Decision[Response]:
-    """Ends a response without a visit: the referral was withdrawn, taken back or routed elsewhere, or the person died or moved.
+    """Ends a response: the referral was withdrawn, taken back or routed elsewhere, or the person died or moved.
 
-    `trigger` is the row of the state table. A death or a move ends the response in every state (G39), a recall before the contact; the
-    other triggers only before Rapid Care has accepted it. Raises IllegalTransition.
+    `trigger` is the row of the state table. A death or a move ends the response in every state (G39), a recall until the person was seen;
+    the other triggers only before Rapid Care has accepted it. Raises IllegalTransition.
     """
     require_transition(response.status, trigger, RESPONSE)
     judged, breach = unreported_breach(response, now)

@@ -10,7 +10,7 @@ sets the deadline again.
 | requested | the acceptance; a warning and the breach of the clock | a coordinator accepts or declines |
 | accepted, or in care, without a clinician | `assignment` | a coordinator assigns a clinician |
 | breached before the contact | `contact` | a clinician visits |
-| contacted without access | `next-attempt` | a clinician visits again, assesses or closes |
+| contacted without access, or waiting on a clock that an earlier visit stopped | `next-attempt` | a clinician visits, assesses or closes |
 | with an unanswered call | `answer-to-call` | Rapid Care answers the call |
 | in care | `care` | the next step of care |
 """
@@ -23,8 +23,8 @@ from typing import assert_never
 
 from services.rapid_care.domain.access import COORDINATE, RESPOND
 from services.rapid_care.domain.policy import Policy
-from services.rapid_care.domain.response import IN_CARE, RESPONSE, UNFINISHED, WAITING, Response, ResponseDeadline, Status
-from shared.contracts.rapid_care import ContactMode, OverdueStep, ResponseOverdue
+from services.rapid_care.domain.response import IN_CARE, RESPONSE, UNFINISHED, WAITING, Response, ResponseDeadline, Status, is_unseen
+from shared.contracts.rapid_care import OverdueStep, ResponseOverdue
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ownership import Desk, Owners, owned
@@ -55,7 +55,7 @@ STEP_OF: Mapping[str, OverdueStep] = {deadline.value: step for step, deadline in
 
 _COORDINATOR = Desk("coordinator of Rapid Care", "list_responses", COORDINATE)
 _CLINICIAN = Desk("clinician of the response", "list_responses", RESPOND)
-_UNTIL_CONTACT = (ResponseDeadline.AT_RISK, ResponseDeadline.BREACH, ResponseDeadline.CONTACT)
+_UNTIL_CONTACT = (ResponseDeadline.AT_RISK, ResponseDeadline.BREACH, ResponseDeadline.CONTACT, ResponseDeadline.NEXT_ATTEMPT)
 
 #: The owner of each state. A response in care that has lost its clinician is the coordinator's, with the deadline `assignment`.
 RESPONSE_OWNERS: Owners = total(
@@ -83,15 +83,19 @@ def is_unassigned(response: Response) -> bool:
     return response.clinician_id is None and (response.status is Status.ACCEPTED or response.status in IN_CARE)
 
 
+def _awaits_contact(response: Response) -> bool:
+    return response.status in WAITING and response.breached_at is not None and response.contacted_at is None
+
+
 def _awaits_next_attempt(response: Response) -> bool:
-    return response.status is Status.CONTACTED and response.contact_mode is ContactMode.NO_ACCESS
+    return response.contacted_at is not None and is_unseen(response) and response.status in UNFINISHED
 
 
 _IS_AWAITED: Mapping[OverdueStep, Callable[[Response], bool]] = total(
     OverdueStep,
     {
         OverdueStep.ASSIGNMENT: is_unassigned,
-        OverdueStep.CONTACT: lambda response: response.status in WAITING and response.breached_at is not None,
+        OverdueStep.CONTACT: _awaits_contact,
         OverdueStep.NEXT_ATTEMPT: _awaits_next_attempt,
         OverdueStep.ANSWER_TO_CALL: lambda response: response.status in UNFINISHED and response.answer_by is not None,
         OverdueStep.CARE: lambda response: response.status in IN_CARE and not _awaits_next_attempt(response),

@@ -124,8 +124,8 @@ class Response:
     `breached_at` is the first instant after `due_at` without a contact; a contact in time that was recorded late clears
     it (G53). `at_risk_since` is the first warning of the clock.
 
-    `contacted_at` and `first_contact_mode` are those of the visit that stopped the clock, also without access (G44); `visited_at` and
-    `contact_mode` are those of the latest visit.
+    `contacted_at` and `first_contact_mode` are those of the visit that stopped the clock, also without access (G44), and also within an
+    earlier response on the same clock; `visited_at` is the latest visit, `contact_mode` that of the latest visit of this response.
 
     `overdue_step` is the step that became overdue first, at `overdue_since`, and has not been taken. A second urgent call is unanswered
     while it has an `answer_by`; `call_condition` is its condition when it differs from that of the response.
@@ -276,7 +276,7 @@ _SENT = (Status.ASSIGNED, Status.EN_ROUTE)
 RESPONSE: Transitions = state_table(
     {
         AcceptResponse: transition((Status.HELD, Status.REQUESTED), Status.ACCEPTED, ResponseAccepted),
-        DeclineResponse: transition((Status.HELD, *WAITING), Status.DECLINED, ResponseDeclined, ResponseBreached),
+        DeclineResponse: transition((Status.HELD, *WAITING, Status.CONTACTED), Status.DECLINED, ResponseDeclined, ResponseBreached),
         AssignClinician: transition((*_ACCEPTED, *IN_CARE), (Status.ASSIGNED, *IN_CARE), ResponseAssigned),
         HandBackResponse: transition((*_SENT, *IN_CARE), (Status.ACCEPTED, *IN_CARE), ResponseUnassigned),
         Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
@@ -295,7 +295,7 @@ RESPONSE: Transitions = state_table(
         ResponseDeadline.BREACH: transition(WAITING, (), ResponseBreached),
         ResponseDeadline.ASSIGNMENT: transition((Status.ACCEPTED, *IN_CARE), (), ResponseOverdue),
         ResponseDeadline.CONTACT: transition(WAITING, (), ResponseOverdue),
-        ResponseDeadline.NEXT_ATTEMPT: transition(Status.CONTACTED, (), ResponseOverdue),
+        ResponseDeadline.NEXT_ATTEMPT: transition((*WAITING, Status.CONTACTED), (), ResponseOverdue),
         ResponseDeadline.CALL: transition(UNFINISHED, (), ResponseOverdue),
         ResponseDeadline.CARE: transition(IN_CARE, (), ResponseOverdue),
         ResponseDeadline.AVOIDANCE: transition(Status.CLOSED, (), ResponseAvoidanceConfirmed),
@@ -314,10 +314,18 @@ RESPONSE: Transitions = state_table(
     Occurrence,
 )
 
+
+def is_unseen(response: Response) -> bool:
+    """Whether no clinician has seen the person for this response: before a visit, and after visits without access alone."""
+    is_behind_door = response.status is Status.CONTACTED and response.contact_mode is ContactMode.NO_ACCESS
+    return is_behind_door or response.status not in IN_CARE
+
+
 #: What a command needs in addition to a state of its row.
 _CONDITIONS: Mapping[type, Callable[[Response], bool]] = {
+    DeclineResponse: is_unseen,
     HandBackResponse: lambda response: response.clinician_id is not None,
-    RecordFirstContact: lambda response: response.contacted_at is None or response.contact_mode is ContactMode.NO_ACCESS,
+    RecordFirstContact: is_unseen,
     AnswerCall: lambda response: response.answer_by is not None,
 }
 

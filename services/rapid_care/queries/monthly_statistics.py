@@ -41,7 +41,7 @@ _STATISTICS = Statement(
         _count("referrals"),
         _count("met", _IS_FACE_TO_FACE, _C.contacted_at <= _C.due_at),
         _count("breached", _C.breached_at.is_not(None), sa.func.coalesce(_IS_FACE_TO_FACE, sa.true())),
-        _count("running", is_one_of(_C.status, WAITING), _C.breached_at.is_(None)),
+        _count("running", is_one_of(_C.status, WAITING), _C.breached_at.is_(None), _C.contacted_at.is_(None)),
         _count("held", _C.was_held),
         _count("by_telephone", _C.first_contact_mode == ContactMode.TELEPHONE_BY_TRIAGE.value),
         _count("no_access", _C.first_contact_mode == ContactMode.NO_ACCESS.value),

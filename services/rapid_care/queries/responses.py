@@ -96,7 +96,7 @@ _CLOCKS = Statement(
         .filter(RESPONSE.c.due_at.between(sa.bindparam("now", type_=INSTANT), sa.bindparam("soon", type_=INSTANT)))
         .label("near_breach"),
         sa.func.count().filter(RESPONSE.c.breached_at.is_not(None)).label("breached"),
-    ).where(is_one_of(RESPONSE.c.status, WAITING))
+    ).where(is_one_of(RESPONSE.c.status, WAITING), RESPONSE.c.contacted_at.is_(None))
 )
 
 

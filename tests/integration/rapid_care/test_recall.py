@@ -1,4 +1,6 @@
-"""The Community Point of Access recalls a referral: before the contact the response ends, afterwards Rapid Care keeps it (A18)."""
+"""The Community Point of Access recalls a referral: until the person was seen the response ends, afterwards Rapid Care keeps it (A18)."""
+
+from datetime import timedelta
 
 import pytest
 
@@ -29,6 +31,35 @@ async def test_recall_before_contact_cancels_response(team: RapidCareClient, sta
     if status in {Status.ASSIGNED, Status.EN_ROUTE}:
         closed = await team.get("responses", clinician_id=NURSE, status="closed")
         assert [item["cancel_reason"] for item in closed["items"]] == ["recalled"]
+
+
+async def test_recall_after_closed_door_cancels_response(team: RapidCareClient) -> None:
+    """Finding: a closed door counted as a contact, after which the referral could not be recalled."""
+    referral_id = new_id()
+    response_id = await team.receive_referral(referral_id=referral_id)
+    await team.advance(response_id, Status.CONTACTED, mode="no-access")
+
+    await team.context.deliver(_recalled(), key=new_id(), subject=referral_id, sequence=2)
+
+    recalled = await team.read(response_id)
+    assert (recalled["status"], recalled["cancel_reason"], recalled["clock"]) == ("cancelled", "recalled", "met")
+    assert [event.reason for event in await team.context.published(ResponseCancelled)] == ["recalled"]
+
+
+async def test_response_declined_after_closed_door_is_attempted_again(team: RapidCareClient) -> None:
+    """The second response shares the clock, which the first visit has stopped, and has the deadline of the next attempt."""
+    referral_id, person_id = new_id(), new_id()
+    first = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.advance(first, Status.CONTACTED, mode="no-access")
+    await team.command(first, "decline", reason="capacity")
+    await team.context.deliver(a_routed_referral(at("14:00"), routing=2), key=person_id, subject=referral_id, sequence=2)
+    [again] = (await team.get("responses", referral_id=str(referral_id)))["items"]
+
+    await team.context.let_pass(timedelta(minutes=61))
+
+    listed = (await team.get("responses", attention="overdue"))["items"]
+    assert [(item["id"], item["overdue_step"], item["clock"]) for item in listed] == [(again["id"], "next-attempt", "met")]
+    assert (again["first_contact_mode"], again["contact_mode"]) == ("no-access", None)
 
 
 async def test_recalled_referral_may_be_routed_here_again(team: RapidCareClient) -> None:

@@ -23,7 +23,7 @@ _PACKAGE = AgreePackage((PackageItem(kind=PackageItemKind.NURSING, service_code=
 _AWAITING: dict[OverdueStep, dict[str, Any]] = {
     OverdueStep.ASSIGNMENT: {"status": Status.ACCEPTED},
     OverdueStep.CONTACT: {"status": Status.EN_ROUTE, "breached_at": at("16:00:01")},
-    OverdueStep.NEXT_ATTEMPT: {"status": Status.CONTACTED, "contact_mode": ContactMode.NO_ACCESS},
+    OverdueStep.NEXT_ATTEMPT: {"status": Status.CONTACTED, "contacted_at": at("15:30"), "contact_mode": ContactMode.NO_ACCESS},
     OverdueStep.ANSWER_TO_CALL: {"status": Status.ASSIGNED, "answer_by": at("15:00")},
     OverdueStep.CARE: {"status": Status.ASSESSED},
 }

@@ -59,7 +59,7 @@ Rule = Callable[[Response, datetime], Decision[Response]]
 _AWAITING: dict[OverdueStep, dict[str, Any]] = {
     OverdueStep.ASSIGNMENT: {"clinician_id": None},
     OverdueStep.CONTACT: {"breached_at": at("16:00:00.000001")},
-    OverdueStep.NEXT_ATTEMPT: {"contact_mode": ContactMode.NO_ACCESS},
+    OverdueStep.NEXT_ATTEMPT: {"contacted_at": at("14:20"), "contact_mode": ContactMode.NO_ACCESS},
     OverdueStep.ANSWER_TO_CALL: {"answer_by": at("14:50")},
     OverdueStep.CARE: {"contact_mode": ContactMode.FACE_TO_FACE},
 }
@@ -67,6 +67,10 @@ _AWAITING: dict[OverdueStep, dict[str, Any]] = {
 
 def _remind(step: OverdueStep) -> Rule:
     return lambda response, now: duties.remind(replace(response, **_AWAITING[step]), step, now, POLICY, now)
+
+
+def _unseen(response: Response) -> Response:
+    return replace(response, contact_mode=ContactMode.NO_ACCESS) if response.status is Status.CONTACTED else response
 
 
 def _contact(contacted_at: Callable[[Response, datetime], datetime]) -> Rule:
@@ -94,7 +98,7 @@ _RECALLED = ReferralRecalled(service_code="rapid-care", routing=2)
 #: For each trigger one or more calls of its rule.
 RULES: dict[Trigger, tuple[Rule, ...]] = {
     AcceptResponse: (lambda response, now: clock.accept(response, POLICY, now),),
-    DeclineResponse: (lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),),
+    DeclineResponse: (lambda response, now: clock.decline(_unseen(response), DeclineResponse(DeclineReason.CAPACITY), now),),
     AssignClinician: (lambda response, now: dispatch.assign(response, a_clinician(), None, POLICY, now),),
     HandBackResponse: (lambda response, now: dispatch.hand_back(response, POLICY, now),),
     Depart: (dispatch.depart,),
