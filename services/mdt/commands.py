@@ -37,7 +37,7 @@ class ReferCase:
 
 @dataclass(frozen=True, slots=True)
 class ScreenFinding:
-    """A coordinator reviewed a person of case finding and names the service that takes over.
+    """A coordinator reviewed a person of case finding and names the service that takes over, or the open case that has the person.
 
     `locality` counts only for a practice that no table has.
     """
@@ -49,7 +49,7 @@ class ScreenFinding:
 
 @dataclass(frozen=True, slots=True)
 class ScreenCase:
-    """Decides whether the case is eligible. A case that is not needs a `destination` (E11)."""
+    """Decides whether the case is eligible, again until a meeting discusses it. A case that is not needs a `destination` (E11)."""
 
     outcome: ScreeningOutcome
     is_urgent: bool | None = None

@@ -267,9 +267,10 @@ class RiskHighClimberFound(Event):
 
 
 class FindingDestination(StrEnum):
-    """The service that takes over a person of case finding (001:6611-6613)."""
+    """The service that takes over a person of case finding (001:6611-6613), or the open case of the meeting that has them already."""
 
     MDT = "mdt"
+    OPEN_CASE = "open-case"
     INTEGRATED_LOCALITY_TEAM = "integrated-locality-team"
     NAVIGATION = "navigation"
     GP = "gp"
@@ -277,7 +278,10 @@ class FindingDestination(StrEnum):
 
 
 class RiskScreened(Event):
-    """A coordinator reviewed a person of case finding and named a destination. `locality` is that of the practice."""
+    """A coordinator reviewed a person of case finding and named a destination. `locality` is that of the practice.
+
+    `case_id` is the person's open case, when the meeting has them already.
+    """
 
     TYPE = "mdt.risk.screened.v1"
     TOPIC = "mdt.risk"
@@ -288,6 +292,7 @@ class RiskScreened(Event):
     level: RiskLevel
     practice_code: Code
     locality: Locality | None = None
+    case_id: UUID | None = None
 
 
 class RiskWatchEnded(Event):

@@ -305,16 +305,20 @@ def next_steps(plan: CarePlan) -> list[PlanAction]:
     return sorted((action for action in _actions(plan) if action.action_id not in plan.fulfilled), key=lambda action: action.due_on)
 
 
-def overdue(plan: CarePlan, instant: datetime, policy: Policy) -> list[PlanAction]:
-    """The open actions that are noticed as overdue at that instant, or of which the lead is reminded then. Raises IllegalTransition."""
+def overdue(plan: CarePlan, since: datetime, now: datetime, policy: Policy) -> list[PlanAction]:
+    """The open actions of which the lead is notified by a deadline of `since`: those with a time of notice or reminder from then until now.
+
+    Without one, because the policy has changed since the deadline was set: every action that is overdue. Raises IllegalTransition.
+    """
     require_live(plan, CarePlanDeadline.ACTION)
-    before = instant - timedelta(microseconds=1)
-    return [action for action in next_steps(plan) if reminded_after(action, plan.returned, before, policy) == instant]
+    passed = [action for action in next_steps(plan) if noticed_at(action, plan.returned, policy) <= now]
+    before = since - timedelta(microseconds=1)
+    return [action for action in passed if reminded_after(action, plan.returned, before, policy) <= now] or passed
 
 
-def reminders(plan: CarePlan, actions: Sequence[PlanAction], now: datetime, policy: Policy) -> list[Deadline]:
-    """The next deadlines of these actions: they are repeated until the action is done."""
-    return _action_deadlines(reminded_after(action, plan.returned, now, policy) for action in actions)
+def reminders(plan: CarePlan, now: datetime, policy: Policy) -> list[Deadline]:
+    """The next deadline of each open action, by the policy of today: they are repeated until the action is done."""
+    return _action_deadlines(reminded_after(action, plan.returned, now, policy) for action in next_steps(plan))
 
 
 def request_review(plan: CarePlan, trigger: Trigger, now: datetime, policy: Policy) -> Decision[CarePlan]:

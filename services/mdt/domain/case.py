@@ -127,7 +127,7 @@ class CaseAlreadyOpen(RuleBroken):
     """The person already has an open case; a person has one at a time."""
 
     code = "case-already-open"
-    advice = "Read the person's open case and add to it."
+    advice = "Read the person's open case; a review of case finding names it by the destination `open-case`."
 
 
 class DestinationMissing(InvalidField):
@@ -136,6 +136,13 @@ class DestinationMissing(InvalidField):
     code = "destination-missing"
     advice = "Name the destination of the person."
     field = "destination"
+
+
+class CaseHasPlan(RuleBroken):
+    """A case whose plan continues is not redirected: the plan would be without a case."""
+
+    code = "case-has-plan"
+    advice = "Discuss the case, or close it with its plan."
 
 
 class DeferredTooOften(RuleBroken):
@@ -189,7 +196,7 @@ _MANAGED = (Status.ACTIVE, Status.STEPPED_DOWN)
 #: State table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/mdt.md.
 CASE: Transitions = state_table(
     {
-        ScreenCase: transition(Status.REFERRED, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
+        ScreenCase: transition(_WAITING, (Status.LISTED, Status.REDIRECTED), CaseScreened, CaseListed, CaseRedirected),
         DeferCase: transition(Status.LISTED, Status.LISTED, CaseDeferred, CaseListed),
         DiscussCase: transition(Status.LISTED, Status.ACTIVE, CaseDiscussed),
         StepDownCase: transition(Status.ACTIVE, Status.STEPPED_DOWN, CaseSteppedDown),
@@ -245,18 +252,27 @@ def refer_again(case: Case, referral_id: UUID, *, is_urgent: bool, standing: Sta
 
 
 def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision[Case]:
-    """Lists an eligible case on an agenda (E9). Raises IllegalTransition."""
+    """Lists an eligible case on an agenda (E9); a listed one keeps its slot, or takes an urgent one that is earlier.
+
+    Raises IllegalTransition.
+    """
     require_transition(case.status, ScreenCase, CASE)
     is_urgent = case.is_urgent if command.is_urgent is None else command.is_urgent
     screened = replace(case, is_urgent=is_urgent, needs_mental_health=command.needs_mental_health)
-    listed = with_slot(screened, slot)
+    is_placed = case.status is Status.LISTED and not should_move(case, slot, is_urgent=is_urgent)
+    listed = screened if is_placed else with_slot(screened, slot)
     events = [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *listed_events(listed, case.referral_ids)]
     return Decision(listed, events, cancels=[CaseDeadline.SCREENING])
 
 
 def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
-    """Sends a case that is not eligible to its destination (E11, mdt-7). Raises IllegalTransition, DestinationMissing."""
+    """Sends a case that is not eligible to its destination, until a meeting has discussed it (E11, mdt-7).
+
+    Raises IllegalTransition, CaseHasPlan, DestinationMissing.
+    """
     require_transition(case.status, ScreenCase, CASE)
+    if case.care_plan_id is not None:
+        raise CaseHasPlan("A meeting has discussed this case, and its plan continues.")
     if command.destination is None:
         raise DestinationMissing("A redirected person needs a destination.")
     redirected = [
@@ -264,7 +280,8 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
         for waiting in case.referral_ids or (None,)
     ]
     screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
-    return Decision(replace(case, status=Status.REDIRECTED, referral_ids=()), [screened, *redirected], cancels=[CaseDeadline.SCREENING])
+    sent = replace(case, status=Status.REDIRECTED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
+    return Decision(sent, [screened, *redirected], cancels=[CaseDeadline.SCREENING])
 
 
 def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:

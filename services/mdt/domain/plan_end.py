@@ -13,7 +13,6 @@ from services.mdt.domain.care_plan import (
     Occurrence,
     Status,
     answer_deadline,
-    next_steps,
     reminders,
     review_reminder,
 )
@@ -47,8 +46,8 @@ def restore(plan: CarePlan, now: datetime, policy: Policy) -> Decision[CarePlan]
     require_transition(plan.status, Occurrence.CARE_RESTORED, CARE_PLAN)
     status = Status.CLOSED if plan.ended is None else Status(plan.ended.status)
     restored = replace(plan, status=status, ended=None)
-    actions = reminders(restored, next_steps(restored), now, policy)
-    return Decision(restored, [CarePlanReopened()], [*_deadlines_of(restored, now, policy), *actions])
+    deadlines = [*_deadlines_of(restored, now, policy), *reminders(restored, now, policy)]
+    return Decision(restored, [CarePlanReopened()], deadlines)
 
 
 def _deadlines_of(plan: CarePlan, now: datetime, policy: Policy) -> list[Deadline]:

@@ -30,7 +30,7 @@ from shared.contracts.mdt import (
 )
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import NotFound, RuleBroken
 from shared.kernel.ids import PersonId
 from shared.kernel.ownership import Owners, owned
 from shared.kernel.state_table import Transitions, require_transition, state_table, transition
@@ -132,6 +132,13 @@ class RiskNotFound(NotFound):
     advice = "Read the practice's case-finding list; only people on it can be screened."
 
 
+class NoOpenCase(RuleBroken):
+    """A review names the open case of the person only while there is one."""
+
+    code = "no-open-case"
+    advice = "Screen the person to the meeting, which opens a case, or to another destination."
+
+
 LISTED = (Status.FOUND, Status.SCREENED, Status.WATCHED)
 PRESENT = (*LISTED, Status.BELOW)
 #: Whether later scores of the person change nothing.
@@ -155,7 +162,7 @@ RISK: Transitions = state_table(
 )
 
 
-#: The owner of each state. Another service has a screened person, and one below the levels waits for no one.
+#: The owner of each state. Another service or an open case has a screened person, and one below the levels waits for no one.
 RISK_OWNERS: Owners = total(
     Status,
     {
@@ -226,15 +233,22 @@ def _moved(person: ScoredPerson, policy: Policy, *, rule: str, risk_id: UUID, ca
     return Decision(fallen, events, cancels=() if fallen.status in LISTED else _REVIEWS)
 
 
-def screen(risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy) -> Decision[Risk]:
-    """Records the coordinator's review (G54); a watching brief gets a deadline. Raises IllegalTransition."""
+def screen(
+    risk: Risk, command: ScreenFinding, *, locality: Locality | None, now: datetime, policy: Policy, case_id: UUID | None = None
+) -> Decision[Risk]:
+    """Records the coordinator's review (G54); a watching brief gets a deadline. `case_id` is the open case that has the person already.
+
+    Raises IllegalTransition, NoOpenCase.
+    """
     require_transition(risk.status, ScreenFinding, RISK)
+    if command.destination is FindingDestination.OPEN_CASE and case_id is None:
+        raise NoOpenCase("The person has no open case.")
     is_watched = command.destination is FindingDestination.WATCHING_BRIEF
     status = Status.WATCHED if is_watched else Status.SCREENED
     screened = replace(risk, status=status, destination=command.destination, reason=command.reason)
     facts = {"destination": command.destination, "reason": command.reason, "level": risk.level, "practice_code": risk.practice_code}
     watch = [Deadline(RiskDeadline.WATCH, now + policy.watching_brief_for)] if is_watched else []
-    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality})], watch, cancels=_REVIEWS)
+    return Decision(screened, [RiskScreened.model_validate({**facts, "locality": locality, "case_id": case_id})], watch, cancels=_REVIEWS)
 
 
 def until_screened(risk: Risk, now: datetime, policy: Policy) -> list[Deadline]:

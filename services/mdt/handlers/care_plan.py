@@ -11,7 +11,7 @@ from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, CarePlanDeadline,
 from services.mdt.domain.lead import require_lead
 from services.mdt.domain.notification import Kind
 from services.mdt.handlers.agenda import list_for_review
-from services.mdt.handlers.notification import notify_lead
+from services.mdt.handlers.notification import notify_lead, notify_lead_and_chair
 from services.mdt.handlers.settlement import save_plan
 from services.mdt.store.care_plan import care_plans, open_plan, open_plan_id, save_answer
 from services.mdt.store.case import OPEN_CASES
@@ -97,20 +97,23 @@ async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx)
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Notifies the lead that the person has not answered the offer (AC10), and repeats this until the answer."""
+    """Notifies the lead and the meeting that the person has not answered the offer (AC10), and repeats this until the answer."""
     plan = await care_plans.load(tx, deadline.subject)
     domain.require_live(plan, CarePlanDeadline.ANSWER)
-    await notify_lead(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, deadline.due_at)
+    await notify_lead_and_chair(tx, plan.person_id, Kind.PLAN_UNANSWERED, plan.id, deadline.due_at)
     tx.set_deadline(_about(plan), domain.answer_deadline(tx.now, tx.policy))
 
 
 async def on_action_due(deadline: DueDeadline, *, tx: Tx) -> None:
-    """Notifies the lead of overdue actions at the end of their due day, and repeats this until they are done (AC12)."""
+    """Notifies the lead of overdue actions at the end of their due day, and repeats this until they are done (AC12).
+
+    The deadlines of all open actions are set again, so that none ends with a deadline that an earlier policy set.
+    """
     plan = await care_plans.load(tx, deadline.subject)
-    overdue = domain.overdue(plan, deadline.due_at, tx.policy)
-    for action in overdue:
+    for action in domain.overdue(plan, deadline.due_at, tx.now, tx.policy):
         await notify_lead(tx, plan.person_id, Kind.ACTION_OVERDUE, action.action_id, deadline.due_at)
-    for again in domain.reminders(plan, overdue, tx.now, tx.policy):
+    tx.cancel_deadlines(plan.id, CarePlanDeadline.ACTION)
+    for again in domain.reminders(plan, tx.now, tx.policy):
         tx.set_deadline(_about(plan), again)
 
 

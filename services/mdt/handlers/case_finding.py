@@ -8,6 +8,7 @@ from services.mdt.domain.notification import Kind
 from services.mdt.domain.risk import Risk
 from services.mdt.handlers.case import refer_case
 from services.mdt.handlers.notification import notify_lead
+from services.mdt.store.case import open_case_of
 from services.mdt.store.notification import notify
 from services.mdt.store.person import locality_of
 from services.mdt.store.practices import locality_of_practice
@@ -23,19 +24,21 @@ from shared.persistence.transaction import EventSubject
 
 
 async def screen_finding(target: Target, command: ScreenFinding, *, tx: Tx) -> Risk:
-    """`target` is the person. The destination `mdt` opens a case with the same correlation id; any other notifies the lead (E11).
+    """`target` is the person. The destination `mdt` opens a case with the same correlation id; another service notifies the lead (E11).
 
-    Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen.
+    Raises RiskNotFound, IllegalTransition, VersionConflict, CaseAlreadyOpen, NoOpenCase.
     """
     risk = await of_person(tx, target.id, if_version=target.version)
     locality = await locality_of_practice(tx, risk.practice_code) or await locality_of(tx, risk.person_id) or command.locality
-    screened = await risks.save(tx, domain.screen(risk, command, locality=locality, now=tx.now, policy=tx.policy))
+    case = await open_case_of(tx, risk.person_id) if command.destination is FindingDestination.OPEN_CASE else None
+    case_id = case.id if case else None
+    screened = await risks.save(tx, domain.screen(risk, command, locality=locality, now=tx.now, policy=tx.policy, case_id=case_id))
     match command.destination:
         case FindingDestination.MDT:
             await _refer(screened, locality, tx)
         case FindingDestination.INTEGRATED_LOCALITY_TEAM | FindingDestination.NAVIGATION | FindingDestination.GP:
             await notify_lead(tx, risk.person_id, Kind.REDIRECTED, risk.id, tx.now)
-        case FindingDestination.WATCHING_BRIEF:
+        case FindingDestination.OPEN_CASE | FindingDestination.WATCHING_BRIEF:
             pass
         case _:
             assert_never(command.destination)

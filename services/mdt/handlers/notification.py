@@ -104,8 +104,12 @@ async def on_unanswered(deadline: DueDeadline, *, tx: Tx) -> None:
 async def notify_lead_or_chair(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Notifies the lead. Without one, also the chair at once: a GP who leads for want of another may not look here."""
     has_lead = await active_lead(tx, person_id) is not None
-    recipient = await notify_lead(tx, person_id, kind, subject, occurred_at)
-    if not has_lead and recipient != tx.policy.chair_id:
+    await (notify_lead if has_lead else notify_lead_and_chair)(tx, person_id, kind, subject, occurred_at)
+
+
+async def notify_lead_and_chair(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
+    """Notifies both; the first acknowledgement counts."""
+    if await notify_lead(tx, person_id, kind, subject, occurred_at) != tx.policy.chair_id:
         await notify(tx, tx.policy.chair_id, person_id, kind, subject, occurred_at)
 
 

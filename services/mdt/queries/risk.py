@@ -56,7 +56,7 @@ _FOUND = Statement(
     .where(is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
     .where(
         sa.or_(
-            RISK.c.status == Status.FOUND.value,
+            is_one_of(RISK.c.status, (Status.FOUND, Status.WATCHED)),
             RISK.c.level >= RiskLevel.HIGH.value,
             RISK.c.climber_until >= sa.bindparam("today", type_=sa.Date),
         )
@@ -76,7 +76,7 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
 
 
 async def findings(reader: ReadSession, codes: Collection[str], *, today: date, after: Rank | None, limit: int) -> list[Risk]:
-    """The people of practices at level 2 or 3, and their high climbers; those without a review come first."""
+    """The people of practices at level 2 or 3, their high climbers, and those found or watched; those without a review come first."""
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
     return [risks.from_row(row) for row in await reader.fetch(_FOUND, practices=list(codes), today=today, limit=limit, **values)]

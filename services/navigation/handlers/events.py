@@ -80,6 +80,7 @@ _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
     FindingDestination,
     {
         FindingDestination.MDT: None,
+        FindingDestination.OPEN_CASE: None,
         FindingDestination.INTEGRATED_LOCALITY_TEAM: Destination.INTEGRATED_LOCALITY_TEAM,
         FindingDestination.NAVIGATION: Destination.NAVIGATION,
         FindingDestination.GP: Destination.GP,

@@ -10,6 +10,7 @@ from services.mdt.domain import case_end
 from services.mdt.domain.case import (
     ActionDueInPast,
     ActionMissing,
+    CaseHasPlan,
     CaseNotOnAgenda,
     DeferredTooOften,
     DestinationMissing,
@@ -75,6 +76,40 @@ def test_ineligible_case_needs_destination() -> None:
     assert (redirected.referral_id, redirected.destination) == (case.referral_ids[0], Destination.INTEGRATED_LOCALITY_TEAM)
     with pytest.raises(DestinationMissing):
         domain.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE))
+
+
+def test_listed_case_is_redirected_when_it_was_screened_by_mistake() -> None:
+    waiting = (new_id(), new_id())
+    command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP, reason="screened-in-error")
+
+    decision = domain.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command)
+
+    assert decision.events == [
+        CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE),
+        *(
+            CaseRedirected(referral_id=each, destination=Destination.GP, reason="screened-in-error", locality=Locality.WEST)
+            for each in waiting
+        ),
+    ]
+    sent = decision.state
+    assert (sent.status, sent.referral_ids, sent.meeting_id, sent.slot) == (Status.REDIRECTED, (), None, None)
+
+
+def test_case_with_plan_is_not_redirected() -> None:
+    with pytest.raises(CaseHasPlan):
+        domain.redirect(a_case(care_plan_id=new_id()), ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP))
+
+
+@pytest.mark.parametrize(
+    ("is_urgent", "earlier", "moves"), [(True, timedelta(weeks=1), True), (True, timedelta(), False), (False, timedelta(weeks=1), False)]
+)
+def test_listed_case_screened_again_moves_only_to_an_earlier_urgent_slot(*, is_urgent: bool, earlier: timedelta, moves: bool) -> None:
+    case, slot = a_case(referral_ids=(new_id(),)), a_slot(meeting_id=new_id(), starts_at=STARTS_AT - earlier, slot=Slot.URGENT)
+
+    again = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent, needs_mental_health=True), slot).state
+
+    assert (again.is_urgent, again.needs_mental_health) == (is_urgent, True)
+    assert (again.meeting_id, again.slot) == ((slot.meeting_id, Slot.URGENT) if moves else (case.meeting_id, case.slot))
 
 
 @pytest.mark.acceptance("mdt-3")

@@ -20,7 +20,7 @@ from services.mdt.domain.risk import Risk, RiskDeadline
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown, TaskKind
-from shared.contracts.mdt import CaseCloseReason, FindingDestination
+from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
@@ -142,8 +142,9 @@ class PlanMachine(Aggregate):
                 care_plan.require_live(self.state, CarePlanDeadline.ANSWER)
                 self.set(care_plan.answer_deadline(self.now, POLICY))
             case _:
-                overdue = care_plan.overdue(self.state, due_at, POLICY)
-                self.set(*care_plan.reminders(self.state, overdue, self.now, POLICY))
+                care_plan.overdue(self.state, due_at, self.now, POLICY)
+                self.deadlines = {each for each in self.deadlines if each[0] != CarePlanDeadline.ACTION}
+                self.set(*care_plan.reminders(self.state, self.now, POLICY))
 
     @invariant()
     def is_owned(self) -> None:
@@ -154,7 +155,7 @@ class PlanMachine(Aggregate):
         if care_plan.CARE_PLAN_OWNERS[self.state.status] is None:
             return
         instants = [due_at for kind, due_at in self.deadlines if kind == CarePlanDeadline.ACTION]
-        watched = {action.action_id for instant in instants for action in care_plan.overdue(self.state, instant, POLICY)}
+        watched = {action.action_id for instant in instants for action in care_plan.overdue(self.state, instant, instant, POLICY)}
         assert {action.action_id for action in care_plan.next_steps(self.state)} <= watched
 
 
@@ -171,7 +172,7 @@ class CaseMachine(Aggregate):
     @rule(eligible=st.booleans())
     def screen(self, *, eligible: bool) -> None:
         outcome = ScreeningOutcome.ELIGIBLE if eligible else ScreeningOutcome.NOT_ELIGIBLE
-        command = ScreenCase(outcome)
+        command = ScreenCase(outcome, destination=Destination.GP)
         self.attempt(lambda: case.list_eligible(self.state, command, a_slot()) if eligible else case.redirect(self.state, command))
 
     @rule(verb=st.sampled_from(["defer", "roll-over", "review", "step-down", "refer-again"]))
@@ -242,7 +243,7 @@ class FindingMachine(Aggregate):
     @rule(destination=st.sampled_from(FindingDestination))
     def screen(self, *, destination: FindingDestination) -> None:
         command = ScreenFinding(destination, "reviewed")
-        self.attempt(lambda: risk.screen(self.state, command, locality=Locality.WEST, now=self.now, policy=POLICY))
+        self.attempt(lambda: risk.screen(self.state, command, locality=Locality.WEST, now=self.now, policy=POLICY, case_id=new_id()))
 
     @rule(change=CHANGES)
     def person_changes(self, *, change: PersonChange) -> None:

@@ -1,5 +1,6 @@
 """The actions of a plan in force: each has an owner and a deadline, also when its task was cancelled (AC12)."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from services.mdt.commands import FulfilAction
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.care_plan import CarePlan, CarePlanDeadline
-from services.mdt.domain.plan_schedule import ReturnedAction, continued_id
+from services.mdt.domain.plan_schedule import ReturnedAction, continued_id, noticed_at
 from shared.contracts.care_plans import CarePlanActionReturned, PlanAction
 from shared.contracts.codes import Role, TaskKind
 from shared.kernel.decision import Deadline
@@ -44,7 +45,7 @@ def test_action_of_cancelled_task_returns_to_lead_with_deadline(due_on: date, le
     assert decision.events == [CarePlanActionReturned(action_id=action.action_id, due_on=lead_due_on)]
     ends_at = POLICY.instant(lead_due_on + timedelta(days=1), datetime.min.time())
     assert decision.deadlines == [Deadline(CarePlanDeadline.ACTION, ends_at)]
-    assert domain.overdue(decision.state, ends_at, POLICY) == [action]
+    assert domain.overdue(decision.state, ends_at, ends_at, POLICY) == [action]
 
 
 def test_returned_action_is_fulfilled_by_lead() -> None:
@@ -84,24 +85,56 @@ def test_overdue_action_is_repeated_until_done() -> None:
     plan, instant = a_plan_with(action), FRIDAY_ENDS
 
     for _ in range(3):
-        assert domain.overdue(plan, instant, POLICY) == [action]
-        (again,) = domain.reminders(plan, [action], instant, POLICY)
+        assert domain.overdue(plan, instant, instant, POLICY) == [action]
+        (again,) = domain.reminders(plan, instant, POLICY)
         assert again.due_at > instant
         instant = again.due_at
 
     done = domain.fulfil(plan, action.action_id, FulfilAction)
     assert done is not None
-    assert domain.overdue(done.state, instant, POLICY) == []
+    assert domain.overdue(done.state, instant, instant, POLICY) == []
+    assert domain.reminders(done.state, instant, POLICY) == []
 
 
 def test_late_reminder_skips_the_times_that_have_passed() -> None:
     action = an_action(date(2015, 3, 6), Role.SOCIAL_WORKER)
     plan, late = a_plan_with(action), FRIDAY_ENDS + timedelta(days=40)
 
-    (again,) = domain.reminders(plan, [action], late, POLICY)
+    (again,) = domain.reminders(plan, late, POLICY)
 
     assert again.due_at > late
-    assert domain.overdue(plan, again.due_at, POLICY) == [action]
+    assert domain.overdue(plan, again.due_at, again.due_at, POLICY) == [action]
+
+
+@pytest.mark.parametrize("working_days", [1, 4, 6, 20])
+def test_changed_policy_ends_no_action_in_silence(working_days: int) -> None:
+    action, later = an_action(date(2015, 3, 6)), an_action(date(2015, 6, 1), Role.SOCIAL_WORKER)
+    plan, changed = a_plan_with(action, later), replace(POLICY, action_reminded_after_working_days=working_days)
+    fired, _ = (deadline.due_at for deadline in domain.reminders(plan, NOW, POLICY))
+
+    while fired < datetime(2015, 5, 1, tzinfo=UTC):
+        is_overdue = noticed_at(action, plan.returned, changed) <= fired
+        assert domain.overdue(plan, fired, fired, changed) == ([action] if is_overdue else [])
+        fired, _ = (deadline.due_at for deadline in domain.reminders(plan, fired, changed))
+
+
+def test_action_is_reminded_at_its_own_times_beside_another() -> None:
+    first, second = an_action(date(2015, 3, 6), Role.SOCIAL_WORKER), an_action(date(2015, 3, 9), Role.SOCIAL_WORKER)
+    plan, instant, notified = a_plan_with(first, second), NOW, []
+
+    for _ in range(4):
+        instant = domain.reminders(plan, instant, POLICY)[0].due_at
+        notified += domain.overdue(plan, instant, instant, POLICY)
+
+    assert notified == [first, second, first, second]
+
+
+def test_late_deadline_notifies_of_every_action_since() -> None:
+    first, second = an_action(date(2015, 3, 6), Role.SOCIAL_WORKER), an_action(date(2015, 3, 9), Role.SOCIAL_WORKER)
+
+    late = FRIDAY_ENDS + timedelta(days=6)
+
+    assert domain.overdue(a_plan_with(first, second), FRIDAY_ENDS, late, POLICY) == [first, second]
 
 
 def test_version_agreed_after_due_day_is_noticed_at_once() -> None:
@@ -110,7 +143,7 @@ def test_version_agreed_after_due_day_is_noticed_at_once() -> None:
 
     agreed = domain.agree(plan, POLICY)
 
-    assert [domain.overdue(agreed.state, deadline.due_at, POLICY) for deadline in agreed.deadlines] == [[action]]
+    assert [domain.overdue(agreed.state, deadline.due_at, NOW, POLICY) for deadline in agreed.deadlines] == [[action]]
 
 
 def test_revision_gives_returned_action_to_somebody_else() -> None:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from services.mdt.commands import ScreenFinding
 from services.mdt.domain.policy import Policy
-from services.mdt.domain.risk import Risk, Status, is_high_climber, level_of, rule_version, screen
+from services.mdt.domain.risk import NoOpenCase, Risk, Status, is_high_climber, level_of, rule_version, screen
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
 from shared.kernel.decision import Decision
+from shared.kernel.ids import new_id
 from tests.builders.risk import POLICY, TODAY, a_risk, a_score, assessed, scored_before
 
 NOW = datetime(2015, 3, 2, 10, tzinfo=UTC)
@@ -146,16 +147,22 @@ def test_level_in_file_overrides_ratio() -> None:
 
 @pytest.mark.parametrize("destination", list(FindingDestination))
 def test_finding_is_screened_to_destination_with_reason(destination: FindingDestination) -> None:
-    risk = a_risk()
+    risk, case_id = a_risk(), new_id() if destination is FindingDestination.OPEN_CASE else None
 
-    decision = screen(risk, ScreenFinding(destination, "known-to-team"), locality=Locality.WEST, now=NOW, policy=POLICY)
+    command = ScreenFinding(destination, "known-to-team")
+    decision = screen(risk, command, locality=Locality.WEST, now=NOW, policy=POLICY, case_id=case_id)
 
     facts = {"destination": destination, "reason": "known-to-team", "level": RiskLevel.HIGH, "practice_code": "W07", "locality": "west"}
-    assert decision.events == [RiskScreened.model_validate(facts)]
+    assert decision.events == [RiskScreened.model_validate({**facts, "case_id": case_id})]
     is_watched = destination is FindingDestination.WATCHING_BRIEF
     assert [deadline.due_at for deadline in decision.deadlines] == ([NOW + POLICY.watching_brief_for] if is_watched else [])
     status = Status.WATCHED if is_watched else Status.SCREENED
     assert decision.state == replace(risk, status=status, destination=destination, reason="known-to-team")
+
+
+def test_review_names_no_open_case_without_one() -> None:
+    with pytest.raises(NoOpenCase):
+        screen(a_risk(), ScreenFinding(FindingDestination.OPEN_CASE, "known"), locality=Locality.WEST, now=NOW, policy=POLICY)
 
 
 def test_climber_rule_is_configured() -> None:

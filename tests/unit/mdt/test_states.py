@@ -84,7 +84,7 @@ def _ended_as(status: str) -> EndOfCare:
 
 
 def _overdue(state: care_plan.CarePlan) -> None:
-    care_plan.overdue(state, STARTS_AT, POLICY)
+    care_plan.overdue(state, STARTS_AT, STARTS_AT, POLICY)
 
 
 def _fulfilled(trigger: Trigger) -> Act:
