@@ -12,10 +12,10 @@ from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit,
 from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotMdtMember
+from services.mdt.domain.care_plan import Status as PlanStatus
 from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
-from services.mdt.queries import onward
 from services.mdt.queries.person import require_involved
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.input_types import Code, Flag, PracticeCode
@@ -78,18 +78,18 @@ async def list_cases(
     unit: Unit,
     *,
     status: domain.Status | None = None,
+    care_plan_status: PlanStatus | None = None,
     person_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseView]:
-    """Cases of one status, of one person, or all; the oldest referral first."""
+    """Cases of one status, with a plan of one status, of one person, or all; the oldest referral first."""
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
-        cases = await queries.cases_where(tx, status=status, person_id=person_id, after=last, limit=limit + 1)
-        page = await queries.with_standing(tx, cases[:limit])
-        answers, others = await onward.answers(tx, [case.id for case in cases]), await queries.other_cases(tx, cases)
-    following = encode_cursor(page[-1][0].referred_at, page[-1][0].id) if len(cases) > limit else None
-    return Page(items=[CaseView.of(case, standing, answers[case.id], others[case.id]) for case, standing in page], next=following)
+        cases = await queries.cases_where(tx, status=status, plan_status=care_plan_status, person_id=person_id, after=last, limit=limit + 1)
+        items = [CaseView.of(*known) for known in await queries.with_context(tx, cases[:limit])]
+    following = encode_cursor(items[-1].referred_at, items[-1].id) if len(cases) > limit else None
+    return Page(items=items, next=following)
 
 
 @router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -98,9 +98,8 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
         await require_involved(tx, case.person_id)
-        standing = await queries.standing_of(tx, case.person_id)
-        answers, others = await onward.answers(tx, [case_id]), await queries.other_cases(tx, [case])
-    return json_response(CaseView.of(case, standing, answers[case_id], others[case_id]))
+        [known] = await queries.with_context(tx, [case])
+    return json_response(CaseView.of(*known))
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
@@ -124,10 +123,10 @@ async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeade
     "/cases/{case_id:uuid}/screening",
     name="ScreenCase",
     response_model=CaseView,
-    responses=problems(domain.CaseNotFound, domain.DestinationMissing, *REFUSALS),
+    responses=problems(domain.CaseNotFound, domain.DestinationMissing, domain.CaseHasPlan, *REFUSALS),
 )
 async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """An eligible case takes the next free slot on an agenda; any other goes to its destination."""
+    """An eligible case takes the next free slot on an agenda; any other goes to its destination. A listed case may be screened again."""
     return await run_command(unit, caller, handlers.screen_case, Target(case_id, version), body.command())
 
 
@@ -165,6 +164,5 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, tar
     """Runs the command in one transaction; the response is the case with its person's risk."""
     async with unit.transaction(caller) as tx:
         case = await handler(target, command, tx=tx)
-        standing = await queries.standing_of(tx, case.person_id)
-        answers, others = await onward.answers(tx, [case.id]), await queries.other_cases(tx, [case])
-    return json_response(CaseView.of(case, standing, answers[case.id], others[case.id]))
+        [known] = await queries.with_context(tx, [case])
+    return json_response(CaseView.of(*known))

@@ -81,7 +81,9 @@ async def list_findings(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[FindingView]:
-    """The people of a practice and its predecessors at level 2 or 3 and their high climbers; those without a review come first.
+    """The people of a practice and its predecessors at level 2 or 3, their high climbers, and all who are found or watched.
+
+    Those without a review come first.
 
     The code of a closed practice stands for its successor.
     """
@@ -120,10 +122,10 @@ async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, requ
     "/case-finding/{person_id:uuid}/screening",
     name="ScreenFinding",
     response_model=FindingView,
-    responses=problems(domain.RiskNotFound, CaseAlreadyOpen, *REFUSALS),
+    responses=problems(domain.RiskNotFound, CaseAlreadyOpen, domain.NoOpenCase, *REFUSALS),
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Records the review: the meeting (which opens a case), the integrated locality team, navigation, the GP, or a watching brief."""
+    """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief."""
     async with unit.transaction(caller) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)

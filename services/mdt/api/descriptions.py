@@ -22,6 +22,8 @@ _TEXTS: Texts = {
     "meeting_starts_at": ("Start of that meeting; absent without one.", "2026-09-23T12:00:00Z"),
     "is_deferred": ("The case was deferred at least once.", False),
     "deferrals": ("Number of deferrals.", 0),
+    "care_plan_status": ("State of the care plan; absent without one.", "agreed"),
+    "list_cases.care_plan_status": ("State of the care plan of the cases; all by default.", None),
     "care_plan_id": ("Id of the person's care plan; absent before the first discussion.", _ID),
     "risk_level": ("Risk level from 0 (low) to 3 (very high); absent while it is unknown.", 2),
     "is_high_climber": ("The person's risk has risen steeply.", False),

@@ -67,10 +67,11 @@ class NextStepView(PlanAction):
 
 
 class OwnPersonView(ResponseModel):
-    """One of the professional's people with the open actions by due day, the review and the next meeting."""
+    """One of the professional's people with the state of the plan, the open actions by due day, the review and the next meeting."""
 
     lead: LeadView
     care_plan_id: UUID | None
+    care_plan_status: plan_domain.Status | None
     review_on: date | None
     next_steps: list[NextStepView]
     meeting_id: UUID | None
@@ -82,6 +83,7 @@ class OwnPersonView(ResponseModel):
         return cls(
             lead=LeadView.model_validate(own.lead),
             care_plan_id=own.plan.id if own.plan else None,
+            care_plan_status=own.plan.status if own.plan else None,
             review_on=in_force.review_on if in_force else None,
             next_steps=[NextStepView.of(action, own.plan) for action in plan_domain.next_steps(own.plan)] if own.plan else [],
             meeting_id=own.meeting_id,

@@ -26,6 +26,7 @@ class AllocationView(ResponseModel):
 class CaseView(VersionedResponse):
     """`meeting_id` is the meeting that the case is listed for, else the one of its last discussion.
 
+    `care_plan_status` is the state of the plan, which may wait for the person's answer; an agenda omits it.
     `onward` are the referrals by which a step-down asked another service to continue, with its answer; an agenda omits them.
     `other_case_ids` are open as well: two records of the person had a case each before they were merged.
     """
@@ -44,6 +45,7 @@ class CaseView(VersionedResponse):
     is_deferred: bool
     deferrals: int
     care_plan_id: UUID | None
+    care_plan_status: care_plan.Status | None = None
     risk_level: RiskLevel | None
     is_high_climber: bool
     allocation: AllocationView
@@ -51,13 +53,20 @@ class CaseView(VersionedResponse):
     other_case_ids: tuple[UUID, ...] = ()
 
     @classmethod
-    def of(cls, state: Case, standing: Standing, onward: Sequence[OnwardAnswer] = (), other_case_ids: tuple[UUID, ...] = ()) -> "CaseView":
+    def of(
+        cls,
+        state: Case,
+        standing: Standing,
+        onward: Sequence[OnwardAnswer] = (),
+        other_case_ids: tuple[UUID, ...] = (),
+        care_plan_status: care_plan.Status | None = None,
+    ) -> "CaseView":
         own = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         own |= {"meeting_id": state.meeting_id or state.discussed_in}
         risk = {"risk_level": standing.level, "is_high_climber": standing.is_high_climber}
         views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
         table_16 = AllocationView.model_validate(allocation(standing))
-        return cls(**own, **risk, allocation=table_16, onward=views, other_case_ids=other_case_ids)
+        return cls(**own, **risk, allocation=table_16, onward=views, other_case_ids=other_case_ids, care_plan_status=care_plan_status)
 
 
 class CarerView(ResponseModel):
