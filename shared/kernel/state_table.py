@@ -45,9 +45,9 @@ def allowed_commands(status: StrEnum, table: Transitions) -> list[type]:
     return [trigger for trigger, row in table.items() if isinstance(trigger, type) and status in row.sources]
 
 
-def offered_commands(status: StrEnum, table: Transitions, require: Callable[[type], None]) -> Transitions:
-    """The rows of the commands that `status` permits and `require` does not refuse. `require` raises the refusal of a command."""
-    return {command: table[command] for command in allowed_commands(status, table) if not _is_refused(command, require)}
+def offered_commands(status: StrEnum, table: Transitions, require: Callable[[type], None]) -> list[type]:
+    """The commands that `status` permits and `require` does not refuse, in the order of the table. `require` raises the refusal."""
+    return [command for command in allowed_commands(status, table) if not _is_refused(command, require)]
 
 
 def name_of(trigger: Trigger) -> str:

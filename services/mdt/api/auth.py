@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from services.mdt.domain.access import NotMdtMember, require_member
+from services.mdt.domain.access import COORDINATE, DECIDE, LEAD, READ, NotMdtMember, require_member
 from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
@@ -23,15 +23,19 @@ def _member(*scopes: str) -> Any:
 
 
 #: Maintains the diary, screens and defers cases.
-Coordinator = Annotated[Actor, _member("mdt:coordinate")]
+Coordinator = Annotated[Actor, _member(COORDINATE)]
 #: Records the decisions of the meeting.
-Decider = Annotated[Actor, _member("mdt:decide")]
+Decider = Annotated[Actor, _member(DECIDE)]
 #: Reads the diary, agendas and lists, which are also the work lists of coordinators and deciders.
-Member = Annotated[Actor, _member("mdt:read", "mdt:coordinate", "mdt:decide")]
+Member = Annotated[Actor, _member(READ, COORDINATE, DECIDE)]
 #: Reads about people: a member of the meeting, or the person's own practice.
-Reader = Annotated[Actor, require_scopes("mdt:read", "mdt:coordinate", "mdt:decide")]
+Reader = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE)]
 #: A professional who acts for themselves.
-Professional = Annotated[Actor, require_scopes("mdt:lead")]
+Professional = Annotated[Actor, require_scopes(LEAD)]
+#: A professional, or a coordinator who acts for the chair or for an absent lead.
+LeadOrCoordinator = Annotated[Actor, require_scopes(LEAD, COORDINATE)]
+#: A member of the meeting, or the person's lead.
+MemberOrLead = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE, LEAD)]
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]

@@ -6,20 +6,22 @@ from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.auth import REFUSALS, Decider, Member, Professional, Reader
+from services.mdt.api.auth import REFUSALS, Decider, MemberOrLead, Professional, Reader
 from services.mdt.api.responses import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.access import NotMdtMember
+from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.lead import NotYourLead
+from services.mdt.domain.permission import plan_commands
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
+from services.mdt.queries.lead import active_professional
 from services.mdt.queries.person import require_involved
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, actions, json_response
+from shared.web.responses import Action, json_response, links
 
 router = APIRouter(tags=["care plans"])
 
@@ -73,32 +75,32 @@ async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> Ht
 
 
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
-async def plan_actions(care_plan_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """The commands that the present state permits."""
-    async with unit.read_only() as reader:
-        plan = await queries.plan(reader, care_plan_id)
-    return actions(request, plan.status, [domain.CARE_PLAN], care_plan_id=care_plan_id)
+async def plan_actions(care_plan_id: UUID, caller: MemberOrLead, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now: a member of the meeting, or the person's lead."""
+    async with unit.transaction(caller) as tx:
+        plan = await queries.plan(tx, care_plan_id)
+        lead_id = await active_professional(tx, plan.person_id)
+        if lead_id != caller.id:
+            require_member(caller, tx.policy)
+    return links(request, plan_commands(plan, lead_id, caller, tx.policy), care_plan_id=care_plan_id)
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)
 async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person agrees to the offered version."""
-    plan = await unit.command(caller, handlers.agree_plan, Target(care_plan_id, version))
-    return json_response(CarePlanView.model_validate(plan))
+    return await unit.change(caller, handlers.agree_plan, Target(care_plan_id, version), view=CarePlanView.model_validate)
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/decline", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person declines the offered version; the review offers the plan again."""
-    plan = await unit.command(caller, handlers.decline_plan, Target(care_plan_id, version))
-    return json_response(CarePlanView.model_validate(plan))
+    return await unit.change(caller, handlers.decline_plan, Target(care_plan_id, version), view=CarePlanView.model_validate)
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
 async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Requests a review: the case is listed for the next agenda."""
-    plan = await unit.command(caller, handlers.request_review, Target(care_plan_id, version))
-    return json_response(CarePlanView.model_validate(plan))
+    return await unit.change(caller, handlers.request_review, Target(care_plan_id, version), view=CarePlanView.model_validate)
 
 
 @router.post(
@@ -111,5 +113,6 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person's lead records an action as done that is not a navigator's task; idempotent."""
-    plan = await unit.command(caller, handlers.fulfil_action, Target(care_plan_id, version), body.command())
-    return json_response(CarePlanView.model_validate(plan))
+    return await unit.change(
+        caller, handlers.fulfil_action, Target(care_plan_id, version), body.command(), view=CarePlanView.model_validate
+    )

@@ -14,6 +14,7 @@ from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.care_plan import Status as PlanStatus
 from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
+from services.mdt.domain.permission import case_commands
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
 from services.mdt.queries.person import require_involved
@@ -26,7 +27,7 @@ from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, Page, actions, created, json_response
+from shared.web.responses import Action, Page, changed, created, json_response, links
 
 router = APIRouter(tags=["cases"])
 
@@ -103,11 +104,12 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
 
 
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
-async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """The commands that the present state permits."""
-    async with unit.read_only() as reader:
-        case = await queries.case(reader, case_id)
-    return actions(request, case.status, [domain.CASE], case_id=case_id)
+async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now."""
+    async with unit.transaction(caller) as tx:
+        case = await queries.case(tx, case_id)
+        meetings = await queries.meetings_of(tx, case)
+    return links(request, case_commands(case, meetings, caller, tx.policy), case_id=case_id)
 
 
 @router.post("/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotMdtMember))
@@ -161,8 +163,8 @@ async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfM
 
 
 async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, target: Target, command: object) -> HttpResponse:
-    """Runs the command in one transaction; the response is the case with its person's risk."""
-    async with unit.transaction(caller) as tx:
+    """Runs the command in one repeatable transaction; the response is the case with its person's risk."""
+    async with unit.repeatable(caller) as tx:
         case = await handler(target, command, tx=tx)
         [known] = await queries.with_context(tx, [case])
-    return json_response(CaseView.of(*known))
+        return changed(tx, CaseView.of(*known))

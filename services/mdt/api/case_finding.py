@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Reader
+from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Member, Reader
 from services.mdt.domain import risk as domain
 from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
+from services.mdt.domain.permission import finding_commands
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
 from services.mdt.queries.risk import NewestScore, Rank
@@ -25,7 +26,7 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, Page, VersionedResponse, actions, json_response
+from shared.web.responses import Action, Page, VersionedResponse, changed, json_response, links
 
 router = APIRouter(tags=["case-finding"])
 
@@ -111,11 +112,11 @@ async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
 
 
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
-async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """The commands that the present state permits."""
-    async with unit.read_only() as reader:
-        risk = await queries.risk_of(reader, person_id)
-    return actions(request, risk.status, [domain.RISK], person_id=person_id)
+async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now."""
+    async with unit.transaction(caller) as tx:
+        risk = await queries.risk_of(tx, person_id)
+    return links(request, finding_commands(risk, caller, tx.policy), person_id=person_id)
 
 
 @router.post(
@@ -126,10 +127,10 @@ async def finding_actions(person_id: UUID, caller: Coordinator, unit: Unit, requ
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief."""
-    async with unit.transaction(caller) as tx:
+    async with unit.repeatable(caller) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
-    return json_response(FindingView.of(risk, newest.get(risk.person_id), today))
+        return changed(tx, FindingView.of(risk, newest.get(risk.person_id), today))
 
 
 def _cursor(risk: domain.Risk) -> str:

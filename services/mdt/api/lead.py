@@ -1,19 +1,19 @@
 """Accountable leads over HTTP: their answers, their people, their notifications. A professional acts for themselves only."""
 
 from datetime import date, datetime
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi import Response as HttpResponse
 
-from services.mdt.api.auth import Cursor, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
+from services.mdt.api.auth import Cursor, LeadOrCoordinator, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
 from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.notification import Kind, NotificationNotFound, require_own_feed
+from services.mdt.domain.permission import lead_commands
 from services.mdt.domain.plan_schedule import is_leads_own
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers import lead as handlers
@@ -23,20 +23,16 @@ from services.mdt.queries import notification as notifications
 from services.mdt.queries.lead import OwnPerson
 from services.mdt.queries.person import require_involved
 from shared.contracts.care_plans import PlanAction
-from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
 from shared.kernel.target import Target
-from shared.web.dependencies import IfMatch, Unit, require_scopes
+from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, ResponseModel, actions, json_response
+from shared.web.responses import Action, Page, ResponseModel, json_response, links
 
 router = APIRouter(tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
-
-#: A professional, or a coordinator who acts for the chair or for an absent lead.
-FeedReader = Annotated[Actor, require_scopes("mdt:lead", "mdt:coordinate")]
 
 
 class NotificationView(ResponseModel):
@@ -92,7 +88,7 @@ class OwnPersonView(ResponseModel):
 
 
 @router.get("/leads/people", responses=problems(FeedAccessDenied))
-async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit: Unit) -> list[OwnPersonView]:
+async def own_people(professional_id: ProfessionalCode, caller: LeadOrCoordinator, unit: Unit) -> list[OwnPersonView]:
     """The people whose active or proposed lead the professional is, with their next steps."""
     require_own_feed(caller, professional_id)
     async with unit.transaction(caller) as tx:
@@ -104,7 +100,7 @@ async def own_people(professional_id: ProfessionalCode, caller: FeedReader, unit
 
 @router.get("/leads/notifications", responses=problems(FeedAccessDenied))
 async def read_notifications(
-    professional_id: ProfessionalCode, caller: FeedReader, unit: Unit, cursor: Cursor = None, limit: Limit = 50
+    professional_id: ProfessionalCode, caller: LeadOrCoordinator, unit: Unit, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[NotificationView]:
     """The professional's notifications, the oldest first. A feed has no last page: `next` is always given."""
     require_own_feed(caller, professional_id)
@@ -116,7 +112,7 @@ async def read_notifications(
 
 
 @router.post("/leads/notifications/{notification_id}/acknowledgement", responses=problems(NotificationNotFound, FeedAccessDenied))
-async def acknowledge(notification_id: NotificationNumber, caller: FeedReader, unit: Unit) -> NotificationView:
+async def acknowledge(notification_id: NotificationNumber, caller: LeadOrCoordinator, unit: Unit) -> NotificationView:
     """Marks the notification as seen; idempotent."""
     notification = await unit.command(caller, acknowledge_notification, notification_id)
     return NotificationView.model_validate(notification)
@@ -140,13 +136,13 @@ async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[L
     return [LeadView.model_validate(lead) for lead in leads]
 
 
-@router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound))
-async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request: Request) -> list[Action]:
-    """The commands that the present state permits."""
-    async with unit.read_only() as reader:
-        lead = await queries.lead(reader, lead_id)
-    domain.require_own(lead, caller.id)
-    return actions(request, lead.status, [domain.LEAD], lead_id=lead_id)
+@router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound, domain.NotYourLead, NotMdtMember))
+async def lead_actions(lead_id: UUID, caller: LeadOrCoordinator, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now: the professional, or a coordinator of the meeting."""
+    async with unit.transaction(caller) as tx:
+        lead = await queries.lead(tx, lead_id)
+        domain.require_lead_or_stand_in(lead, caller, tx.policy)
+    return links(request, lead_commands(lead, caller, tx.policy), lead_id=lead_id)
 
 
 @router.post(
@@ -157,15 +153,13 @@ async def lead_actions(lead_id: UUID, caller: Professional, unit: Unit, request:
 )
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional accepts and becomes the person's single contact."""
-    lead = await unit.command(caller, handlers.accept_lead, Target(lead_id, version))
-    return json_response(LeadView.model_validate(lead))
+    return await unit.change(caller, handlers.accept_lead, Target(lead_id, version), view=LeadView.model_validate)
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional declines; the next candidate is proposed, and the present lead stays."""
-    lead = await unit.command(caller, handlers.decline_lead, Target(lead_id, version), body.command())
-    return json_response(LeadView.model_validate(lead))
+    return await unit.change(caller, handlers.decline_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
 
 
 @router.post(
@@ -176,10 +170,9 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
         domain.AlreadyLead, domain.ReplacementReasonRequired, LeadNotAllowed, domain.LeadAlreadyActive, NotMdtMember, *_REFUSALS
     ),
 )
-async def hand_over_lead(lead_id: UUID, body: HandOver, caller: FeedReader, version: IfMatch, unit: Unit) -> HttpResponse:
+async def hand_over_lead(lead_id: UUID, body: HandOver, caller: LeadOrCoordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Proposes a successor, who takes over on acceptance without a gap. Returns the successor's lead.
 
     A coordinator hands over for an absent lead, with a reason: the GP takes over until the successor accepts.
     """
-    lead = await unit.command(caller, handlers.hand_over_lead, Target(lead_id, version), body.command())
-    return json_response(LeadView.model_validate(lead))
+    return await unit.change(caller, handlers.hand_over_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)

@@ -14,6 +14,7 @@ from services.mdt.api.responses import CaseView, PlanVersionView
 from services.mdt.domain import meeting as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.agenda import AgendaItem
+from services.mdt.domain.permission import meeting_commands
 from services.mdt.handlers import meeting as handlers
 from services.mdt.queries import meeting as queries
 from shared.contracts.codes import Role
@@ -23,7 +24,7 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, json_response, links
 
 router = APIRouter(tags=["meetings"])
 
@@ -118,11 +119,11 @@ async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list
 
 
 @router.get("/meetings/{meeting_id:uuid}/actions", responses=problems(domain.MeetingNotFound, NotMdtMember))
-async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:  # noqa: ARG001  the scope counts
-    """The commands that the present state permits."""
-    async with unit.read_only() as reader:
-        meeting = await queries.meeting(reader, meeting_id)
-    return actions(request, meeting.status, [domain.MEETING], meeting_id=meeting_id)
+async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now."""
+    async with unit.transaction(caller) as tx:
+        meeting = await queries.meeting(tx, meeting_id)
+    return links(request, meeting_commands(meeting, caller, tx.now, tx.policy), meeting_id=meeting_id)
 
 
 @router.post(
@@ -133,8 +134,7 @@ async def meeting_actions(meeting_id: UUID, caller: Member, unit: Unit, request:
 )
 async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Records the attending roles, which decisions require; later arrivals are added."""
-    meeting = await unit.command(caller, handlers.hold_meeting, Target(meeting_id, version), body.command())
-    return json_response(MeetingView.model_validate(meeting))
+    return await unit.change(caller, handlers.hold_meeting, Target(meeting_id, version), body.command(), view=MeetingView.model_validate)
 
 
 @router.post(
@@ -145,5 +145,4 @@ async def hold_meeting(meeting_id: UUID, body: Attendance, caller: Coordinator, 
 )
 async def cancel_meeting(meeting_id: UUID, body: Cancellation, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Cancels the meeting; its cases move to the next one in their order."""
-    meeting = await unit.command(caller, handlers.cancel_meeting, Target(meeting_id, version), body.command())
-    return json_response(MeetingView.model_validate(meeting))
+    return await unit.change(caller, handlers.cancel_meeting, Target(meeting_id, version), body.command(), view=MeetingView.model_validate)

@@ -1,4 +1,4 @@
-"""Access to the meeting (IG8): its member organisations, and the person's own practice."""
+"""Access to the meeting (IG8): scopes, its member organisations, and the person's own practice."""
 
 from services.mdt.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
@@ -6,6 +6,8 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, StoryWithheld
 from shared.kernel.totality import total
 
+#: Scopes of the routes.
+READ, COORDINATE, DECIDE, LEAD = "mdt:read", "mdt:coordinate", "mdt:decide", "mdt:lead"
 #: Whether the meeting may read the story (G12).
 _IS_SHARED = total(
     SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}

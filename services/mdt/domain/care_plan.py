@@ -285,6 +285,12 @@ def fulfil(plan: CarePlan, action_id: UUID, trigger: Trigger) -> Decision[CarePl
     return Decision(replace(plan, fulfilled=(*plan.fulfilled, action_id)), [CarePlanActionFulfilled(action_id=action_id)])
 
 
+def require_open_action(plan: CarePlan) -> None:
+    """Requires an open action that the lead records as done. Raises ActionUnknown."""
+    if not any(is_leads_own(action, plan.returned) for action in next_steps(plan)):
+        raise ActionUnknown("The plan has no open action of the lead.")
+
+
 def return_action(plan: CarePlan, action_id: UUID, now: datetime, policy: Policy) -> Decision[CarePlan] | None:
     """The task of a navigator's action was cancelled: the lead has the action, by its due day and within two working days at most.
 

@@ -4,7 +4,7 @@ Invariant: an open case waits for screening, is on an agenda, or has a plan with
 Sources: E9, E11, G39, mdt-2, mdt-3, mdt-7, mdt-8; 001:10180-10181.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ from services.mdt.commands import (
 )
 from services.mdt.domain import desks
 from services.mdt.domain.care_plan import CarePlanDeadline
-from services.mdt.domain.meeting import AgendaSlot, Meeting, MeetingDeadline, Slot, require_quorate
+from services.mdt.domain.meeting import AgendaSlot, Meeting, MeetingDeadline, MeetingNotStarted, Slot, is_quorate, require_quorate
 from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import Standing
@@ -287,9 +287,14 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
 def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:
     """Moves the case to the next meeting, up to a number of times. Raises IllegalTransition, DeferredTooOften."""
     require_transition(case.status, DeferCase, CASE)
+    require_deferrable(case, policy)
+    return _move(replace(case, deferrals=case.deferrals + 1), command.reason, slot)
+
+
+def require_deferrable(case: Case, policy: Policy) -> None:
+    """Raises DeferredTooOften."""
     if case.deferrals >= policy.max_deferrals:
         raise DeferredTooOften(f"The case has been deferred {case.deferrals} times.")
-    return _move(replace(case, deferrals=case.deferrals + 1), command.reason, slot)
 
 
 def roll_over(case: Case, reason: str, slot: AgendaSlot) -> Decision[Case]:
@@ -314,6 +319,12 @@ def meeting_of(case: Case, command: DiscussCase) -> UUID:
     if meeting_id is None or meeting_id not in {case.meeting_id, case.rolled_from}:
         raise CaseNotOnAgenda("The case was not on the agenda of that meeting.")
     return meeting_id
+
+
+def require_met(case: Case, meetings: Iterable[Meeting]) -> None:
+    """Requires that one of the meetings, of those that the case is or was listed for, may decide. Raises MeetingNotStarted."""
+    if not any(is_quorate(meeting, needs_mental_health=case.needs_mental_health) for meeting in meetings):
+        raise MeetingNotStarted("No meeting that may decide has the case on its agenda.")
 
 
 def require_agreed(case: Case, command: DiscussCase, meeting: Meeting, *, has_lead: bool, now: datetime, policy: Policy) -> Agreement:

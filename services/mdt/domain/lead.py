@@ -11,8 +11,10 @@ from uuid import UUID
 
 from services.mdt.commands import AcceptLead, DeclineLead, HandOverLead, LeadCandidate
 from services.mdt.domain import desks, person_change
+from services.mdt.domain.access import COORDINATE, require_member
 from services.mdt.domain.care_plan import CarePlanDeadline
 from services.mdt.domain.person_change import EndOfCare
+from services.mdt.domain.policy import Policy
 from shared.contracts.codes import Role
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
@@ -277,18 +279,19 @@ def require_unanswered(lead: Lead) -> None:
         raise LeadAlreadyActive("The proposal has ended: another professional became the lead.")
 
 
-def is_stand_in(lead: Lead, actor: Actor, reason: str | None) -> bool:
-    """Whether the meeting's coordinator acts for an absent lead, which requires a reason.
-
-    Raises NotYourLead, ReplacementReasonRequired.
-    """
+def require_lead_or_stand_in(lead: Lead, actor: Actor, policy: Policy) -> None:
+    """Requires the lead, or the meeting's coordinator, who acts for an absent lead. Raises NotYourLead, NotMdtMember."""
     if lead.professional_id == actor.id:
-        return False
-    if "mdt:coordinate" not in actor.scopes:
+        return
+    if COORDINATE not in actor.scopes:
         raise NotYourLead("The lead is another professional.")
-    if reason is None:
+    require_member(actor, policy)
+
+
+def require_reason(lead: Lead, actor: Actor, reason: str | None) -> None:
+    """Requires a reason of a coordinator who acts for an absent lead. Raises ReplacementReasonRequired."""
+    if lead.professional_id != actor.id and reason is None:
         raise ReplacementReasonRequired("The replacement of the lead has no reason.")
-    return True
 
 
 def require_hand_over(lead: Lead) -> None:

@@ -180,12 +180,22 @@ def hold(meeting: Meeting, command: HoldMeeting, *, now: datetime, policy: Polic
     Raises IllegalTransition, MeetingNotStarted, NotQuorate.
     """
     require_transition(meeting.status, HoldMeeting, MEETING)
-    if now < meeting.starts_at:
-        raise MeetingNotStarted("The meeting has not begun.")
+    require_begun(meeting, now)
     _require_roles(policy.quorum, command.attended)
     attended = tuple(dict.fromkeys((*meeting.attended, *command.attended)))
     held = replace(meeting, status=Status.HELD, attended=attended)
     return Decision(held, [MeetingHeld(attended=attended)], cancels=[MeetingDeadline.CUT_OFF])
+
+
+def require_begun(meeting: Meeting, now: datetime) -> None:
+    """Raises MeetingNotStarted."""
+    if now < meeting.starts_at:
+        raise MeetingNotStarted("The meeting has not begun.")
+
+
+def is_quorate(meeting: Meeting, *, needs_mental_health: bool) -> bool:
+    """Whether the meeting may decide; `require_quorate` gives the reason why not."""
+    return meeting.status is Status.HELD and set(roles_for_case(needs_mental_health=needs_mental_health)) <= set(meeting.attended)
 
 
 def require_quorate(meeting: Meeting, *, needs_mental_health: bool) -> None:

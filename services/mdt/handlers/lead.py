@@ -5,7 +5,6 @@ from uuid import UUID
 from services.mdt.commands import DeclineLead, HandOverLead, LeadProposal
 from services.mdt.domain import lead as domain
 from services.mdt.domain import lead_succession
-from services.mdt.domain.access import require_member
 from services.mdt.domain.care_plan import CarePlan
 from services.mdt.domain.lead import Lead, LeadNotFound, Status
 from services.mdt.domain.lead_succession import CasePerson, Decisions, LeadContext, Leads
@@ -38,22 +37,16 @@ from shared.persistence.practices import all_practices
 
 
 async def accept_lead(target: Target, *, tx: Tx) -> Lead:
-    """A repeated acceptance returns the present lead (D7)."""
     lead, current = await _locked(tx, target.id)
     domain.require_own(lead, tx.actor.id)
-    if lead.status is Status.ACTIVE:
-        return _unchanged(lead, tx)
     domain.require_unanswered(lead)
     target.require(f"The lead {target.id}", lead.version)
     return _with_id(target.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
 
 
 async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
-    """A repeated refusal returns the present lead (D7)."""
     lead, current = await _locked(tx, target.id)
     domain.require_own(lead, tx.actor.id)
-    if lead.status is Status.DECLINED:
-        return _unchanged(lead, tx)
     target.require(f"The lead {target.id}", lead.version)
     decisions = lead_succession.decline(await _person(tx, lead), lead, current, command.reason, _now(tx))
     return _with_id(target.id, await _save(tx, lead.person_id, decisions))
@@ -62,8 +55,8 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
 async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Lead:
     """Returns the successor: active, or proposed. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
     lead, current = await _locked(tx, target.id)
-    if domain.is_stand_in(lead, tx.actor, command.reason):
-        require_member(tx.actor, tx.policy)
+    domain.require_lead_or_stand_in(lead, tx.actor, tx.policy)
+    domain.require_reason(lead, tx.actor, command.reason)
     target.require(f"The lead {target.id}", lead.version)
     await _require_allowed(tx, lead.person_id, command.to)
     saved = await _save(tx, lead.person_id, await _succession(lead, current, command, tx))
@@ -153,12 +146,6 @@ async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Proposes the next candidate after a proposal expired; without one notifies the chair (G15)."""
     lead, current = await _locked(tx, deadline.subject)
     await _save(tx, lead.person_id, lead_succession.expire(await _person(tx, lead), lead, current, _now(tx)))
-
-
-def _unchanged(lead: Lead, tx: Tx) -> Lead:
-    """The response shows whom the lead is for, which is audited."""
-    tx.audit(lead.id)
-    return lead
 
 
 async def _led(tx: Tx, plan: CarePlan) -> CasePerson:

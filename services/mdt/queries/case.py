@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from services.mdt.domain.care_plan import Status as PlanStatus
 from services.mdt.domain.case import Case, CaseNotFound, Status
+from services.mdt.domain.meeting import Meeting
 from services.mdt.domain.table_16 import Standing
 from services.mdt.queries import onward
+from services.mdt.queries.meeting import meeting
 from services.mdt.store import risk_standing
 from services.mdt.store.care_plan import CARE_PLAN
 from services.mdt.store.case import CASE, cases, other_open_cases
@@ -54,6 +56,12 @@ async def case(reader: ReadSession, case_id: UUID) -> Case:
     if state is None:
         raise CaseNotFound(f"No case has the id {case_id}.")
     return state
+
+
+async def meetings_of(reader: ReadSession, found: Case) -> list[Meeting]:
+    """The meeting that the case is listed for, and the one that it moved on from."""
+    ids = [meeting_id for meeting_id in (found.meeting_id, found.rolled_from) if meeting_id]
+    return [await meeting(reader, meeting_id) for meeting_id in ids]
 
 
 async def cases_where(

@@ -11,11 +11,15 @@ import sqlalchemy as sa
 from services.mdt.domain import care_plan, case
 from services.mdt.domain.care_plan import CarePlan
 from services.mdt.domain.lead import OPEN, Lead, LeadNotFound, Status
+from services.mdt.store import lead as store
 from services.mdt.store.care_plan import CARE_PLAN, care_plans
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
 from services.mdt.store.tables import MERGED
 from shared.persistence.statements import ReadSession, Statement, is_one_of
+
+#: The professional who is the active lead of a person.
+active_professional = store.active_professional
 
 _OF_PERSON = Statement(
     sa.select(LEAD).where(MERGED.is_of_group(LEAD.c.person_id), is_one_of(LEAD.c.status, OPEN)).order_by(LEAD.c.status, LEAD.c.id)

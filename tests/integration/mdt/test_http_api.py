@@ -1,4 +1,4 @@
-"""The weekly meeting over HTTP: scopes, versions, permitted commands from the state tables, and access to people's stories."""
+"""The weekly meeting over HTTP: scopes, versions, permitted commands of each caller, and access to people's stories."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions
 from shared.web.responses import Action
 from tests.builders.context_app import RunningContext
-from tests.builders.mdt import STAFF, Patient, a_person_record, meetings, read, send_command
+from tests.builders.mdt import STAFF, Patient, a_person_record, an_action, meetings, read, send_command
 
 TABLES = [meeting.MEETING, case.CASE, care_plan.CARE_PLAN, lead.LEAD]
 
@@ -26,16 +26,55 @@ async def test_every_command_has_a_route(context: RunningContext, table: Transit
     assert router.prefix == "/mdt"
 
 
-async def test_actions_follow_from_state(context: RunningContext) -> None:
+async def test_actions_are_those_of_the_caller(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, actions=[an_action(owner_role="gp")])
+    found, [diary, *_], plan, [lead] = await patient.case(), await meetings(context), await patient.plan(), await patient.leads()
+    staff, nurse = context.token(*STAFF), context.token("mdt:lead", actor=lead["professional_id"])
+    paths = [f"/mdt/cases/{found['id']}", f"/mdt/meetings/{diary['id']}", f"/mdt/care-plans/{plan['id']}", f"/mdt/leads/{lead['id']}"]
+
+    assert [await offered(context, path, staff) for path in paths] == [
+        ["StepDownCase", "CloseCase"],
+        ["HoldMeeting"],
+        ["RequestReview"],
+        ["HandOverLead"],
+    ]
+    assert [await offered(context, path, nurse) for path in paths[2:]] == [["FulfilAction"], ["HandOverLead"]]
+    assert [await offered(context, path, context.token("mdt:read")) for path in paths[:3]] == [[], [], []]
+
+
+async def test_actions_of_the_agenda_wait_for_the_meeting(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    found, [diary, *_] = await patient.case(), await meetings(context)
+    staff, case_path, meeting_path = context.token(*STAFF), f"/mdt/cases/{found['id']}", f"/mdt/meetings/{diary['id']}"
+    before = await offered(context, case_path, staff), await offered(context, meeting_path, staff)
+
+    await patient.meet()
+
+    assert "DiscussCase" not in before[0]
+    assert before[1] == ["CancelMeeting"]
+    assert "DiscussCase" in await offered(context, case_path, staff)
+    assert await offered(context, meeting_path, staff) == ["HoldMeeting"]
+
+
+async def test_deferral_is_not_offered_at_its_limit(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    path, staff = f"/mdt/cases/{(await patient.case())['id']}", context.token(*STAFF)
+    assert "DeferCase" in await offered(context, path, staff)
+
+    for _ in range(context.database.policy.max_deferrals):
+        await patient.command("deferral", {"reason": "absent"})
+
+    assert "DeferCase" not in await offered(context, path, staff)
+
+
+async def test_actions_of_a_lead_are_refused_to_another_professional(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
-    found, diary, plan = await patient.case(), await meetings(context), await patient.plan()
+    plan, [lead] = await patient.plan(), await patient.leads()
+    other = context.token("mdt:lead", actor="clch-community-nurse-2", organisation="B02")
 
-    async def names(path: str) -> list[str]:
-        return [Action.model_validate(action).name for action in await read(context, f"{path}/actions")]
-
-    assert await names(f"/mdt/cases/{found['id']}") == ["StepDownCase", "CloseCase"]
-    assert await names(f"/mdt/meetings/{diary[0]['id']}") == ["HoldMeeting"]
-    assert await names(f"/mdt/care-plans/{plan['id']}") == ["RequestReview", "FulfilAction"]
+    for path, code in ((f"/mdt/leads/{lead['id']}", "not-your-lead"), (f"/mdt/care-plans/{plan['id']}", "not-mdt-member")):
+        refused = await context.http.get(f"{path}/actions", headers=other)
+        assert (refused.status_code, refused.json()["code"]) == (403, code)
 
 
 async def test_change_needs_current_version(context: RunningContext) -> None:
@@ -136,3 +175,9 @@ async def test_unknown_id_is_not_found(context: RunningContext, path: str, code:
 async def read_story(context: RunningContext, person_id: UUID) -> tuple[int, str]:
     response = await context.http.get(f"/mdt/people/{person_id}/story", headers=context.token(*STAFF))
     return response.status_code, response.json().get("code")
+
+
+async def offered(context: RunningContext, path: str, caller: dict[str, str]) -> list[str]:
+    response = await context.http.get(f"{path}/actions", headers=caller)
+    assert response.status_code == 200, response.text
+    return [Action.model_validate(action).name for action in response.json()]

@@ -73,25 +73,6 @@ async def test_next_candidate_is_asked_after_decline(context: RunningContext) ->
     assert (await active(patient))["professional_id"] == "gp-W07"
 
 
-@pytest.mark.parametrize(("verb", "body"), [("acceptance", None), ("decline", {"reason": "caseload"})])
-async def test_repeated_answer_has_one_effect_and_the_same_response(
-    context: RunningContext, verb: str, body: dict[str, str] | None
-) -> None:
-    """D7: a lost response is asked for again, with the version of the first request or with the present one."""
-    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False, alternatives=NURSES[1:]))
-    candidate = (await proposed(patient))[0]
-    path = f"/mdt/leads/{candidate['id']}/{verb}"
-
-    first = await send_command(context, path, candidate["version"], body, actor=NURSE)
-    events = len(await context.log())
-    again = [await send_command(context, path, version, body, actor=NURSE) for version in (candidate["version"], first.json()["version"])]
-
-    assert [response.status_code for response in (first, *again)] == [200, 200, 200]
-    assert {response.headers["etag"] for response in again} == {first.headers["etag"]}
-    assert {response.json()["status"] for response in again} == {first.json()["status"]}
-    assert len(await context.log()) == events
-
-
 @pytest.mark.acceptance("mdt-6")
 async def test_unanswered_proposal_lapses_after_two_working_days(context: RunningContext) -> None:
     patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
