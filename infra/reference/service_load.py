@@ -17,7 +17,7 @@ from services.referrals.domain.directory import Service
 WITH_SERVICE_CODES = ("rapid_care", "mdt")
 
 _TYPES: dict[str, Any] = {"needs": JSONB, "localities": JSONB}
-_CODE_COLUMNS = ("code", "valid_from", "valid_until")
+_CODE_COLUMNS = ("code", "valid_from", "valid_until", "name", "telephone")
 
 
 def load_services(connection: Connection, services: Sequence[Service]) -> None:

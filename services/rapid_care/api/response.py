@@ -10,7 +10,7 @@ from services.rapid_care import commands
 from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
-from services.rapid_care.api.responses import AssignedView, BriefingView, PersonStoryView, ResponseView
+from services.rapid_care.api.responses import AssignedView, BriefingView, DeclinedView, PersonStoryView, ResponseView
 from services.rapid_care.domain.response import Response, ResponseNotFound, offered
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
@@ -107,12 +107,15 @@ async def accept_response(response_id: UUID, caller: Coordinator, version: IfMat
 @router.post(
     "/responses/{response_id:uuid}/decline",
     name="DeclineResponse",
-    response_model=ResponseView,
+    response_model=DeclinedView,
     responses=problems(ResponseNotFound, *REFUSALS),
 )
 async def decline_response(response_id: UUID, body: Decline, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Rapid Care returns the referral to the Community Point of Access."""
-    return await run_command(unit, caller, handlers.decline_response, Target(response_id, version), body.command())
+    """Rapid Care returns the referral to the Community Point of Access.
+
+    When the reason is danger to life, `alternative_service` of the answer names the service to call.
+    """
+    return await run_command(unit, caller, handlers.decline_response, Target(response_id, version), body.command(), view=_with_advice)
 
 
 @router.post(
@@ -148,6 +151,10 @@ async def hand_back_response(response_id: UUID, caller: Staff, version: IfMatch,
 async def answer_call(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
     """Rapid Care has taken note of a second urgent call about the person, and acts on it within the response."""
     return await run_command(unit, caller, handlers.answer_call, Target(response_id, version), commands.AnswerCall(), is_bare=True)
+
+
+async def _with_advice(tx: Transaction[Any], response: Response) -> DeclinedView:
+    return DeclinedView.advising(response, await queries.emergency_alternative(tx, response), tx.policy, tx.now)
 
 
 async def _with_briefing(tx: Transaction[Any], response: Response) -> AssignedView:

@@ -16,6 +16,7 @@ from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.practices import gp_id
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
 from shared.persistence.onward_answers import OnwardAnswer
+from shared.persistence.service_codes import CallableService
 from shared.web.onward import OnwardAnswerView
 from shared.web.responses import ResponseModel, VersionedResponse
 
@@ -80,6 +81,26 @@ class ResponseView(VersionedResponse):
     def of(cls, response: Response, policy: Policy, now: datetime, onward: Sequence[OnwardAnswer] = ()) -> "ResponseView":
         views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
         return cls(**_fields(response, policy, now), onward=views)
+
+
+class CallableServiceView(ResponseModel):
+    """A service of the directory with its telephone."""
+
+    code: str
+    name: str
+    telephone: str
+
+
+class DeclinedView(ResponseView):
+    """The declined response. When life is in danger, `alternative_service` is the directory's entry of `emergency_alternative` to call."""
+
+    emergency_alternative: str | None
+    alternative_service: CallableServiceView | None
+
+    @classmethod
+    def advising(cls, response: Response, alternative: CallableService | None, policy: Policy, now: datetime) -> "DeclinedView":
+        called = CallableServiceView.model_validate(alternative) if alternative else None
+        return cls(**_fields(response, policy, now), emergency_alternative=alternative and alternative.code, alternative_service=called)
 
 
 class PersonView(ResponseModel):

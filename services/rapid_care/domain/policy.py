@@ -64,6 +64,8 @@ class Policy(LocalTime):
     care_continued_within: _Interval = timedelta(hours=24)
     # Time within which a part of the package starts [R]
     package_starts_within: Annotated[timedelta, Range(timedelta(days=1), timedelta(days=366))] = timedelta(days=28)
+    # Service to call when life is in danger (G23)
+    emergency_service: Code = "ambulance"
     # Services for a person who cannot wait until opening
     while_closed: Annotated[tuple[Code, ...], DistinctEntries()] = ("out-of-hours-gp", "ambulance")
     # Skills that a condition needs, the best fitting first; at least one for every condition

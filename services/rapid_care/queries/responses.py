@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.response import ENDED, IN_CARE, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import responses
-from services.rapid_care.store.tables import RESPONSE
+from services.rapid_care.store.tables import RESPONSE, SERVICE_CODES, Tx
+from shared.contracts.rapid_care import DeclineReason
 from shared.kernel.totality import total
 from shared.persistence.schema import INSTANT
+from shared.persistence.service_codes import CallableService
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
@@ -106,6 +108,13 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
     if response is None:
         raise ResponseNotFound(f"No response has the id {response_id}.")
     return response
+
+
+async def emergency_alternative(tx: Tx, response: Response) -> CallableService | None:
+    """The service to call for a person whose life is in danger; None without danger."""
+    if response.decline_reason is not DeclineReason.LIFE_THREATENING:
+        return None
+    return await SERVICE_CODES.find(tx, tx.policy.emergency_service, tx.policy.day_of(tx.now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,19 @@ async def test_declined_response_releases_clock(team: RapidCareClient) -> None:
     assert await team.get(f"responses/{response_id}/actions") == []
 
 
+async def test_life_threatening_decline_names_whom_to_call(team: RapidCareClient) -> None:
+    """As a return to the Community Point of Access does (finding A1)."""
+    in_danger, full = await team.receive_referral(), await team.receive_referral()
+
+    declined = await team.command(in_danger, "decline", reason="life-threatening")
+    other = await team.command(full, "decline", reason="capacity")
+
+    service = {"code": "ambulance", "name": "Ambulance: ring 999", "telephone": "999"}
+    assert (declined["emergency_alternative"], declined["alternative_service"]) == ("ambulance", service)
+    assert await team.command(in_danger, "decline", reason="life-threatening") == declined
+    assert (other["emergency_alternative"], other["alternative_service"]) == (None, None)
+
+
 @pytest.mark.acceptance("rapid_care-4")
 async def test_reassignment_question_and_return_keep_deadline(team: RapidCareClient) -> None:
     referral_id = new_id()

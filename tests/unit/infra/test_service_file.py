@@ -18,7 +18,12 @@ def test_each_step_down_names_a_service_of_the_directory(destination: StepDown) 
 
 
 def test_configured_alternatives_are_services_of_the_directory() -> None:
-    codes = {Policy().closed_hours_service, Policy().emergency_service, *RapidCarePolicy().while_closed}
+    codes = {
+        Policy().closed_hours_service,
+        Policy().emergency_service,
+        RapidCarePolicy().emergency_service,
+        *RapidCarePolicy().while_closed,
+    }
 
     assert codes <= {service.code for service in read_services()}
 
