@@ -20,7 +20,7 @@ _COUNT_CONTRADICTIONS = """
 SELECT count(*) AS contradictions, coalesce((array_agg(item))[1:{max_examples}], ARRAY[]::text[]) AS examples
 FROM ({contradictions}) AS contradicting"""
 #: The event of a row as JSON, for topics that are not encrypted.
-_DATA = "convert_from(data, 'UTF8')::jsonb"
+DATA = "convert_from(data, 'UTF8')::jsonb"
 _LIVE = "state IN ('pending', 'parked')"
 _CARE_NOW = "(SELECT now() + delta FROM {context}.clock_offset)"
 _PRUNED = "(SELECT coalesce(max(before), '-infinity') FROM {context}.log_pruning)"
@@ -50,7 +50,7 @@ def since(retained: timedelta, now: str = "now()") -> str:
 
 async def _run_in(owner: "asyncpg.Connection[asyncpg.Record]", check: Check, context: str, retention: RetentionPolicy) -> Finding:
     now = _CARE_NOW.format(context=context)
-    values = {"context": context, "data": _DATA, "live": _LIVE, "now": now} | {
+    values = {"context": context, "data": DATA, "live": _LIVE, "now": now} | {
         "applied": since(retention.inbox),
         "fired": since(retention.fired_deadlines, now),
         "pruned": _PRUNED.format(context=context),

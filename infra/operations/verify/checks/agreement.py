@@ -1,4 +1,7 @@
-"""The services agree about a person who died or moved away: none that knows it continues their care (I8)."""
+"""The services agree about a person who died or moved away: none that knows it continues their care (I8).
+
+Care in spite of the recorded change is none of that care: it began after the change, or its referral was open after it and is marked.
+"""
 
 from infra.contexts import CONTEXTS
 from infra.operations.verify.check import Check
@@ -6,20 +9,30 @@ from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
 #: Aggregates that are not about one person, or are the statement itself.
 _WITHOUT_PERSON = {"life", "identity", "proposal", "meeting", "navigator"}
-#: Work that a death begins.
-_BUT = {"task": " AND item.kind <> 'bereavement-support'"}
-#: Persons whose death or move stands, who were not referred again in spite of it, and whom case finding has not found after a move.
+#: Persons whose death or move stands, with the time at which it was recorded: null when that event was pruned.
 _GONE = """
-SELECT id, person_id, status, version FROM referrals.life WHERE status IN ('deceased', 'moved')
-AND NOT EXISTS (SELECT FROM referrals.referral WHERE referral.person_id = life.person_id AND person_is_recorded_as IS NOT NULL)
-AND NOT (status = 'moved' AND EXISTS (SELECT FROM mdt.risk WHERE risk.person_id = life.person_id AND risk.status <> 'ended'))"""
-#: A context knows the present status when it has applied the last event of the person's life; `referrals` decides it.
-_KNOWS = """EXISTS (SELECT FROM referrals.event JOIN {context}.inbox ON event_id = event.id
-WHERE event.subject = gone.id AND event.sequence = gone.version)"""
+SELECT life.person_id, status, event.id AS event_id, occurred_at AS since FROM referrals.life
+LEFT JOIN referrals.event ON event.subject = life.id AND event.sequence = life.version WHERE status IN ('deceased', 'moved')"""
 _CONTINUED = """
 SELECT format('{name} %s is %s, the person is %s', item.id, item.{column}, gone.status) AS item
 FROM {relation} AS item JOIN ({gone}) AS gone ON gone.person_id = item.person_id
-WHERE item.{column} IN ({open_states}){but} AND {knows}"""
+WHERE item.{column} IN ({open_states}) AND {unless}"""
+#: `referrals` decides about the change, and marks each referral that is open in spite of it.
+_UNMARKED = "item.person_is_recorded_as IS NULL"
+#: A context knows the change when it has applied the event. `{chain}` is the referral, or the other aggregate, with which the work began.
+_UNEXCUSED = """EXISTS (SELECT FROM {context}.inbox WHERE inbox.event_id = gone.event_id)
+AND NOT EXISTS (SELECT FROM referrals.referral WHERE {chain} IN (referral.id, referral.correlation_id)
+  AND person_is_recorded_as IS NOT NULL AND (ended_at IS NULL OR ended_at > since))
+AND NOT EXISTS (SELECT FROM (SELECT * FROM referrals.audit UNION ALL SELECT * FROM rapid_care.audit
+  UNION ALL SELECT * FROM mdt.audit UNION ALL SELECT * FROM navigation.audit) AS audit WHERE audit.subject = {chain}
+  HAVING min(at) > since OR max(at) FILTER (WHERE action = 'expect_home_check') > since)
+AND NOT (gone.status = 'moved' AND EXISTS (SELECT FROM mdt.risk JOIN mdt.event ON event.subject = risk.id
+  WHERE risk.person_id = item.person_id AND event.correlation_id = {chain} AND occurred_at > since
+  AND type IN ('mdt.risk.level-crossed.v1', 'mdt.risk.high-climber-found.v1')))"""
+#: Work that a death begins.
+_BUT = {"task": " AND item.kind <> 'bereavement-support'"}
+#: A home check is the beginning of its chain.
+_CHAINS = {"home_check": "item.id"}
 
 
 def _check(context: str) -> Check:
@@ -34,14 +47,15 @@ def _check(context: str) -> Check:
 
 
 def _continued(aggregate: Aggregate) -> str:
+    chain = _CHAINS.get(aggregate.name, "item.correlation_id")
+    unexcused = _UNEXCUSED.format(context=aggregate.context, chain=chain) + _BUT.get(aggregate.name, "")
     return _CONTINUED.format(
         name=aggregate.name,
         column=aggregate.column,
         relation=aggregate.relation,
         gone=_GONE,
         open_states=aggregate.open_states_sql,
-        but=_BUT.get(aggregate.name, ""),
-        knows="true" if aggregate.context == "referrals" else _KNOWS,
+        unless=_UNMARKED if aggregate.name == "referral" else unexcused,
     )
 
 

@@ -7,6 +7,13 @@ from infra.operations.verify.check import Check
 
 _RAPID_CARE, _MDT, _NAVIGATION, _REFERRALS = (["rapid_care"], ["mdt"], ["navigation"], ["referrals"])
 
+
+def _of_survivor(table: str) -> str:
+    """The rows of a table about persons, with the record that survives of the person after merges."""
+    return f"""(SELECT about.*, coalesce(survivor_id, about.person_id) AS survivor FROM {{context}}.{table} AS about
+            LEFT JOIN {{context}}.merged_person AS merged ON merged.person_id = about.person_id AND separated_at IS NULL)"""  # noqa: S608 (names of this module)
+
+
 PEOPLE = (
     Check(
         "I8",
@@ -19,13 +26,23 @@ PEOPLE = (
     ),
     Check(
         "I8",
-        "every unanswered call and discrepancy of an open referral has a deadline",
-        """SELECT count(*) FROM {context}.referral WHERE ended_at IS NULL
-           AND (discrepancies_due_at IS NOT NULL OR answer_by IS NOT NULL)""",
-        """SELECT format('%s of referral %s', owed.kind, id) AS item FROM {context}.referral
-           CROSS JOIN LATERAL (VALUES ('discrepancy', discrepancies_due_at), ('call', answer_by)) AS owed (kind, due_at)
-           WHERE ended_at IS NULL AND owed.due_at IS NOT NULL AND NOT EXISTS (
-             SELECT FROM {context}.deadline WHERE subject = referral.id AND deadline.kind = owed.kind AND {live})""",
+        "every person without a verified NHS number is traced, or merged into another record",
+        "SELECT count(*) FROM {context}.person WHERE nhs_number IS NULL",
+        """SELECT format('person %s', person.id) AS item FROM {context}.person
+           WHERE nhs_number IS NULL AND NOT EXISTS (
+             SELECT FROM {context}.identity WHERE identity.person_id = person.id AND identity.status IN ('unverified', 'merged'))""",
+        _REFERRALS,
+    ),
+    Check(
+        "I8",
+        "every step-down that referrals applied is an onward referral, or a navigator's task",
+        "SELECT count(*) FROM {context}.referral WHERE onward_of IS NOT NULL",
+        """SELECT format('%s %s', stepped_down.type, stepped_down.id) AS item
+           FROM (SELECT * FROM rapid_care.event UNION ALL SELECT * FROM mdt.event) AS stepped_down
+           JOIN {context}.inbox ON event_id = stepped_down.id AND refused_code IS NULL
+           WHERE stepped_down.type IN ('rapid-care.response.stepped-down.v1', 'mdt.case.stepped-down.v1')
+           AND {data} ->> 'destination' <> 'navigation'
+           AND NOT EXISTS (SELECT FROM {context}.referral WHERE onward_of ->> 'subject_id' = stepped_down.subject::text)""",
         _REFERRALS,
     ),
     Check(
@@ -40,30 +57,39 @@ PEOPLE = (
     ),
     Check(
         "I8",
-        "every response without a first contact has its clock, and every dispatched one names its clinician",
+        "every open response answers a referral, and a dispatched one names its clinician",
         "SELECT count(*) FROM {context}.response WHERE ended_at IS NULL",
         """SELECT format('response %s is %s', id, status) AS item FROM {context}.response WHERE ended_at IS NULL AND (
-              (contacted_at IS NULL AND breached_at IS NULL AND NOT EXISTS (
-                SELECT FROM {context}.deadline WHERE subject = response.id AND kind = 'breach' AND {live}))
-              OR (status IN ('assigned', 'en-route') AND clinician_id IS NULL)
+              (status IN ('assigned', 'en-route') AND clinician_id IS NULL)
               OR NOT EXISTS (SELECT FROM referrals.referral WHERE referral.id = referral_id))""",
+        _RAPID_CARE,
+    ),
+    Check(
+        "I8",
+        "no open response is with a clinician who is off duty",
+        "SELECT count(*) FROM {context}.response WHERE ended_at IS NULL AND clinician_id IS NOT NULL",
+        """SELECT format('response %s is with %s', response.id, clinician_id) AS item FROM {context}.response
+           JOIN {context}.clinician ON clinician.id = clinician_id WHERE ended_at IS NULL AND NOT is_on_duty""",
         _RAPID_CARE,
     ),
     Check(
         "I8",
         "every discussed case has a lead",
         "SELECT count(*) FROM {context}.case WHERE status IN ('active-management', 'stepped-down')",
-        """SELECT format('case %s is %s', led.id, led.status) AS item FROM {context}.case AS led
-            WHERE status IN ('active-management', 'stepped-down') AND NOT EXISTS (
-              SELECT FROM {context}.lead WHERE lead.person_id = led.person_id AND lead.status IN ('active', 'proposed'))""",
+        f"""SELECT format('case %s is %s', led.id, led.status) AS item FROM {_of_survivor("case")} AS led
+            WHERE status IN ('active-management', 'stepped-down')
+            AND NOT EXISTS (SELECT FROM {_of_survivor("lead")} AS held
+              WHERE held.survivor = led.survivor AND held.status IN ('active', 'proposed'))
+            AND NOT EXISTS (SELECT FROM {_of_survivor("person_change")} AS gone
+              WHERE gone.survivor = led.survivor AND lifted_at IS NULL AND gone.person_id <> led.person_id)""",  # noqa: S608 (names of this module)
         _MDT,
     ),
     Check(
         "I8",
         "each person has at most one active lead",
         "SELECT count(DISTINCT person_id) FROM {context}.lead",
-        """SELECT format('person %s', person_id) AS item FROM {context}.lead GROUP BY person_id
-            HAVING count(*) FILTER (WHERE status = 'active') > 1""",
+        f"""SELECT format('person %s', survivor) AS item FROM {_of_survivor("lead")} AS held WHERE status = 'active'
+            GROUP BY survivor HAVING count(*) > 1""",  # noqa: S608 (names of this module)
         _MDT,
     ),
     Check(
@@ -74,6 +100,14 @@ PEOPLE = (
            GROUP BY thread_id HAVING bool_and(acknowledged_at IS NULL AND settled_at IS NULL) AND NOT EXISTS (
              SELECT FROM {context}.deadline WHERE subject = thread_id AND kind = 'notification-acknowledgement' AND {live})""",
         _MDT,
+    ),
+    Check(
+        "I8",
+        "every home check that fell due is a task",
+        "SELECT count(*) FROM {context}.home_check WHERE status = 'due'",
+        """SELECT format('home check %s', id) AS item FROM {context}.home_check WHERE status = 'due'
+           AND NOT EXISTS (SELECT FROM {context}.task WHERE task.source_id = home_check.id)""",
+        _NAVIGATION,
     ),
     Check(
         "I8",
