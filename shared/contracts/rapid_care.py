@@ -186,6 +186,11 @@ class ResponseContacted(Event):
     is_met: bool
     mode: ContactMode
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether the clinician saw the person, or spoke with them as triage decided."""
+        return self.mode is not ContactMode.NO_ACCESS
+
 
 class ResponseAssessed(Event):
     """Health and social needs were assessed together."""

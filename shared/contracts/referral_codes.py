@@ -63,6 +63,7 @@ class ReturnReason(StrEnum):
     STANDARD_MEASURES_SUFFICE = "standard-measures-suffice"
     INSUFFICIENT_INFORMATION = "insufficient-information"
     CONCERN = "concern"
+    NO_ACCESS = "no-access"
     CALL_UNANSWERED = "call-unanswered"
     RECEIVER_WITHDREW = "receiver-withdrew"
     OTHER = "other"

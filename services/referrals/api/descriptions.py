@@ -46,7 +46,7 @@ _TEXTS: Texts = {
     "receiver_due_at": ("Time by which Rapid Care reaches the person; absent before it accepted.", None),
     "receiver_at_risk_since": ("Since when Rapid Care is at risk of being late; absent otherwise.", None),
     "receiver_breached_at": ("Time at which Rapid Care missed its two hours; absent otherwise.", None),
-    "receiver_contacted_at": ("Time of Rapid Care's first contact; absent before.", None),
+    "receiver_contacted_at": ("Time at which Rapid Care saw the person; absent before, and after a visit without access.", None),
     "receiver_overdue_step": ("Step of Rapid Care that is overdue; absent otherwise.", None),
     "call_repeated_at": ("Time of a second urgent call about the person; absent without one.", None),
     "call_overdue_since": ("Since when the answer to the second call is overdue; absent otherwise.", None),

@@ -20,7 +20,7 @@ class Circumstances:
     """Facts beside the referral that decide about its commands.
 
     `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
-    open. `is_contacted`: Rapid Care has reached the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
+    open. `is_contacted`: Rapid Care has seen the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
     borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening.
     `has_record`: false for an onward referral of a person whom case finding alone knows. `claimed_by`: who has claimed it.
     """

@@ -75,7 +75,7 @@ class RecallNotPossible(RuleBroken):
 
 
 class AlreadyContacted(RuleBroken):
-    """Rapid Care has reached the person, and continues the care."""
+    """Rapid Care has seen the person, and continues the care."""
 
     code = "already-contacted"
     advice = "Speak to the Rapid Care coordinator; the response page names the clinician."
@@ -92,6 +92,7 @@ _IS_RED_FLAG = total(
         ReturnReason.STANDARD_MEASURES_SUFFICE: False,
         ReturnReason.INSUFFICIENT_INFORMATION: False,
         ReturnReason.CONCERN: False,
+        ReturnReason.NO_ACCESS: False,
         ReturnReason.CALL_UNANSWERED: False,
         ReturnReason.RECEIVER_WITHDREW: False,
         ReturnReason.OTHER: False,
@@ -108,6 +109,7 @@ _MAKES_URGENT = total(
         ReturnReason.STANDARD_MEASURES_SUFFICE: False,
         ReturnReason.INSUFFICIENT_INFORMATION: False,
         ReturnReason.CONCERN: False,
+        ReturnReason.NO_ACCESS: False,
         ReturnReason.CALL_UNANSWERED: True,
         ReturnReason.RECEIVER_WITHDREW: False,
         ReturnReason.OTHER: False,
@@ -124,6 +126,7 @@ _IS_FINAL = total(
         ReturnReason.STANDARD_MEASURES_SUFFICE: False,
         ReturnReason.INSUFFICIENT_INFORMATION: False,
         ReturnReason.CONCERN: True,
+        ReturnReason.NO_ACCESS: True,
         ReturnReason.CALL_UNANSWERED: True,
         ReturnReason.RECEIVER_WITHDREW: True,
         ReturnReason.OTHER: False,
@@ -251,7 +254,7 @@ def to_triage(referral: Referral, command: ReturnReferral, now: datetime, policy
 
 
 def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Takes the referral back from Rapid Care, which has not reached the person. Its acceptance may still arrive, and then counts.
+    """Takes the referral back from Rapid Care, which has not seen the person. Its acceptance may still arrive, and then counts.
 
     Raises IllegalTransition, RecallNotPossible, AlreadyContacted.
     """
@@ -267,7 +270,7 @@ def require_recallable(referral: Referral, *, is_contacted: bool) -> None:
     if referral.route is None or not IS_RECALLED[referral.route]:
         raise RecallNotPossible("The referral is not with Rapid Care.")
     if is_contacted:
-        raise AlreadyContacted("Rapid Care has reached the person.")
+        raise AlreadyContacted("Rapid Care has seen the person.")
 
 
 def _taken_back(referral: Referral) -> Referral:

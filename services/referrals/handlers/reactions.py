@@ -46,7 +46,8 @@ _OF_DECLINE = total(
         DeclineReason.LIFE_THREATENING: ReturnReason.LIFE_THREATENING,
     },
 )
-_OF_RESPONSE = total(
+#: A person who was not seen is no outcome: the referral returns.
+_OF_RESPONSE: Mapping[ResponseOutcome, Outcome | None] = total(
     ResponseOutcome,
     {
         ResponseOutcome.ADMISSION_AVOIDED: Outcome.ADMISSION_AVOIDED,
@@ -57,7 +58,7 @@ _OF_RESPONSE = total(
         ResponseOutcome.DIED_IN_PREFERRED_PLACE: Outcome.DIED,
         ResponseOutcome.DIED_ELSEWHERE: Outcome.DIED,
         ResponseOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
-        ResponseOutcome.NO_ACCESS: Outcome.NO_ACCESS,
+        ResponseOutcome.NO_ACCESS: None,
     },
 )
 #: A concern closes nothing: the Community Point of Access decides.
@@ -127,8 +128,8 @@ async def on_response_accepted(event: ResponseAccepted, _: Envelope, *, tx: Tx) 
 
 
 async def on_response_contacted(event: ResponseContacted, _: Envelope, *, tx: Tx) -> None:
-    """A clinician has reached the person: Rapid Care has the referral, also when it was recalled before the contact was known here."""
-    referral = await _find(event.referral_id, tx)
+    """A clinician has seen the person: Rapid Care has the referral, also when it was recalled before the contact was known here."""
+    referral = await _find(event.referral_id, tx) if event.is_seen else None
     if referral is not None and not _is_accepted_by(Route.RAPID_CARE, referral):
         await _accept(event.referral_id, Route.RAPID_CARE, tx, referral.routing)
 
@@ -144,6 +145,10 @@ async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) 
 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
+    """After visits without access alone the Community Point of Access decides who goes next."""
+    if event.outcome is ResponseOutcome.NO_ACCESS:
+        await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason.NO_ACCESS), tx, event.routing)
+        return
     answers = {event.referral_id: event.routing}
     await _conclude_and_report(answers, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], envelope, tx)
 

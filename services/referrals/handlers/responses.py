@@ -21,9 +21,10 @@ _STATES: Mapping[type[Event], Callable[[Any, Envelope], dict[str, Any]]] = {
     rapid_care.ResponseBreached: lambda event, _: {"breached_at": event.due_at},
     rapid_care.ResponseBreachCleared: lambda _event, _: {"is_breach_cleared": True},
     rapid_care.ResponseContacted: lambda event, envelope: {
-        "contacted_at": event.contacted_at,
+        "contacted_at": event.contacted_at if event.is_seen else None,
         "progress_sequence": envelope.sequence,
     },
+    rapid_care.ResponseAssessed: lambda _, envelope: {"contacted_at": envelope.time, "progress_sequence": envelope.sequence},
     rapid_care.ResponseCallAnswered: lambda _, envelope: {"progress_sequence": envelope.sequence},
     rapid_care.ResponseOverdue: lambda event, envelope: {
         "overdue_since": event.due_at,

@@ -56,6 +56,7 @@ _SENTENCES: Mapping[str, str] = {
 _OF_REASON: Mapping[str, str] = {
     "returned life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
     "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
+    "returned no-access": "{service} went and did not get to see the person. We are deciding who goes next.",
     "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
     "reopened ended-in-error": "It had ended by mistake, and is open again.",
     "returned receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",

@@ -49,10 +49,8 @@ def _merge() -> Statement:
     new = insert(RESPONSE).values({column.name: sa.bindparam(column.name, type_=column.type) for column in RESPONSE.columns})
     stated, stored = new.excluded, RESPONSE.c
     is_later = stated.overdue_sequence > stored.overdue_sequence
-    changes: dict[str, Any] = {
-        name: sa.func.coalesce(stated[name], stored[name]) for name in ("referral_id", "opens_at", "due_at", "contacted_at")
-    }
-    changes |= {name: sa.func.least(stated[name], stored[name]) for name in ("at_risk_since", "breached_at")}
+    changes: dict[str, Any] = {name: sa.func.coalesce(stated[name], stored[name]) for name in ("referral_id", "opens_at", "due_at")}
+    changes |= {name: sa.func.least(stated[name], stored[name]) for name in ("at_risk_since", "breached_at", "contacted_at")}
     changes |= {name: sa.func.greatest(stated[name], stored[name]) for name in _NOTHING if name.endswith("_sequence")}
     changes |= {name: sa.case((is_later, stated[name]), else_=stored[name]) for name in ("overdue_since", "overdue_step")}
     changes["is_breach_cleared"] = sa.or_(stated.is_breach_cleared, stored.is_breach_cleared)
@@ -81,7 +79,10 @@ _OF_REFERRALS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ReceiverProgress:
-    """Rapid Care's progress with a referral. `opens_at` is the opening until which the response is held."""
+    """Rapid Care's progress with a referral. `opens_at` is the opening until which the response is held.
+
+    `contacted_at` is when a clinician first saw the person: a visit without access is none.
+    """
 
     opens_at: datetime | None
     due_at: datetime | None
@@ -103,7 +104,7 @@ async def progress(reader: ReadSession, referral_ids: Collection[UUID]) -> dict[
 
 
 async def is_contacted(reader: ReadSession, referral_id: UUID) -> bool:
-    """Whether Rapid Care has reached the person for this referral."""
+    """Whether Rapid Care has seen the person for this referral."""
     found = (await progress(reader, [referral_id])).get(referral_id)
     return found is not None and found.contacted_at is not None
 

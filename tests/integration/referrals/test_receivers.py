@@ -322,7 +322,6 @@ async def test_closure_with_unanswered_call_returns_to_triage(client: ReferralsC
         (ResponseOutcome.DIED_IN_PREFERRED_PLACE, "died"),
         (ResponseOutcome.DIED_ELSEWHERE, "died"),
         (ResponseOutcome.DECLINED_BY_PERSON, "declined-by-person"),
-        (ResponseOutcome.NO_ACCESS, "no-access"),
     ],
 )
 async def test_response_outcome_closes_referral(client: ReferralsClient, outcome: ResponseOutcome, expected: str) -> None:

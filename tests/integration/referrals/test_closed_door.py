@@ -1,0 +1,109 @@
+"""A visit of Rapid Care without access: the person was not seen, so that a recall stays possible, and the end returns the referral."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.contracts.event import Event
+from shared.contracts.rapid_care import (
+    ContactMode,
+    Need,
+    ResponseAccepted,
+    ResponseAssessed,
+    ResponseAtRisk,
+    ResponseClosed,
+    ResponseContacted,
+    ResponseOutcome,
+)
+from shared.contracts.referral_codes import ReturnReason
+from shared.contracts.referrals import ReferralClosed, ReferralReturned
+from shared.kernel.ids import new_id
+from tests.builders.referrals import MONDAY, ReferralsClient
+
+URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
+
+
+class Visits:
+    """One referral that Rapid Care has accepted, and the events of its response."""
+
+    def __init__(self, client: ReferralsClient, routed: dict[str, Any]) -> None:
+        self.client, self.routed, self.id = client, routed, UUID(routed["id"])
+        self._response_id, self._sequence = new_id(), 0
+
+    async def deliver(self, event: Event) -> None:
+        self._sequence += 1
+        key = UUID(self.routed["person_id"])
+        await self.client.context.deliver(event, key=key, subject=self._response_id, sequence=self._sequence)
+
+    async def visit(self, mode: ContactMode) -> None:
+        due_at = MONDAY + timedelta(hours=2)
+        await self.deliver(ResponseContacted(referral_id=self.id, contacted_at=MONDAY, due_at=due_at, is_met=True, mode=mode))
+
+    async def close(self, outcome: ResponseOutcome) -> None:
+        closed = ResponseClosed(referral_id=self.id, outcome=outcome, is_admission_avoided=False, benefit_pounds=0, routing=1)
+        await self.deliver(closed)
+
+    async def is_recall_offered(self) -> bool:
+        return "RecallReferral" in str((await self.client.get(f"/{self.id}/actions")).json())
+
+
+@pytest.fixture
+async def visits(client: ReferralsClient) -> Visits:
+    found = Visits(client, await client.refer_and_route("rapid-care", "rapid-care", **URGENT))
+    await found.deliver(ResponseAccepted(referral_id=found.id, accepted_at=MONDAY, due_at=MONDAY + timedelta(hours=2), routing=1))
+    return found
+
+
+async def test_referral_is_recalled_after_closed_door(visits: Visits) -> None:
+    """Finding: a closed door counted as a contact, and the recall was refused."""
+    await visits.visit(ContactMode.NO_ACCESS)
+
+    assert await visits.is_recall_offered()
+    recalled = await visits.client.command(str(visits.id), "recall")
+
+    assert (recalled["status"], recalled["owner"]["service_code"]) == ("returned", "community-point-of-access")
+
+
+async def test_closed_door_that_crosses_recall_leaves_referral_recalled(visits: Visits) -> None:
+    await visits.client.command(str(visits.id), "recall")
+
+    await visits.visit(ContactMode.NO_ACCESS)
+
+    assert (await visits.client.read(str(visits.id)))["status"] == "returned"
+
+
+async def test_unseen_person_at_risk_stays_in_work_list(visits: Visits) -> None:
+    await visits.deliver(ResponseAtRisk(referral_id=visits.id, minutes_elapsed=60, due_at=MONDAY + timedelta(hours=2)))
+
+    await visits.visit(ContactMode.NO_ACCESS)
+    unseen = (await visits.client.get("/work")).json()["items"]
+    await visits.visit(ContactMode.FACE_TO_FACE)
+
+    assert [(item["id"], item["receiver_contacted_at"]) for item in unseen] == [(str(visits.id), None)]
+    assert (await visits.client.get("/work")).json()["items"] == []
+
+
+async def test_person_assessed_after_closed_door_is_not_recalled(visits: Visits) -> None:
+    await visits.visit(ContactMode.NO_ACCESS)
+    await visits.deliver(ResponseAssessed(health_needs=(Need.INFECTION,), social_needs=(Need.NONE,)))
+
+    refused = await visits.client.try_command(str(visits.id), "recall")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "already-contacted")
+    assert not await visits.is_recall_offered()
+
+
+async def test_response_that_ends_without_access_returns_referral(visits: Visits) -> None:
+    """Finding: it closed the referral, possibly minutes after the first attempt, and nobody had the unseen person."""
+    await visits.visit(ContactMode.NO_ACCESS)
+    await visits.close(ResponseOutcome.NO_ACCESS)
+
+    seen = (await visits.client.get(f"/{visits.id}", visits.client.gp())).json()
+    assert (seen["status"], seen["return_reason"], seen["outcome"]) == ("returned", "no-access", None)
+    assert (seen["owner"]["service_code"], seen["deadline"]["kind"]) == ("community-point-of-access", "triage")
+    assert seen["feedback"][-1]["text"].startswith("Rapid Care went and did not get to see the person.")
+    assert [item["id"] for item in (await visits.client.get("/work", section="triage")).json()["items"]] == [str(visits.id)]
+    assert [event.reason for event in await visits.client.context.published(ReferralReturned)] == [ReturnReason.NO_ACCESS]
+    assert await visits.client.context.published(ReferralClosed) == []
