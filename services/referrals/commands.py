@@ -29,7 +29,10 @@ class Demographics:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveReferral:
-    """A referrer asks for help for a person. Demographics and story are given once: a known person needs neither (AC1)."""
+    """A referrer asks for help for a person. Demographics and story are given once: a known person needs neither (AC1).
+
+    `unreadable` has the text of each value of an urgent referral that its field cannot have, after the name of the field.
+    """
 
     nhs_number: str | None
     demographics: Demographics | None
@@ -38,6 +41,7 @@ class ReceiveReferral:
     reason: Reason
     urgency: Urgency
     condition: Condition | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class Discrepancy(StrEnum):
     BIRTHDAY_INVALID = "birthday-invalid"
     DEMOGRAPHICS_MISSING = "demographics-missing"
     STORY_MISSING = "story-missing"
+    TEXT_UNREADABLE = "text-unreadable"
     HISTORY_SHORTENED = "history-shortened"
     CONDITION_MISSING = "condition-missing"
     PRACTICE_UNKNOWN = "practice-unknown"

@@ -8,6 +8,8 @@ from pydantic import GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
+from shared.web.validation import errors_of
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ def _item(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
         return validate(value)
     except ValidationError as problem:
-        return InvalidItem(problem.errors(include_url=False, include_input=False))
+        return InvalidItem(errors_of(problem))
 
 
 #: `tuple[BatchItem[NewReferral], ...]` in the body of a batch.

@@ -15,7 +15,8 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from shared.web.problems import is_json
-from shared.web.requests import require_declared_parameters, require_distinct_fields, require_encodable
+from shared.web.requests import half_pairs, parse_unusual, repeated_field, require_declared_parameters
+from shared.web.validation import errors_of
 
 #: Reads one parameter of an endpoint from the request.
 Reader = Callable[[Request], Awaitable[Any]]
@@ -60,15 +61,21 @@ def _body(form: TypeAdapter[Any]) -> Reader:
         raw = await request.body()
         if not raw:
             raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
-        is_sent_as_json = is_json(request.headers.get("content-type", ""))
         try:
-            body = form.validate_json(raw) if is_sent_as_json else form.validate_python(raw)
+            return _of_json(form, raw) if is_json(request.headers.get("content-type", "")) else form.validate_python(raw)
         except ValidationError as problem:
-            if is_sent_as_json:
-                require_encodable(raw)  # pydantic has no location for half of a surrogate pair
-            errors = problem.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors]) from None
-        require_distinct_fields(raw)
-        return body
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors_of(problem)]) from None
 
     return read
+
+
+def _of_json(form: TypeAdapter[Any], raw: bytes) -> Any:
+    """Repeated fields and halves of surrogate pairs are errors at their location: a batch is refused by item. Raises ValidationError."""
+    if repeated_field(raw) is not None:
+        return form.validate_python(parse_unusual(raw))
+    try:
+        return form.validate_json(raw)
+    except ValidationError:
+        if not half_pairs(raw):
+            raise
+        return form.validate_python(parse_unusual(raw))

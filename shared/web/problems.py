@@ -189,6 +189,9 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
 
 
 def _invalid(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
+    for name in (encodable(str(error["loc"][-1])) for error in errors if error["type"] == "field_repeated"):
+        detail = f"The field {name} occurs more than once in an object of the body."
+        return problem_response(400, "malformed-request", detail, "Send each field of an object once.")
     hinted = with_hints(without_false_lengths(errors), body)
     found = [FieldProblem(field=_path(error["loc"]), problem=sentence(error)) for error in hinted]
     advice = "Correct the listed fields; the OpenAPI pages describe each."

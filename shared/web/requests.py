@@ -8,7 +8,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request
@@ -17,7 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
 from shared.web.name_hints import hint
-from shared.web.problems import HttpProblem, encodable, is_json
+from shared.web.problems import encodable, is_json
+from shared.web.validation import UnusualValue
 
 C = TypeVar("C")
 
@@ -63,24 +63,51 @@ def require_declared_parameters(request: Request, route: Dependant) -> None:
 
 
 def require_distinct_fields(body: bytes) -> None:
-    """Raises HttpProblem 400 malformed-request for valid JSON with a repeated field; says nothing about other bodies."""
+    """Raises RequestValidationError 400 malformed-request for valid JSON with a repeated field; says nothing about other bodies."""
+    repeated = repeated_field(body)
+    if repeated is not None:
+        raise RequestValidationError([{"type": "field_repeated", "loc": ("body", repeated)}])
+
+
+def repeated_field(body: bytes) -> str | None:
+    """The first field that an object of a JSON body has more than once."""
     try:
         _DECODER.decode(body.decode())
+    except _FieldRepeated as found:
+        return found.name
     except (ValueError, RecursionError):  # the parser that reads the body refuses it
-        return
+        return None
+    return None
 
 
 def require_encodable(body: bytes) -> None:
     """Raises RequestValidationError 422 with the location of each half of a surrogate pair in a JSON body."""
-    if _SURROGATE_ESCAPE.search(body) is None:
-        return
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):  # the parser that reads the body refuses it
-        return
-    errors = [{"type": "string_unicode", "loc": location} for location in _unencodable(parsed)]
+    errors = [{"type": "string_unicode", "loc": location} for location in half_pairs(body)]
     if errors:
         raise RequestValidationError(errors)
+
+
+def half_pairs(body: bytes) -> list[tuple[int | str, ...]]:
+    """The location of each half of a surrogate pair in a JSON body."""
+    if _SURROGATE_ESCAPE.search(body) is None:
+        return []
+    try:
+        return list(_unencodable(json.loads(body)))
+    except (ValueError, RecursionError):  # the parser that reads the body refuses it
+        return []
+
+
+def parse_unusual(body: bytes) -> Any:
+    """A JSON body with an `UnusualValue` for each repeated field and for each string with half of a surrogate pair."""
+    parsed = json.loads(body, object_pairs_hook=_marked)
+    pending = [parsed]
+    while pending:
+        part = pending.pop()
+        for key, each in list(part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()):
+            if isinstance(each, str) and encodable(each) != each:
+                part[key] = UnusualValue("string_unicode", each)
+            pending.append(each.value if isinstance(each, UnusualValue) else each)
+    return parsed
 
 
 def dependants(route: Dependant) -> Iterator[Dependant]:
@@ -107,12 +134,23 @@ def _unencodable(body: Any) -> Iterator[tuple[int | str, ...]]:
             pending += [((*location, number), each) for number, each in enumerate(value)]
 
 
+class _FieldRepeated(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
     """Called by the decoder for each object. The value of the object is not needed."""
     if len({name for name, _ in pairs}) < len(pairs):
-        repeated = encodable(Counter(name for name, _ in pairs).most_common(1)[0][0])
-        detail = f"The field {repeated} occurs more than once in an object of the body."
-        raise HttpProblem(HTTPStatus.BAD_REQUEST, "malformed-request", detail, "Send each field of an object once.")
+        raise _FieldRepeated(Counter(name for name, _ in pairs).most_common(1)[0][0])
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: UnusualValue("field_repeated", each) if len(each) > 1 else each[0] for name, each in values.items()}
 
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")

@@ -1,7 +1,10 @@
 """Plain sentences for pydantic's errors: each states the expectation that a value does not meet, never the value."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import ValidationError
 
 _OTHER = "The value does not match the schema."
 _WHOLE_NUMBER, _NUMBER = "The value must be a whole number.", "The value must be a number."
@@ -64,6 +67,26 @@ _SENTENCES: Mapping[str, str] = {
     "set_type": _LIST,
     "frozen_set_type": _LIST,
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnusualValue:
+    """Stands for the list of values of a repeated field, or for a string with half of a surrogate pair. No type accepts it.
+
+    `error` is the type of its error.
+    """
+
+    error: str
+    value: Any
+
+
+def errors_of(problem: ValidationError) -> list[dict[str, Any]]:
+    """The errors without the values of the request."""
+    return [_without_input(**each) for each in problem.errors(include_url=False)]
+
+
+def _without_input(*, input: Any, **error: Any) -> dict[str, Any]:  # noqa: A002  a key of pydantic's errors
+    return error | {"type": input.error} if isinstance(input, UnusualValue) else error
 
 
 def without_false_lengths(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

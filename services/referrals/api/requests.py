@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from services.referrals import commands
 from services.referrals.api import urgent_body
@@ -47,7 +47,7 @@ class NewReferral(RequestModel):
     """Demographics and story are needed once: for a known person the NHS number is enough.
 
     An urgent referral is never refused for a number, a date of birth, demographics, a story or a condition that is wrong or missing:
-    it is accepted, and `discrepancies` of the acknowledgement names each fault.
+    it is accepted, and `discrepancies` of the acknowledgement names each fault. Their text is kept.
     """
 
     nhs_number: OrAbsent[TypedNhsNumber] = None
@@ -58,41 +58,38 @@ class NewReferral(RequestModel):
     urgency: Urgency
     condition: Condition | None = None
 
-    _readable: commands.Demographics | None = PrivateAttr(default=None)
-
     @model_validator(mode="wrap")
     @classmethod
-    def _accept_urgent(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+    def _accept_urgent(cls, body: Any, validate: ModelWrapValidatorHandler["NewReferral"]) -> "NewReferral":
         try:
             received = validate(body)
-        except ValidationError:
-            if not urgent_body.is_urgent(body):
+        except ValidationError as refusal:
+            if not urgent_body.is_readable(body, refusal):
                 raise
-            return cls._of_readable(body, validate)
+            return PartlyReadReferral.model_construct(received=urgent_body.read(body, NewReferral, Demographics))
         if not IS_URGENT[received.urgency]:
             require_bounded(received.story)
-        return received
-
-    @classmethod
-    def _of_readable(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        sent = body.get("demographics")
-        demographics = urgent_body.demographics(sent, Demographics)
-        readable = urgent_body.readable(body, cls)
-        is_set_aside = demographics is not None or not isinstance(sent, dict)
-        received = validate(readable | {"demographics": None} if is_set_aside else readable)
-        received._readable = demographics  # noqa: SLF001  a private attribute of its own class
         return received
 
     def command(self) -> commands.ReceiveReferral:
         return commands.ReceiveReferral(
             nhs_number=self.nhs_number,
-            demographics=self.demographics.command() if self.demographics else self._readable,
+            demographics=self.demographics.command() if self.demographics else None,
             story=self.story,
             source=self.source,
             reason=self.reason,
             urgency=self.urgency,
             condition=self.condition,
         )
+
+
+class PartlyReadReferral(NewReferral):
+    """An urgent referral with unreadable values. It is made without validation: its values were read one by one."""
+
+    received: commands.ReceiveReferral
+
+    def command(self) -> commands.ReceiveReferral:
+        return self.received
 
 
 class NewReferrals(RequestModel):

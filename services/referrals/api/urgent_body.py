@@ -1,11 +1,12 @@
-"""The readable part of an urgent referral's body: what cannot be read counts as missing, and care does not wait for it (IG2, G11).
+"""The body of an urgent referral, read value by value. A value that its field cannot have is kept as text: care waits for none (IG2, G11).
 
-Unknown fields stay, so that they are refused as everywhere.
+Unknown fields are refused as everywhere. An unreadable NHS number and date of birth have fields of their own for the text.
 """
 
 import json
 from collections.abc import Mapping
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -13,56 +14,98 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.referrals import commands
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
+from shared.contracts.input_types import MAX_TYPED_NUMBER
 from shared.contracts.persons import Story
+from shared.kernel import normalisation
 
 #: The codes of an urgent referral.
 _URGENT = [urgency.value for urgency, is_urgent in IS_URGENT.items() if is_urgent]
-#: Characters of an unreadable number or date of birth that are stored for a check by staff.
-_TYPED = 100
+_TOLERANT = ("nhs_number", "demographics", "story", "condition")
+#: Names of an unknown field of the referral, of the demographics and of the story. Inside a contact it makes the contact unreadable.
+_DEPTH = 2
+_UNREADABLE = object()
+_CUT = "\u2026"
 
 
-def is_urgent(body: Any) -> bool:
-    return isinstance(body, Mapping) and body.get("urgency") in _URGENT
+def is_readable(body: Any, refusal: ValidationError) -> bool:
+    """Whether a refused body is that of an urgent referral, and each error concerns a value that is kept as text."""
+    is_urgent = isinstance(body, Mapping) and body.get("urgency") in _URGENT
+    return is_urgent and not any(_is_final(error["type"], error["loc"]) for error in refusal.errors(include_url=False))
 
 
-def readable(body: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """The body without the values that its model refuses, except its demographics."""
-    kept: dict[str, Any] = {**_without_nul(body)}
-    for name in ("nhs_number", "condition"):
-        if not _is_valid(model, name, kept.get(name)):
-            kept[name] = None
-    if kept.get("nhs_number") is None and body.get("nhs_number"):
-        kept["nhs_number"] = _as_typed(body["nhs_number"])
-    if isinstance(kept.get("story"), Mapping):
-        kept["story"] = _story(kept["story"])
-    return kept if _is_valid(model, "story", kept.get("story")) or isinstance(kept["story"], Mapping) else kept | {"story": None}
+def read(sent: Mapping[str, Any], whole: type[BaseModel], demographics: type[BaseModel]) -> commands.ReceiveReferral:
+    """The referral with what the fields of `whole` and `demographics` can have, and the text of the rest."""
+    body, reading = _plain(sent), _Reading()
+    known = {name: reading.value(whole, name, body.get(name)) for name in ("source", "reason", "urgency", "condition")}
+    return commands.ReceiveReferral(
+        nhs_number=reading.typed("nhs_number", body.get("nhs_number")),
+        demographics=reading.demographics(demographics, body.get("demographics")),
+        story=reading.story(body.get("story")),
+        **known,
+        unreadable=tuple(reading.unreadable),
+    )
 
 
-def demographics(sent: Any, model: type[BaseModel]) -> commands.Demographics | None:
-    """The readable demographics; None when the model knows none of the fields, or not all of them."""
-    if not isinstance(sent, Mapping) or not sent.keys() <= model.model_fields.keys():
+class _Reading:
+    """`unreadable` has each value that its field cannot have, after the name of the field."""
+
+    def __init__(self) -> None:
+        self.unreadable: list[str] = []
+
+    def demographics(self, model: type[BaseModel], sent: Any) -> commands.Demographics | None:
+        if not isinstance(sent, Mapping):
+            self._keep("demographics", sent)
+            return None
+        values, born_on = self._values(model, {**sent, "born_on": None}), _read(model, "born_on", sent.get("born_on"))
+        if born_on is _UNREADABLE:
+            return commands.Demographics(**values, born_as_typed=self.typed("born_on", sent.get("born_on")))
+        return commands.Demographics(**values | {"born_on": born_on})
+
+    def story(self, sent: Any) -> Story | None:
+        if not isinstance(sent, Mapping):
+            self._keep("story", sent)
+            return None
+        values = self._values(Story, sent)
+        return Story(**{"narrative": NOT_GIVEN} | {name: value for name, value in values.items() if value is not None})
+
+    def value(self, model: type[BaseModel], name: str, sent: Any) -> Any:
+        """The value of the field; None for an unreadable one. A list has its readable items."""
+        value = _read(model, name, sent)
+        if value is not _UNREADABLE:
+            return value
+        if isinstance(sent, list) and model.model_fields[name].default == ():
+            return tuple(item for each in sent for item in self._item(model, name, each))
+        self._keep(name, sent)
         return None
-    sent = _without_nul(sent)
-    values = {name: _adapter(model, name).validate_python(sent.get(name)) if _is_valid(model, name, sent.get(name)) else None
-              for name in model.model_fields}  # fmt: skip
-    is_unreadable = values["born_on"] is None and sent.get("born_on") is not None
-    return commands.Demographics(**values, born_as_typed=_as_typed(sent["born_on"]) if is_unreadable else None)
+
+    def typed(self, name: str, sent: Any) -> str | None:
+        """The text of a field that has room for it; a longer one is cut there, and kept."""
+        text = normalisation.line(_as_text(sent))
+        if len(text) <= MAX_TYPED_NUMBER:
+            return text or None
+        self._keep(name, sent)
+        return text[: MAX_TYPED_NUMBER - len(_CUT)] + _CUT
+
+    def _values(self, model: type[BaseModel], sent: Mapping[str, Any]) -> dict[str, Any]:
+        """By field. A name that UTF-8 cannot encode is not refused as an unknown one."""
+        for name in sent.keys() - model.model_fields.keys():
+            self._keep(name, sent[name])
+        return {name: self.value(model, name, sent.get(name)) for name in model.model_fields}
+
+    def _item(self, model: type[BaseModel], name: str, sent: Any) -> tuple[Any, ...]:
+        items = _read(model, name, [sent])
+        if items is not _UNREADABLE:
+            return tuple(items)
+        self._keep(name, sent)
+        return ()
+
+    def _keep(self, name: str, sent: Any) -> None:
+        if text := _as_text(sent):
+            self.unreadable.append(f"{name.replace('_', ' ')}: {text}")
 
 
-def _story(sent: Mapping[str, Any]) -> dict[str, Any]:
-    sent = _with_unreadable_contacts(sent)
-    kept = {name: value for name, value in sent.items() if name not in Story.model_fields or _is_valid(Story, name, value)}
-    return {"narrative": NOT_GIVEN, **kept}
-
-
-def _with_unreadable_contacts(sent: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The history has the text of each contact that cannot be read as one."""
-    contacts, history = sent.get("contacts"), sent.get("history", [])
-    if not isinstance(contacts, list) or not isinstance(history, list):
-        return sent
-    unreadable = [each for each in contacts if not _is_valid(Story, "contacts", [each])]
-    texts = [json.dumps(each, ensure_ascii=False) for each in unreadable]
-    return {**sent, "contacts": [each for each in contacts if each not in unreadable], "history": [*history, *texts]}
+def _is_final(kind: str, location: tuple[int | str, ...]) -> bool:
+    return location[:1] not in {(name,) for name in _TOLERANT} or (kind == "extra_forbidden" and len(location) <= _DEPTH)
 
 
 @cache
@@ -71,22 +114,21 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
 
 
-def _is_valid(model: type[BaseModel], name: str, value: Any) -> bool:
+def _read(model: type[BaseModel], name: str, sent: Any) -> Any:
     try:
-        _adapter(model, name).validate_python(value)
+        return _adapter(model, name).validate_python(sent)
     except ValidationError:
-        return False
-    return True
+        return _UNREADABLE
 
 
-def _as_typed(value: Any) -> str:
-    return str(value).replace("\x00", "")[:_TYPED]
+def _as_text(sent: Any) -> str:
+    """Blank for a value that says nothing."""
+    if isinstance(sent, str):
+        return normalisation.text(sent)
+    return json.dumps(sent, ensure_ascii=False) if sent or isinstance(sent, int | float) else ""
 
 
-def _without_nul(value: Any) -> Any:
-    """The value without the character NUL, which no database stores."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, Mapping):
-        return {name: _without_nul(each) for name, each in value.items()}
-    return [_without_nul(each) for each in value] if isinstance(value, list) else value
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with a replacement character for each half of a surrogate pair, and the list of its values for each repeated field."""
+    written = json.dumps(body, ensure_ascii=False, default=attrgetter("value")).encode("utf-16", "surrogatepass")
+    return dict(json.loads(written.decode("utf-16", "replace")))

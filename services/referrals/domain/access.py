@@ -63,6 +63,7 @@ _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
         Discrepancy.PRACTICE_UNKNOWN: False,
         Discrepancy.DEMOGRAPHICS_MISSING: False,
         Discrepancy.STORY_MISSING: False,
+        Discrepancy.TEXT_UNREADABLE: False,
         Discrepancy.HISTORY_SHORTENED: True,
         Discrepancy.CONDITION_MISSING: True,
     },

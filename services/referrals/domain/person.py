@@ -12,7 +12,7 @@ from uuid import UUID
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_placeholder
-from services.referrals.domain.story import NOT_GIVEN, distinct, fit, merge_stories, published
+from services.referrals.domain.story import NOT_GIVEN, distinct, fit, merge_stories, published, with_texts
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -162,15 +162,17 @@ def require_born(demographics: Demographics | None, today: date) -> None:
 
 
 def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
-    """An urgent referral with whatever would refuse it set aside: a date of birth in the future, and texts that exceed an event.
+    """An urgent referral without what would refuse it: a date of birth in the future, and texts that exceed an event.
+
+    The history of its story has the unreadable texts: staff and the responding clinician read them there.
 
     Raises BirthDateInFuture for a referral that is not urgent.
     """
     if not IS_URGENT[received.urgency]:
         require_born(received.demographics, today)
         return received
-    story = fit(received.story) if received.story else None
-    return replace(received, story=story, demographics=_born(received.demographics, today))
+    story = with_texts(received.story, received.unreadable)
+    return replace(received, story=fit(story) if story else None, demographics=_born(received.demographics, today))
 
 
 def _born(demographics: Demographics | None, today: date) -> Demographics | None:

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, lacks_story, recorded
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, recorded
 from services.referrals.domain.story import NOT_GIVEN, merge_contacts, merge_stories
 from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -79,9 +79,8 @@ def group_of(survivor: UUID, merged: Collection[UUID]) -> Group:
 
 
 def _story(records: Sequence[Person]) -> Story:
-    """The later records prevail, and each given narrative prevails over an absent one."""
-    by_narrative = sorted(records, key=lambda record: not lacks_story(record))
-    story = reduce(merge_stories, (record.story for record in by_narrative))
+    """The later records prevail."""
+    story = reduce(merge_stories, (record.story for record in records))
     contacts = reduce(merge_contacts, (record.story.contacts for record in reversed(records)))
     return story.model_copy(update={"contacts": contacts})
 

@@ -21,6 +21,14 @@ _HISTORY_BYTES = 300_000
 _SINGLE_TEXTS = ("narrative", "what_matters", "preferred_visit_times")
 
 
+def with_texts(story: Story | None, texts: Sequence[str]) -> Story | None:
+    """The story with further texts in its history."""
+    if not texts:
+        return story
+    known = story or Story(narrative=NOT_GIVEN)
+    return known.model_copy(update={"history": (*known.history, *texts)})
+
+
 def fit(story: Story) -> Story:
     """The story with texts of bounded length, so that its event fits into Kafka. A longer text is complete in the history."""
     needs = _within(story.communication_needs, _NEEDS, len)
@@ -74,12 +82,13 @@ def _contact_length(contact: FamilyContact) -> int:
 
 
 def merge_stories(recorded: Story, received: Story) -> Story:
-    """The received story with the replaced texts in its history; parts that it omits keep their recorded value."""
-    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old not in {new, NOT_GIVEN}]
+    """The received story with the replaced texts in its history; parts that it omits keep their recorded value, the narrative too."""
+    narrative = recorded.narrative if received.narrative == NOT_GIVEN else received.narrative
+    replaced = [old for old, new in _single_texts(recorded, received) if old and new and old != new and NOT_GIVEN not in {old, new}]
     history = distinct([*recorded.history, *replaced, *received.history])
     return Story(
-        narrative=received.narrative,
-        history=tuple(text for text in history if text != received.narrative),
+        narrative=narrative,
+        history=tuple(text for text in history if text != narrative),
         what_matters=received.what_matters or recorded.what_matters,
         communication_needs=distinct([*recorded.communication_needs, *received.communication_needs]),
         preferred_visit_times=received.preferred_visit_times or recorded.preferred_visit_times,

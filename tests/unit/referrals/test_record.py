@@ -8,7 +8,7 @@ import pytest
 
 from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
 from services.referrals.domain.record import Group, Records, compose, group_of, publication
-from services.referrals.domain.story import NOT_GIVEN
+from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
 from shared.kernel.ids import PersonId, new_id
@@ -92,6 +92,14 @@ def test_given_narrative_prevails_over_an_absent_one() -> None:
     one = compose(survivor, group_of(survivor.id, [MERGED.id]), [survivor, MERGED])
 
     assert (one.story.narrative, one.story.history) == ("He fell in the street.", ())
+
+
+@pytest.mark.parametrize("received", [Story(narrative=NOT_GIVEN, what_matters="His dog"), Story(narrative=NOT_GIVEN, history=("COPD",))])
+def test_absent_narrative_replaces_none(received: Story) -> None:
+    one = merge_stories(KEPT.story, received)
+
+    assert (one.narrative, one.what_matters) == (KEPT.story.narrative, received.what_matters or KEPT.story.what_matters)
+    assert one.history == (*KEPT.story.history, *received.history)
 
 
 @pytest.mark.parametrize("sharing", SharingPreference)

@@ -60,6 +60,19 @@ async def test_malformed_item_does_not_refuse_the_others(kind: Any) -> None:
     ]
 
 
+async def test_unusual_json_of_an_item_does_not_refuse_the_others() -> None:
+    items = [r'{"note": "book"}', r'{"note": "a\ud83d"}', r'{"note": "a", "note": "b"}', r'{"note": "\ud83d\ude00"}']
+
+    async with _client(FastRoute) as http:
+        response = await http.post("/parcels", content=f'{{"parcels": [{",".join(items)}]}}', headers={"content-type": "application/json"})
+
+    answers = response.json()
+    assert [status for status, _ in answers] == [200, 422, 400, 200]
+    assert [error["field"] for error in json.loads(answers[1][1])["errors"]] == ["body.note"]
+    assert json.loads(answers[2][1])["detail"] == "The field note occurs more than once in an object of the body."
+    assert (answers[0][1], answers[3][1]) == ("book", "\U0001f600")
+
+
 @KINDS
 @pytest.mark.parametrize("body", [{"parcels": []}, {"parcels": [{"note": "book"}] * 5}, {"parcels": {}}, {"parcel": []}, []])
 async def test_batch_of_wrong_form_is_refused_whole(kind: Any, body: object) -> None:
