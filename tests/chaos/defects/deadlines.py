@@ -2,15 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from infra.operations.verify.verdict import Verdict
 from services.rapid_care import subscriptions
+from services.rapid_care.domain.response import ResponseDeadline
+from services.rapid_care.handlers.deadlines import on_breach
 from shared.messaging.deadline_scheduler import DeadlineScheduler
 from shared.persistence import deadlines
+from shared.persistence.deadlines import DueDeadline
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
+from shared.persistence.transaction import Transaction
 from tests.builders.rapid_care import RapidCareClient, rapid_care
 from tests.builders.referrals import MONDAY, referrals
 from tests.chaos.defects.consumers import URGENT
@@ -64,6 +70,22 @@ async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
             care.context.clock.advance(interval)
             await kind(care.context.database, subscriptions.SUBSCRIPTIONS).process_due()
         return await stack.verify(care.context.clock)
+
+
+async def breached_in_silence(stack: DefectStack, *, is_seeded: bool) -> Verdict:
+    """No fault: the scheduler runs after the deadline."""
+    replaced = {ResponseDeadline.BREACH: breach_without_a_chase} if is_seeded else {}
+    async with _requested(stack) as care:
+        care.context.clock.advance(timedelta(hours=3))
+        seeded = replace(subscriptions.SUBSCRIPTIONS, on_deadline={**subscriptions.SUBSCRIPTIONS.on_deadline, **replaced})
+        await DeadlineScheduler(care.context.database, seeded).process_due()
+        return await stack.verify(care.context.clock)
+
+
+async def breach_without_a_chase(deadline: DueDeadline, *, tx: Transaction[Any]) -> None:
+    """Publishes the breach, and sets no deadline for the visit."""
+    await on_breach(deadline, tx=tx)
+    tx.cancel_deadlines(deadline.subject, ResponseDeadline.CONTACT)
 
 
 @asynccontextmanager

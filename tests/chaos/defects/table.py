@@ -39,6 +39,8 @@ DUE = ("I7", "no deadline fired before it was due")
 FIRED_ONCE = ("I7", "no deadline fired twice, or without being marked as fired")
 BREACH = ("I7", "no breach was published before the two hours had passed, or twice for a referral")
 WARNING = ("I7", "no warning of a two-hour clock was published early, or twice for a referral")
+OWNED = ("I8", "every open response has a pending deadline of its state, and an ended one has none")
+CHASED = ("I8", "every breached response without a contact has a pending deadline")
 FEED = ("I5", "each navigator's feed is numbered from 1 without a gap")
 PROJECTION = ("I6", "each person projection is as new as the newest applied event")
 
@@ -105,6 +107,13 @@ DEFECTS = (
         "none; the scheduler runs two minutes before the deadline",
         deadlines.breached_early,
         (DUE, BREACH),
+    ),
+    Defect(
+        "breach without a chase",
+        "a handler of the breach that sets no deadline for the visit",
+        "none; the scheduler runs after the deadline",
+        deadlines.breached_in_silence,
+        (OWNED, CHASED),
     ),
     Defect(
         "stale projection after a merge",
