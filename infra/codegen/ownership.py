@@ -31,7 +31,8 @@ def _row(
     deadlines = "; ".join(f"{kind}: {_effect(acts[kind])}" for kind in sorted(ownership.deadlines))
     ways = "; ".join(f"{name} ({' or '.join(scopes)})" for name, scopes in ways_on(state, table, who).items())
     desk = ownership.desk
-    return f"| {state} | {desk.name} | {desk.work_list} (`{desk.scope}`) | {deadlines} | {ways} |\n"
+    work_list = f"{desk.work_list}?{desk.query}" if desk.query else desk.work_list
+    return f"| {state} | {desk.name} | {work_list} (`{desk.scope}`) | {deadlines} | {ways} |\n"
 
 
 def _effect(row: Transition) -> str:

@@ -75,6 +75,7 @@ class Outcome(StrEnum):
     ADMISSION_AVOIDED = "admission-avoided"
     ADMITTED = "admitted"
     NEED_MET = "need-met"
+    ADVICE_GIVEN = "advice-given"
     CARE_PLAN_AGREED = "care-plan-agreed"
     SIGNPOSTED = "signposted"
     NOT_ACUTE = "not-acute"
@@ -100,7 +101,9 @@ class CancelReason(StrEnum):
 class Discrepancy(StrEnum):
     """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
 
-    `practice-unknown`: no table has the person's practice, or it closed without a successor. A referral of any urgency may have it.
+    `text-unreadable`: a value that its field cannot have; its text is kept in the history of the person's story.
+    `practice-unknown`: no table has the person's practice, or it closed without a successor. `receiver-uninformed`: another referral
+    about the person joined this one while a receiver had it, and its words must be passed on. A referral of any urgency may have these two.
     """
 
     NUMBER_MISSING = "number-missing"
@@ -113,6 +116,7 @@ class Discrepancy(StrEnum):
     HISTORY_SHORTENED = "history-shortened"
     CONDITION_MISSING = "condition-missing"
     PRACTICE_UNKNOWN = "practice-unknown"
+    RECEIVER_UNINFORMED = "receiver-uninformed"
 
 
 class AskingService(StrEnum):

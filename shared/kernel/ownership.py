@@ -7,11 +7,15 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The owner of a state: an organisation's role, the operation that lists its work, and the scope of that operation."""
+    """The owner of a state: an organisation's role, the operation that lists its work, and the scope of that operation.
+
+    `query` selects the part of the list that shows the state; it names columns of the aggregate in braces.
+    """
 
     name: str
     work_list: str
     scope: str
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,10 @@ def transitions(
         ),
         Occurrence.ACCEPTED_AFTER_ALL: lambda it: routing.accept(it, now, policy, Occurrence.ACCEPTED_AFTER_ALL),
         Occurrence.ACCEPTED_ELSEWHERE: lambda it: routing.record_other_acceptance(it, "rapid-care", now),
+        Occurrence.REFERRAL_JOINED: lambda it: discrepancies.join(it, new_id(), now, policy),
+        Occurrence.IDENTITY_FOLLOWED: lambda it: _changed(
+            discrepancies.follow_identity(it, a_person(nhs_number=None if it.is_identified else DALE))
+        ),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
         Occurrence.PRACTICE_LOST: lambda it: _changed(discrepancies.follow_practice(it, a_person(locality=None), now, policy)),
         Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),

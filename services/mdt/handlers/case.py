@@ -57,6 +57,7 @@ _OUTCOMES: Mapping[Outcome, PersonChange | None] = total(
         Outcome.ADMISSION_AVOIDED: None,
         Outcome.ADMITTED: None,
         Outcome.NEED_MET: None,
+        Outcome.ADVICE_GIVEN: None,
         Outcome.CARE_PLAN_AGREED: None,
         Outcome.SIGNPOSTED: None,
         Outcome.NOT_ACUTE: None,

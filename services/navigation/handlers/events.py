@@ -62,6 +62,7 @@ _OUTCOMES: Mapping[Outcome, CancelReason] = total(
         Outcome.ADMISSION_AVOIDED: CancelReason.REFERRAL_CLOSED,
         Outcome.ADMITTED: CancelReason.REFERRAL_CLOSED,
         Outcome.NEED_MET: CancelReason.REFERRAL_CLOSED,
+        Outcome.ADVICE_GIVEN: CancelReason.REFERRAL_CLOSED,
         Outcome.CARE_PLAN_AGREED: CancelReason.REFERRAL_CLOSED,
         Outcome.SIGNPOSTED: CancelReason.REFERRAL_CLOSED,
         Outcome.NOT_ACUTE: CancelReason.REFERRAL_CLOSED,

@@ -42,7 +42,7 @@ _TEXTS: Texts = {
     "overdue_since": ("Since when the deadline has passed, until the owner acts; absent before.", None),
     "route": ("Kind of receiver; absent before routing.", "service"),
     "service_code": ("Service that the referral was routed to; absent before.", None),
-    "also_with": ("Code of a second service that accepted the referral after a new route; absent otherwise.", None),
+    "also_with": ("Code of a service that accepted the referral after a new route or its end; absent otherwise.", None),
     "receiver_due_at": ("Time by which Rapid Care reaches the person; absent before it accepted.", None),
     "receiver_at_risk_since": ("Since when Rapid Care is at risk of being late; absent otherwise.", None),
     "receiver_breached_at": ("Time at which Rapid Care missed its two hours; absent otherwise.", None),

@@ -80,7 +80,7 @@ class ReferralView(VersionedResponse):
     `raised_at`: the referrer raised the urgency; the owner reviews it by `answer_by` or the deadline, whichever there is.
     `discrepancies`: faults of an urgent referral, which the Community Point of Access resolves by `discrepancies_due_at`.
 
-    `also_with` is a second service that accepted the referral after it had been routed elsewhere. `person_is_recorded_as`: the
+    `also_with` is a service that accepted the referral after it had been routed elsewhere or had ended. `person_is_recorded_as`: the
     referral contradicts a recorded death or move.
 
     `onward_of` is the response or the case of the service that asked for it, with the reference of the referral that began the chain.

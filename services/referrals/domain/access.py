@@ -61,6 +61,7 @@ _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
         Discrepancy.IDENTITY_DIFFERS: False,
         Discrepancy.BIRTHDAY_INVALID: False,
         Discrepancy.PRACTICE_UNKNOWN: False,
+        Discrepancy.RECEIVER_UNINFORMED: False,
         Discrepancy.DEMOGRAPHICS_MISSING: False,
         Discrepancy.STORY_MISSING: False,
         Discrepancy.TEXT_UNREADABLE: False,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 from services.referrals.commands import CancelReferral, CloseReferral, ReturnReferral
@@ -24,6 +25,13 @@ class CareInProgress(RuleBroken):
 
     code = "care-in-progress"
     advice = "Ask the service that accepted the referral to close it; only a death or a move cancels it."
+
+
+class OutcomeNotPossible(RuleBroken):
+    """The outcome needs a service that has had the referral, or the referral returned with a concern that nobody has triaged."""
+
+    code = "outcome-not-possible"
+    advice = "State what happened: advice given, need met, another service involved, admitted, declined; or triage and route the referral."
 
 
 class HasMergedReferrals(RuleBroken):
@@ -51,6 +59,7 @@ CHANGE_BY_OUTCOME: Mapping[Outcome, PersonChange | None] = total(
         Outcome.ADMISSION_AVOIDED: None,
         Outcome.ADMITTED: None,
         Outcome.NEED_MET: None,
+        Outcome.ADVICE_GIVEN: None,
         Outcome.CARE_PLAN_AGREED: None,
         Outcome.SIGNPOSTED: None,
         Outcome.NOT_ACUTE: None,
@@ -63,6 +72,39 @@ CHANGE_BY_OUTCOME: Mapping[Outcome, PersonChange | None] = total(
         Outcome.REDIRECTED_TO_EMERGENCY: None,
     },
 )
+
+
+class _Basis(StrEnum):
+    """What makes an outcome true. `service`: a service had the referral, or the person was signposted.
+
+    `met`: the need is met, while no concern waits for triage.
+    """
+
+    KNOWN = "known"
+    SERVICE = "service"
+    MET = "met"
+
+
+#: The refusal of help alone is no outcome of the Community Point of Access (E11), nor is a call to the ambulance that none confirmed (G23).
+_BASIS: Mapping[Outcome, _Basis] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: _Basis.SERVICE,
+        Outcome.ADMITTED: _Basis.KNOWN,
+        Outcome.NEED_MET: _Basis.MET,
+        Outcome.ADVICE_GIVEN: _Basis.MET,
+        Outcome.CARE_PLAN_AGREED: _Basis.SERVICE,
+        Outcome.SIGNPOSTED: _Basis.SERVICE,
+        Outcome.NOT_ACUTE: _Basis.SERVICE,
+        Outcome.INAPPROPRIATE: _Basis.SERVICE,
+        Outcome.OTHER_SERVICE_INVOLVED: _Basis.KNOWN,
+        Outcome.NO_ACCESS: _Basis.SERVICE,
+        Outcome.DECLINED_BY_PERSON: _Basis.KNOWN,
+        Outcome.DIED: _Basis.KNOWN,
+        Outcome.MOVED_AWAY: _Basis.KNOWN,
+        Outcome.REDIRECTED_TO_EMERGENCY: _Basis.SERVICE,
+    },
+)
 _REASON: Mapping[PersonChange, CancelReason] = total(
     PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}
 )
@@ -73,9 +115,10 @@ _CONTINUES = total(Route, {Route.RAPID_CARE: False, Route.MDT: True, Route.NAVIG
 def close(referral: Referral, command: CloseReferral, now: datetime, policy: Policy) -> Decision[Referral]:
     """Ends the referral with a stated outcome. While an urgent call about a living person is unanswered, triage gets the referral instead.
 
-    The Community Point of Access may also end a returned referral, whose need another service has met.
+    The Community Point of Access ends what it has settled itself, also before triage. Raises IllegalTransition, OutcomeNotPossible.
     """
     permit(referral, CloseReferral)
+    _require_true(referral, command.outcome)
     if referral.answer_by is not None and CHANGE_BY_OUTCOME[command.outcome] is not PersonChange.DEATH:
         return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
     ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
@@ -161,6 +204,21 @@ def separate(referral: Referral, now: datetime, policy: Policy) -> Decision[Refe
     alone = replace(referral, status=status, merged_into=None, ended_at=None, correlation_id=referral.id)
     event = ReferralSeparated(from_referral_id=referral.merged_into, separated_at=now)
     return deadlines.begin(alone, [event], deadlines.triage_by(alone, now, policy))
+
+
+def _require_true(referral: Referral, outcome: Outcome) -> None:
+    """Raises OutcomeNotPossible."""
+    match _BASIS[outcome]:
+        case _Basis.SERVICE:
+            is_true = referral.routing > 0 or referral.status is Status.SIGNPOSTED
+        case _Basis.MET:
+            is_true = not (effective_status(referral) is Status.RETURNED and referral.return_reason is ReturnReason.CONCERN)
+        case _Basis.KNOWN:
+            is_true = True
+        case _ as never:
+            assert_never(never)
+    if not is_true:
+        raise OutcomeNotPossible(f"The outcome {outcome} is not true of this referral.")
 
 
 def _resumes_at(referral: Referral) -> Status:

@@ -8,17 +8,25 @@ registered elsewhere (E8).
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from services.referrals.commands import ReceiveReferral, ResolveDiscrepancy, SetCondition
 from services.referrals.domain import deadlines
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, permit
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, permit
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
-from shared.contracts.referral_codes import Discrepancy
-from shared.contracts.referrals import ReferralConditionSet, ReferralDiscrepancyFound, ReferralDiscrepancyResolved
+from shared.contracts.referral_codes import AmendedPart, Discrepancy
+from shared.contracts.referrals import (
+    ReferralAmended,
+    ReferralConditionSet,
+    ReferralDiscrepancyFound,
+    ReferralDiscrepancyResolved,
+    ReferralIdentified,
+    ReferralIdentityUnverified,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 from shared.kernel.totality import total
@@ -45,6 +53,7 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.HISTORY_SHORTENED: lambda _, person: people.is_shortened(person),
         Discrepancy.CONDITION_MISSING: lambda received, _: received.condition is None,
         Discrepancy.PRACTICE_UNKNOWN: lambda _, person: people.lacks_practice(person),
+        Discrepancy.RECEIVER_UNINFORMED: lambda _, __: False,
     },
 )
 #: Whether a referral that is not urgent has the mark too, instead of a refusal.
@@ -61,6 +70,7 @@ _IS_FOR_ALL: Mapping[Discrepancy, bool] = total(
         Discrepancy.HISTORY_SHORTENED: False,
         Discrepancy.CONDITION_MISSING: False,
         Discrepancy.PRACTICE_UNKNOWN: True,
+        Discrepancy.RECEIVER_UNINFORMED: False,
     },
 )
 #: Whether a correction of the person's record has mended the fault. The others need a decision.
@@ -77,8 +87,14 @@ _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
         Discrepancy.HISTORY_SHORTENED: lambda _: False,
         Discrepancy.CONDITION_MISSING: lambda _: False,
         Discrepancy.PRACTICE_UNKNOWN: lambda person: not people.lacks_practice(person),
+        Discrepancy.RECEIVER_UNINFORMED: lambda _: False,
     },
 )
+#: The state of an untriaged referral whose person is identified, or is not any more.
+_IDENTIFIED_AS: Mapping[bool, Mapping[Status, Status]] = {
+    True: {Status.UNVERIFIED: Status.IDENTIFIED},
+    False: {Status.IDENTIFIED: Status.UNVERIFIED},
+}
 
 
 def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
@@ -124,16 +140,40 @@ def follow_practice(referral: Referral, person: Person, now: datetime, policy: P
     if Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies or not people.lacks_practice(person):
         return None
     permit(referral, Occurrence.PRACTICE_LOST)
-    resolve_by = referral.discrepancies_due_at or deadlines.triage_by(referral, now, policy)
-    marked = replace(referral, discrepancies=(*referral.discrepancies, Discrepancy.PRACTICE_UNKNOWN), discrepancies_due_at=resolve_by)
-    found = ReferralDiscrepancyFound(discrepancies=(Discrepancy.PRACTICE_UNKNOWN,), resolve_by=resolve_by)
-    return Decision(marked, [found], deadlines.rows_of(marked, ReferralDeadline.DISCREPANCY))
+    return _with(referral, Discrepancy.PRACTICE_UNKNOWN, [], now, policy)
+
+
+def follow_identity(referral: Referral, person: Person) -> Decision[Referral] | None:
+    """The open referral is identified as the person's one record is; None without a change."""
+    is_identified = person.nhs_number is not None
+    if referral.is_identified is is_identified:
+        return None
+    permit(referral, Occurrence.IDENTITY_FOLLOWED)
+    status, asked_in = (_IDENTIFIED_AS[is_identified].get(each, each) if each else None for each in (referral.status, referral.asked_in))
+    followed = replace(referral, status=status, asked_in=asked_in, is_identified=is_identified)
+    return Decision(followed, [ReferralIdentified() if is_identified else ReferralIdentityUnverified()])
+
+
+def join(referral: Referral, merged_id: UUID, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Another referral with new words joined this one, which a receiver has: the Community Point of Access passes them on by a deadline."""
+    permit(referral, Occurrence.REFERRAL_JOINED)
+    amended = ReferralAmended(amended_at=now, sent_as=merged_id, parts=(AmendedPart.INFORMATION,))
+    return _with(replace(referral, informed_at=now), Discrepancy.RECEIVER_UNINFORMED, [amended], now, policy)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:
     """Raises DiscrepancyNotOpen when the referral has none of these discrepancies."""
     if not set(wanted) & set(referral.discrepancies):
         raise DiscrepancyNotOpen("The referral does not have this discrepancy.")
+
+
+def _with(referral: Referral, found: Discrepancy, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
+    resolve_by = referral.discrepancies_due_at or deadlines.triage_by(referral, now, policy)
+    others = (each for each in referral.discrepancies if each is not found)
+    marked = replace(referral, discrepancies=(*others, found), discrepancies_due_at=resolve_by)
+    fact = ReferralDiscrepancyFound(discrepancies=(found,), resolve_by=resolve_by)
+    rows = deadlines.rows_of(marked, ReferralDeadline.DISCREPANCY)
+    return Decision(marked, [*events, fact], rows, cancels=[ReferralDeadline.DISCREPANCY])
 
 
 def _without(referral: Referral, ended: Collection[Discrepancy], events: list[Event], now: datetime) -> Decision[Referral]:

@@ -97,9 +97,11 @@ class Occurrence(StrEnum):
     ACCEPTED_AFTER_ALL = "accepted-after-all"
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
     CALL_REPEATED = "call-repeated"
+    REFERRAL_JOINED = "referral-joined"
     REFERRED_ONWARD = "referred-onward"
     PERSON_RESTORED = "person-restored"
     PERSON_SEPARATED = "person-separated"
+    IDENTITY_FOLLOWED = "identity-followed"
     PRACTICE_LOST = "practice-lost"
 
 
@@ -130,13 +132,13 @@ class ReferralDeadline(StrEnum):
 class Referral:
     """One request for help. `urgency` is the requested one until triage; `was_urgent` never becomes false.
 
-    `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings:
-    an answer names the routing that it belongs to. `also_with` is a second service that accepted the referral after it had
-    been routed elsewhere. `answer_by` is the deadline of an unanswered repeated call, and `informed_at` the time of the referrer's last
-    information. `raised_at`: the referrer raised the urgency then, and no clinician or receiver has taken note of it yet. `onward_of` is
-    the request of another service, which `onward_obstacle` kept from the named one. `ended_from` is the status before a death or a move
-    ended the referral. `person_is_recorded_as` is the status of a person who was recorded as deceased or moved when the referral was
-    received.
+    `asked_in` is the state in which information was requested, which stops no clock (G02). `routing` counts the routings: an answer names
+    the routing that it belongs to. `also_with` is a service whose acceptance the Community Point of Access must decide on: the referral had
+    been routed elsewhere, or had ended, before it arrived. `answer_by` is the deadline of an unanswered repeated call, and `informed_at`
+    the time of the referrer's last information. `raised_at`: the referrer raised the urgency then, and no clinician or receiver has taken
+    note of it yet. `onward_of` is the request of another service, which `onward_obstacle` kept from the named one. `ended_from` is the
+    status before a death or a move ended the referral. `person_is_recorded_as` is the status of a person who was recorded as deceased or
+    moved when the referral was received.
     """
 
     id: UUID
@@ -253,12 +255,14 @@ REFERRAL: Transitions = state_table(
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
         ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
-        ReturnReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralReturned, ReferralUrgencyRaised),
+        ReturnReferral: transition(
+            (*AT_RECEIVER, Status.SIGNPOSTED, _WITH_QUESTION), Status.RETURNED, ReferralReturned, ReferralUrgencyRaised
+        ),
         RecallReferral: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralRecalled),
         AnswerCall: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallAnswered),
         RaiseUrgency: transition(_NOT_TRIAGED_AS_URGENT, Status.TRIAGED_URGENT, ReferralRecalled, ReferralUrgencyRaised),
         CloseReferral: transition(
-            (Status.ACCEPTED, Status.SIGNPOSTED, Status.RETURNED),
+            (*AT_POINT_OF_ACCESS, Status.ACCEPTED, Status.SIGNPOSTED),
             (Status.CLOSED, Status.RETURNED),
             ReferralClosed,
             ReferralReturned,
@@ -266,9 +270,12 @@ REFERRAL: Transitions = state_table(
         ),
         CancelReferral: transition((*OPEN, Status.MERGED), Status.CANCELLED, ReferralCancelled),
         ReopenReferral: transition((Status.CLOSED, Status.CANCELLED), (*UNTRIAGED, Status.ACCEPTED), ReferralReopened),
-        Occurrence.ACCEPTED_AFTER_ALL: transition((Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
+        Occurrence.ACCEPTED_AFTER_ALL: transition(
+            (Status.RETURNED, *_ANY_TRIAGED, _WITH_QUESTION, Status.CLOSED, Status.CANCELLED), Status.ACCEPTED, ReferralAccepted
+        ),
         Occurrence.ACCEPTED_ELSEWHERE: transition(OPEN, (), ReferralAcceptanceCrossed),
         Occurrence.CALL_REPEATED: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralCallRepeated),
+        Occurrence.REFERRAL_JOINED: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralAmended, ReferralDiscrepancyFound),
         Occurrence.REFERRED_ONWARD: transition(
             (),
             (Status.ROUTED, Status.IDENTIFIED, Status.UNVERIFIED),
@@ -279,6 +286,7 @@ REFERRAL: Transitions = state_table(
             ReferralRouted,
         ),
         Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),
@@ -346,7 +354,7 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
     absent: list[tuple[Trigger, bool]] = [
         (RaiseUrgency, IS_URGENT[referral.urgency]),
         (RecallReferral, referral.route is None or not IS_RECALLED[referral.route]),
-        (Occurrence.ACCEPTED_AFTER_ALL, referral.route is None),
+        (Occurrence.ACCEPTED_AFTER_ALL, referral.route is None or has_ended_for_good(referral)),
         (Occurrence.PERSON_RESTORED, referral.ended_from is None),
         (ReopenReferral, referral.ended_from is not None),
         (AnswerCall, referral.answer_by is None),
@@ -386,6 +394,12 @@ def _due_at(referral: Referral, kind: ReferralDeadline) -> datetime | None:
             return referral.discrepancies_due_at
         case _:
             assert_never(kind)
+
+
+def has_ended_for_good(referral: Referral) -> bool:
+    """Whether the referral ended with its receiver, or because the person died or moved away: no acceptance opens it again."""
+    by_receiver = referral.status is Status.CLOSED and referral.receiver_organisation is not None
+    return by_receiver or referral.ended_from is not None
 
 
 def is_with_receiver(referral: Referral) -> bool:

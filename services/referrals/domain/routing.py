@@ -209,11 +209,22 @@ def require_signpostable(referral: Referral, *, is_entitled: bool) -> None:
 
 
 def accept(
-    referral: Referral, now: datetime, policy: Policy, trigger: type[AcceptReferral] | Occurrence = AcceptReferral
+    referral: Referral,
+    now: datetime,
+    policy: Policy,
+    trigger: type[AcceptReferral] | Occurrence = AcceptReferral,
+    *,
+    receiver: str | None = None,
 ) -> Decision[Referral]:
-    """The receiver accepts and owns the referral, also one that was taken back before the acceptance arrived."""
+    """The receiver accepts and owns the referral, also one that was taken back before the acceptance arrived.
+
+    One that had ended is open again, and the Community Point of Access decides about the crossing (`also_with`). `receiver` is the
+    organisation of the service from which the referral had been taken.
+    """
     permit(referral, trigger)
-    accepted = replace(referral, status=Status.ACCEPTED)
+    accepted = replace(referral, status=Status.ACCEPTED, receiver_organisation=referral.receiver_organisation or receiver)
+    if referral.ended_at is not None:
+        accepted = replace(accepted, also_with=referral.service_code, ended_at=None, outcome=None, cancel_reason=None)
     event = ReferralAccepted(service_code=referral.service_code or "", accepted_at=now, onward_of=referral.onward_of)
     return deadlines.begin(accepted, [event], deadlines.outcome_by(accepted, now, policy))
 

@@ -14,6 +14,7 @@ from services.referrals.domain import calls, closure, routing
 from services.referrals.domain.life import Report, is_superseded
 from services.referrals.domain.referral import Occurrence, Referral, Status, available_transitions, is_with_receiver
 from services.referrals.handlers import life
+from services.referrals.store import directory
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlanDeclined, CarePlanRevised
@@ -216,7 +217,10 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
 
 
 async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int | None = None) -> None:
-    """Accepts the referral, also one that was taken back since. If it was routed elsewhere since, records the second acceptance."""
+    """Accepts the referral, also one that was taken back, withdrawn or closed since: Rapid Care ends no response that it accepted.
+
+    If it was routed elsewhere since, records the second acceptance.
+    """
     referral = await _find(referral_id, tx)
     if referral is None:
         return
@@ -225,7 +229,9 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
         if AcceptReferral in open_to:
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
         elif answered and Occurrence.ACCEPTED_AFTER_ALL in open_to:
-            await referrals.save(tx, routing.accept(referral, tx.now, tx.policy, Occurrence.ACCEPTED_AFTER_ALL))
+            service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
+            receiver = service.organisation if service else None
+            await referrals.save(tx, routing.accept(referral, tx.now, tx.policy, Occurrence.ACCEPTED_AFTER_ALL, receiver=receiver))
     elif answered and route not in {referral.route, referral.also_with} and Occurrence.ACCEPTED_ELSEWHERE in open_to:
         await referrals.save(tx, routing.record_other_acceptance(referral, route.value, tx.now))
 

@@ -1,7 +1,7 @@
 """Receives a referral: matches or registers the person, then acknowledges the referral or merges it into an open one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies, receipt
@@ -84,17 +84,20 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     received = await referrals.save(tx, decision)
     found = differences(person, command)
     if found:
-        await propose(found, replace(person, id=match.records.group.survivor), received, tx=tx)
+        await propose(found, person, received, tx=tx)
     if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
         await settle_discrepancies(own, tx=tx)
-    joins = await _join(command, received, arrival.joins, tx) if arrival.joins else None
+    joins = await _join(command, received, arrival.joins, tx, has_news=change is not None) if arrival.joins else None
     return Acknowledgement(received, joins, person, arrival.is_story_known, is_name_differing(found))
 
 
-async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx) -> Referral:
-    """The joined referral after an urgent call: its receiver must answer the call; at the Community Point of Access it has a condition."""
+async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx, *, has_news: bool) -> Referral:
+    """The joined referral after an urgent call: its receiver must answer the call; at the Community Point of Access it has a condition.
+
+    New words that are not urgent are passed on to the receiver by the Community Point of Access.
+    """
     if not IS_URGENT[command.urgency]:
-        return joined
+        return await _pass_on(received, joined, tx) if has_news and is_with_receiver(joined) else joined
     joined = await referrals.load(tx, joined.id)
     if is_with_receiver(joined):
         service = await directory.service(tx, joined.service_code or "", tx.policy.day_of(tx.now))
@@ -103,6 +106,11 @@ async def _join(command: ReceiveReferral, received: Referral, joined: Referral, 
     if command.condition and joined.condition is None:
         return await referrals.save(tx, discrepancies.with_condition(joined, command.condition, tx.now))
     return joined
+
+
+async def _pass_on(received: Referral, joined: Referral, tx: Tx) -> Referral:
+    joined = await referrals.load(tx, joined.id)
+    return await referrals.save(tx, discrepancies.join(joined, received.id, tx.now, tx.policy))
 
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:
@@ -126,7 +134,7 @@ async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
     person_id = tx.secrets.pseudonym(nhs_number)
     await lock_group(tx, person_id)
     known, records = await persons.find(tx, person_id, lock=True), await records_of(tx, person_id)
-    is_same = known is None or people.is_same_person(records.as_one(known), command)
+    is_same = known is None or people.is_same_person(records.as_one(known), command, own=known)
     return _Match(person_id, records, nhs_number, known) if is_same else _unverified()
 
 

@@ -33,7 +33,7 @@ _SENTENCES: Mapping[str, str] = {
     "routed": "We have asked {service} to take over.",
     "accepted": "{service} has taken it.",
     "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
-    "returned": "{service} gave it back: {reason}. We are finding another way; you need not do anything.",
+    "returned": "It came back from {service}: {reason}. We are finding another way; you need not do anything.",
     "recalled": "We have taken it back from {service}, to find a quicker way; you need not do anything.",
     "call-repeated": "There was another urgent call about the person. {service} must answer it.",
     "call-answered": "The other urgent call about the person was answered.",
@@ -52,12 +52,14 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-#: The sentence for a verb and a reason that concerns the referrer.
+#: The sentence for a verb and a reason, or a discrepancy, that concerns the referrer.
 _OF_REASON: Mapping[str, str] = {
     "returned life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
     "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
     "returned no-access": "{service} went and did not get to see the person. We are deciding who goes next.",
     "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
+    "discrepancy-found receiver-uninformed": "Another referral about the person joined it. We pass it on to the service that has it.",
+    "discrepancy-resolved receiver-uninformed": "The service that has it knows of the other referral.",
     "reopened ended-in-error": "It had ended by mistake, and is open again.",
     "returned receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
 }
@@ -100,5 +102,6 @@ def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str
         return None
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
-    sentence = _OF_REASON.get(f"{verb} {data.get('reason')}") or _SENTENCES[verb]
+    [reason, *_] = data.get("discrepancies") or [data.get("reason")]
+    sentence = _OF_REASON.get(f"{verb} {reason}") or _SENTENCES[verb]
     return Line(at, verb, sentence.format(service=service, reference=data.get("reference", ""), emergency=emergency, **values))

@@ -132,7 +132,7 @@ def work_statements(*filters: sa.ColumnElement[bool]) -> tuple[Statement, Mappin
 
 _INCOMING = _by_urgency(
     REFERRAL.c.receiver_organisation == sa.bindparam("organisation"),
-    REFERRAL.c.route == sa.literal_column(f"'{Route.SERVICE}'"),
+    REFERRAL.c.route == sa.bindparam("route", type_=sa.Text),
     sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'")),
 )
 _OF_PERSON = Statement(
@@ -188,10 +188,10 @@ async def followed_by(
     return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(codes), is_open=is_open, before=before, limit=limit))
 
 
-async def incoming(reader: ReadSession, organisation: str, *, after: PageKey, limit: int) -> list[Referral]:
-    """Referrals routed to the services of an organisation that have not ended."""
-    statuses = list(AT_RECEIVER)
-    return _all(await reader.fetch(_INCOMING, organisation=organisation, statuses=statuses, **_page_key_values(after), limit=limit))
+async def incoming(reader: ReadSession, organisation: str, route: Route, *, after: PageKey, limit: int) -> list[Referral]:
+    """Referrals routed to the services of an organisation, of this kind, that have not ended."""
+    whose = {"organisation": organisation, "route": route, "statuses": list(AT_RECEIVER)}
+    return _all(await reader.fetch(_INCOMING, **whose, **_page_key_values(after), limit=limit))
 
 
 async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]:

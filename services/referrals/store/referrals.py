@@ -95,13 +95,6 @@ _MERGEABLE_FOR = Statement(
     .order_by(REFERRAL.c.id)
     .with_for_update()
 )
-_WITH_DISCREPANCIES = Statement(
-    sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), REFERRAL.c.ended_at.is_(None))
-    .where(sa.func.jsonb_array_length(REFERRAL.c.discrepancies) > sa.literal_column("0"))
-    .order_by(REFERRAL.c.id)
-    .with_for_update()
-)
 _OPEN_ABOUT = Statement(
     sa.select(REFERRAL)
     .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), REFERRAL.c.ended_at.is_(None))
@@ -156,11 +149,6 @@ async def mergeable_for(tx: Tx, people: Sequence[UUID]) -> list[Referral]:
     for person_id in people:
         MERGEABLE_IDS.forget(tx, person_id)
     return [referral for referral in candidates if referral is not None]
-
-
-async def with_discrepancies(tx: Tx, people: Sequence[UUID]) -> list[Referral]:
-    """The person's open referrals that have a fault, locked. `people` are the ids of the person's records."""
-    return [referrals.attach(tx, row) for row in await tx.fetch(_WITH_DISCREPANCIES, people=list(people))]
 
 
 async def open_about(tx: Tx, people: Sequence[UUID]) -> list[Referral]:

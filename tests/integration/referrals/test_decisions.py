@@ -90,7 +90,7 @@ async def test_returned_referral_is_routed_again_with_feedback(client: Referrals
     [seen] = (await client.get("", client.gp(), reference=routed["reference"])).json()["items"]
     assert seen["status"] == "routed"
     assert [line["code"] for line in seen["feedback"]] == ["received", "triaged", "routed", "returned", "triaged", "routed"]
-    assert seen["feedback"][3]["text"].startswith("Falls clinic gave it back: ineligible.")
+    assert seen["feedback"][3]["text"].startswith("It came back from Falls clinic: ineligible.")
 
 
 @pytest.mark.acceptance("referrals-8")

@@ -55,7 +55,7 @@ def referrals(draw: st.DrawFn) -> Referral:
     changes: dict[str, Any] = {
         "urgency": urgency,
         "route": route,
-        "service_code": "district-nursing" if route else None,
+        "service_code": "district-nursing" if route or effective is Status.SIGNPOSTED else None,
         "receiver_organisation": draw(st.sampled_from(["CLCH", "LBB"])) if is_placed else None,
         "referrer_organisation": draw(st.sampled_from(["W07", "LAS"])),
         "overdue_since": draw(st.none() | st.just(MONDAY)),

@@ -1,13 +1,15 @@
 """Closing and cancelling a referral."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
-from services.referrals.domain.referral import ReferralDeadline, Status, current_deadline, owner
-from shared.contracts.referral_codes import CancelReason, Outcome
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, ReferralDeadline, Status, current_deadline, owner
+from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
@@ -24,6 +26,53 @@ def test_closed_referral_has_outcome_and_no_owner(status: Status) -> None:
     assert decision.events == [ReferralClosed(outcome=Outcome.NEED_MET, closed_at=NOW)]
     assert (decision.state.ended_at, owner(decision.state), current_deadline(decision.state)) == (NOW, None, None)
     assert set(decision.cancels) == set(ReferralDeadline)
+
+
+@pytest.mark.parametrize("status", [status for status in AT_POINT_OF_ACCESS if status is not Status.INFORMATION_REQUESTED])
+@pytest.mark.parametrize("outcome", [Outcome.ADVICE_GIVEN, Outcome.NEED_MET, Outcome.ADMITTED, Outcome.OTHER_SERVICE_INVOLVED])
+def test_point_of_access_closes_what_it_settled_itself(status: Status, outcome: Outcome) -> None:
+    decision = closure.close(a_referral(status), CloseReferral(outcome), NOW, POLICY)
+
+    assert (decision.state.status, decision.state.outcome, owner(decision.state)) == (Status.CLOSED, outcome, None)
+
+
+@pytest.mark.parametrize("asked_in", [Status.IDENTIFIED, Status.ROUTED])
+def test_referral_with_question_is_closed_unless_a_receiver_was_asked(asked_in: Status) -> None:
+    asked = a_referral(Status.INFORMATION_REQUESTED, asked_in=asked_in)
+
+    with pytest.raises(IllegalTransition) if asked_in is Status.ROUTED else nullcontext():
+        assert closure.close(asked, CloseReferral(Outcome.ADVICE_GIVEN), NOW, POLICY).state.asked_in is None
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome.ADMISSION_AVOIDED,
+        Outcome.CARE_PLAN_AGREED,
+        Outcome.SIGNPOSTED,
+        Outcome.NOT_ACUTE,
+        Outcome.INAPPROPRIATE,
+        Outcome.NO_ACCESS,
+        Outcome.REDIRECTED_TO_EMERGENCY,
+    ],
+)
+def test_outcome_of_a_service_needs_a_service(outcome: Outcome) -> None:
+    with pytest.raises(closure.OutcomeNotPossible):
+        closure.close(a_referral(Status.TRIAGED_ROUTINE), CloseReferral(outcome), NOW, POLICY)
+
+    for seen in (a_referral(Status.RETURNED, routing=1), a_referral(Status.SIGNPOSTED)):
+        assert closure.close(seen, CloseReferral(outcome), NOW, POLICY).state.outcome is outcome
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NEED_MET, Outcome.ADVICE_GIVEN])
+def test_concern_is_triaged_before_the_need_is_met(outcome: Outcome) -> None:
+    concern = a_referral(Status.RETURNED, routing=1, return_reason=ReturnReason.CONCERN)
+
+    with pytest.raises(closure.OutcomeNotPossible):
+        closure.close(concern, CloseReferral(outcome), NOW, POLICY)
+
+    triaged = replace(concern, status=Status.TRIAGED_ROUTINE)
+    assert closure.close(triaged, CloseReferral(outcome), NOW, POLICY).state.outcome is outcome
 
 
 @pytest.mark.parametrize("reason", list(CancelReason))

@@ -16,8 +16,16 @@ from services.referrals.domain.referral import Referral, ReferralDeadline, Statu
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.persons import PersonRecordRecorded, Story
-from shared.contracts.referral_codes import CancelReason, Discrepancy
-from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralConditionSet, ReferralDiscrepancyResolved, ReferralReceived
+from shared.contracts.referral_codes import AmendedPart, CancelReason, Discrepancy
+from shared.contracts.referrals import (
+    ReferralAcknowledgementOverdue,
+    ReferralAmended,
+    ReferralConditionSet,
+    ReferralDiscrepancyFound,
+    ReferralDiscrepancyResolved,
+    ReferralIdentified,
+    ReferralReceived,
+)
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -29,6 +37,42 @@ TODAY = MONDAY.date()
 MISTYPED = "9990548608"
 #: More than an event holds.
 LONG = "He is alone. " * 70_000
+
+
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.ACCEPTED])
+def test_words_that_join_are_passed_on_to_the_receiver(status: Status) -> None:
+    joined, second = a_referral(status), new_id()
+
+    decision = discrepancies.join(joined, second, NOW, POLICY)
+
+    assert (decision.state.status, decision.state.informed_at) == (status, NOW)
+    assert decision.state.discrepancies == (Discrepancy.RECEIVER_UNINFORMED,)
+    assert pending_deadlines(decision.state)[ReferralDeadline.DISCREPANCY] == deadlines.triage_by(joined, NOW, POLICY)
+    assert decision.events == [
+        ReferralAmended(amended_at=NOW, sent_as=second, parts=(AmendedPart.INFORMATION,)),
+        ReferralDiscrepancyFound(discrepancies=(Discrepancy.RECEIVER_UNINFORMED,), resolve_by=deadlines.triage_by(joined, NOW, POLICY)),
+    ]
+    again = discrepancies.join(decision.state, new_id(), NOW + timedelta(days=1), POLICY).state
+    assert (again.discrepancies, again.discrepancies_due_at) == (decision.state.discrepancies, decision.state.discrepancies_due_at)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked_in", "expected"),
+    [
+        (Status.UNVERIFIED, None, (Status.IDENTIFIED, None)),
+        (Status.INFORMATION_REQUESTED, Status.UNVERIFIED, (Status.INFORMATION_REQUESTED, Status.IDENTIFIED)),
+        (Status.TRIAGED_URGENT, None, (Status.TRIAGED_URGENT, None)),
+    ],
+)
+def test_referral_is_identified_once_its_person_is(status: Status, asked_in: Status | None, expected: tuple[Status, Status | None]) -> None:
+    referral = a_referral(status, asked_in=asked_in, is_identified=False)
+
+    assert discrepancies.follow_identity(referral, a_person(nhs_number=None)) is None
+    decision = discrepancies.follow_identity(referral, a_person())
+
+    assert decision
+    assert (decision.state.status, decision.state.asked_in, decision.state.is_identified) == (*expected, True)
+    assert (decision.state.due_at, decision.events) == (referral.due_at, [ReferralIdentified()])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral
+from services.referrals.commands import AcceptReferral, ReturnReferral, RouteReferral, SignpostReferral, TriageReferral
 from services.referrals.domain import Policy, receipt, routing
 from services.referrals.domain.directory import (
     BelowMinimumAge,
@@ -21,7 +21,7 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, owner, permit
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.practices import Practice
-from shared.contracts.referral_codes import Discrepancy, ReturnReason, Route
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReturnReason, Route
 from shared.contracts.referrals import (
     ReferralAccepted,
     ReferralRecalled,
@@ -330,6 +330,37 @@ def test_acceptance_crossing_recall_is_honoured() -> None:
     accepted = routing.accept(recalled, LATER, POLICY, Occurrence.ACCEPTED_AFTER_ALL)
 
     assert owner(accepted.state) == "rapid-care"
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "is_accepted"),
+    [
+        (Status.CANCELLED, {"cancel_reason": CancelReason.WITHDRAWN, "receiver_organisation": "CLCH"}, True),
+        (Status.CLOSED, {"outcome": Outcome.OTHER_SERVICE_INVOLVED}, True),
+        (Status.CLOSED, {"outcome": Outcome.NOT_ACUTE, "receiver_organisation": "CLCH"}, False),
+        (Status.CANCELLED, {"cancel_reason": CancelReason.DIED, "ended_from": Status.ROUTED}, False),
+    ],
+)
+def test_acceptance_crossing_an_end_is_decided(status: Status, changes: dict[str, Any], *, is_accepted: bool) -> None:
+    """Rapid Care ends no response that it accepted. A receiver's own end, a death and a move stand."""
+    ended = a_referral(status, ended_at=LATER, **_WITH_RAPID_CARE | {"receiver_organisation": None} | changes)
+
+    assert (Occurrence.ACCEPTED_AFTER_ALL in available_transitions(ended)) is is_accepted
+    if is_accepted:
+        accepted = routing.accept(ended, LATER, POLICY, Occurrence.ACCEPTED_AFTER_ALL, receiver="CLCH").state
+        assert (owner(accepted), accepted.receiver_organisation, accepted.also_with) == ("rapid-care", "CLCH", "rapid-care")
+        assert (accepted.ended_at, accepted.outcome, accepted.cancel_reason) == (None, None, None)
+
+
+@pytest.mark.parametrize("reason", [ReturnReason.INELIGIBLE, ReturnReason.OTHER])
+def test_signposted_referral_is_taken_back_for_another_triage(reason: ReturnReason) -> None:
+    signposted = a_referral(Status.SIGNPOSTED, service_code="carers-centre")
+
+    decision = routing.return_referral(signposted, ReturnReferral(reason), LATER, POLICY)
+
+    assert decision.events == [ReferralReturned(service_code="carers-centre", reason=reason)]
+    assert (decision.state.status, owner(decision.state)) == (Status.RETURNED, "community-point-of-access")
+    assert TriageReferral in available_transitions(decision.state)
 
 
 def test_visited_person_is_not_recalled() -> None:

@@ -31,11 +31,12 @@ from tests.builders.referrals import MONDAY, a_referral, transitions
 TRANSITIONS = transitions(MONDAY.astimezone(UTC) + timedelta(hours=1), Policy())
 
 
-#: A merged referral is withdrawn by its referrer, who may also give information, and a mistaken death or move is reversed.
+#: A merged referral is withdrawn by its referrer, who may also give information, and a mistaken death or move is reversed. An acceptance
+#: may cross with an end.
 _FROM_AN_END: dict[Status, set[Trigger]] = {
     Status.MERGED: {commands.CancelReferral, commands.AnswerInformation, commands.AmendReferral, Occurrence.PERSON_SEPARATED},
-    Status.CLOSED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral},
-    Status.CANCELLED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral},
+    Status.CLOSED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral, Occurrence.ACCEPTED_AFTER_ALL},
+    Status.CANCELLED: {Occurrence.PERSON_RESTORED, commands.ReopenReferral, Occurrence.ACCEPTED_AFTER_ALL},
 }
 _OF_A_CALL = {"answer_by": MONDAY, "call_repeated_at": MONDAY}
 _OF_A_DISCREPANCY = {"discrepancies": (Discrepancy.CONDITION_MISSING,), "discrepancies_due_at": MONDAY}
