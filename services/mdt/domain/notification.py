@@ -21,6 +21,7 @@ from shared.kernel.working_days import working_days_later
 class Kind(StrEnum):
     RESPONSE_ASSIGNED = "response-assigned"
     RESPONSE_CONTACTED = "response-contacted"
+    RESPONSE_NO_ACCESS = "response-no-access"
     RESPONSE_BREACHED = "response-breached"
     RESPONSE_ESCALATED = "response-escalated"
     RESPONSE_CLOSED = "response-closed"
@@ -53,6 +54,7 @@ NEEDS_ANSWER: Mapping[Kind, bool] = total(
     {
         Kind.RESPONSE_ASSIGNED: False,
         Kind.RESPONSE_CONTACTED: False,
+        Kind.RESPONSE_NO_ACCESS: False,  # Rapid Care visits again, or the Community Point of Access has the referral again
         Kind.RESPONSE_BREACHED: True,
         Kind.RESPONSE_ESCALATED: True,
         Kind.RESPONSE_CLOSED: False,

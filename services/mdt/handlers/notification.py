@@ -29,6 +29,7 @@ from shared.contracts.rapid_care import (
     ResponseClosed,
     ResponseContacted,
     ResponseEscalated,
+    ResponseOutcome,
 )
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
@@ -129,5 +130,10 @@ async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, oc
 
 
 def _kind(event: Event) -> Kind:
-    is_concern = isinstance(event, TaskFulfilled) and event.is_concern
-    return Kind.CONCERN if is_concern else NOTIFICATIONS[type(event)]
+    match event:
+        case TaskFulfilled(is_concern=True):
+            return Kind.CONCERN
+        case ResponseContacted(is_seen=False) | ResponseClosed(outcome=ResponseOutcome.NO_ACCESS):
+            return Kind.RESPONSE_NO_ACCESS
+        case _:
+            return NOTIFICATIONS[type(event)]

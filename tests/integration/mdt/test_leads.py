@@ -15,7 +15,7 @@ from services.mdt.store.notification import notify
 from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
-from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseContacted
+from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseClosed, ResponseContacted, ResponseOutcome
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext
@@ -289,6 +289,18 @@ async def test_lead_is_notified_of_own_people_only(context: RunningContext) -> N
     assert await notifications(context, OTHER) == []
     people = await read(context, f"/mdt/leads/people?professional_id={OTHER}", actor=OTHER)
     assert [person["lead"]["person_id"] for person in people] == [str(other.person_id)]
+
+
+async def test_lead_learns_that_person_was_not_seen(context: RunningContext) -> None:
+    """Finding: a closed door was a contact, and its end a closure like any other."""
+    patient, now = await Patient.discussed(context), context.clock.at
+    visit = ResponseContacted(referral_id=new_id(), contacted_at=now, due_at=now, is_met=True, mode=ContactMode.NO_ACCESS)
+    end = ResponseClosed(referral_id=new_id(), outcome=ResponseOutcome.NO_ACCESS, is_admission_avoided=False, benefit_pounds=0)
+
+    for event in (visit, end):
+        await context.deliver(event, key=patient.person_id, subject=new_id())
+
+    assert [notification["kind"] for notification in await notifications(context, NURSE)] == ["response-no-access"] * 2
 
 
 async def test_notification_cursor_misses_none_written_concurrently(context: RunningContext) -> None:
