@@ -149,8 +149,9 @@ def follow_identity(referral: Referral, person: Person) -> Decision[Referral] | 
     if referral.is_identified is is_identified:
         return None
     permit(referral, Occurrence.IDENTITY_FOLLOWED)
-    status, asked_in = (_IDENTIFIED_AS[is_identified].get(each, each) if each else None for each in (referral.status, referral.asked_in))
-    followed = replace(referral, status=status, asked_in=asked_in, is_identified=is_identified)
+    named = _IDENTIFIED_AS[is_identified]
+    asked_in = named.get(referral.asked_in, referral.asked_in) if referral.asked_in else None
+    followed = replace(referral, status=named.get(referral.status, referral.status), asked_in=asked_in, is_identified=is_identified)
     return Decision(followed, [ReferralIdentified() if is_identified else ReferralIdentityUnverified()])
 
 

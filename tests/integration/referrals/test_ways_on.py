@@ -14,7 +14,7 @@ from tests.builders.referrals import DALE, MONDAY, ReferralsClient
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
 ADVICE = {"urgency": "advice", "reason": "Seen"}
-NEWS = {"narrative": "She has a new key safe.", "contacts": [{"name": "Louise", "relationship": "daughter"}]}
+NEWS: dict[str, Any] = {"narrative": "She has a new key safe.", "contacts": [{"name": "Louise", "relationship": "daughter"}]}
 
 
 async def actions(client: ReferralsClient, referral: dict[str, Any], caller: dict[str, str] | None = None) -> set[str]:
