@@ -26,7 +26,7 @@ from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason,
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralRecalled, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
-from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, notifications, read, send_command
+from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, an_action, notifications, read, send_command
 
 
 async def test_referral_routed_to_mdt_opens_one_case(context: RunningContext) -> None:
@@ -57,6 +57,46 @@ async def test_ineligible_case_is_redirected_to_destination(context: RunningCont
     assert redirected["status"] == "redirected"
     event = (await context.published(CaseRedirected))[0]
     assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
+
+
+async def test_listed_case_that_was_screened_by_mistake_leaves_the_agenda(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    await patient.command("deferral", {"reason": "missing-information"})
+    listed = await patient.case()
+    body = {"outcome": "not-eligible", "destination": "gp", "reason": "screened-in-error"}
+    redirected = await patient.command("screening", body)
+    agenda = await read(context, f"/mdt/meetings/{listed['meeting_id']}/agenda")
+    await context.let_pass(timedelta(weeks=3))
+
+    assert (redirected["status"], redirected["referral_ids"], redirected["meeting_id"]) == ("redirected", [], None)
+    assert agenda["items"] == []
+    event = (await context.published(CaseRedirected))[0]
+    assert (event.referral_id, event.destination, event.reason) == (patient.referral_id, "gp", "screened-in-error")
+    assert await patient.case() == redirected
+    pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND subject = $1"
+    assert await context.database.pool.fetchval(pending, UUID(redirected["id"])) == 0
+    again = await Patient.referred(context, patient.person_id)
+    assert (await again.case())["status"] == "referred"
+
+
+async def test_listed_case_screened_again_keeps_its_slot(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    before = await patient.case()
+
+    again = await patient.command("screening", {"outcome": "eligible", "is_urgent": True, "needs_mental_health": True})
+
+    assert (again["status"], again["meeting_id"]) == ("listed", before["meeting_id"])
+    assert (again["is_urgent"], again["needs_mental_health"]) == (True, True)
+
+
+async def test_case_with_plan_is_not_redirected(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await Patient.referred(context, patient.person_id)
+
+    refused = await patient.try_command("screening", {"outcome": "not-eligible", "destination": "gp"})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "case-has-plan")
+    assert (await patient.case())["status"] == "listed"
 
 
 async def test_redirected_case_without_referral_notifies_gp(context: RunningContext) -> None:
@@ -180,7 +220,10 @@ async def test_concurrent_discussions_record_one(context: RunningContext) -> Non
     case = await patient.case()
 
     responses = await asyncio.gather(
-        *(send_command(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion()) for _ in range(4))
+        *(
+            send_command(context, f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion(actions=[an_action()] * count))
+            for count in range(1, 5)
+        )
     )
 
     assert sorted(response.status_code for response in responses) == [200, 412, 412, 412]
