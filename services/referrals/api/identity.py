@@ -13,7 +13,7 @@ from services.referrals.api.pages import Cursor, Limit
 from services.referrals.domain import identity as domain
 from services.referrals.domain.identity import Identity, IdentityStatus, offered
 from services.referrals.domain.likeness import Reason
-from services.referrals.domain.person import IdentityDiffers, PersonNotFound
+from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.record import Group
 from services.referrals.handlers import identity as handlers
 from services.referrals.queries import candidates
@@ -158,23 +158,20 @@ async def list_candidates(person_id: UUID, caller: IdentityReader, unit: Unit) -
     "/{person_id:uuid}/verification",
     name="VerifyIdentity",
     response_model=IdentityView,
-    responses=problems(*_ANY, *_MERGE, InvalidNhsNumber, IdentityDiffers),
+    responses=problems(*_ANY, *_MERGE, InvalidNhsNumber, domain.BirthdayDiffers),
 )
 async def verify_identity(person_id: UUID, body: Verification, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has this NHS number: this record merges into the one of the number. If-Match is the version of the identity."""
-    identity = await unit.command(caller, handlers.verify_identity, Target(person_id, version), body.command())
-    return json_response(IdentityView.model_validate(identity))
+    return await unit.change(caller, handlers.verify_identity, Target(person_id, version), body.command(), view=IdentityView.model_validate)
 
 
 @router.post("/{person_id:uuid}/merge", name="MergePerson", response_model=IdentityView, responses=problems(*_ANY, *_MERGE))
 async def merge_person(person_id: UUID, body: NewMerge, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """This record and another one are about one person. Both ids stay valid; the other record survives."""
-    identity = await unit.command(caller, handlers.merge_person, Target(person_id, version), body.command())
-    return json_response(IdentityView.model_validate(identity))
+    return await unit.change(caller, handlers.merge_person, Target(person_id, version), body.command(), view=IdentityView.model_validate)
 
 
 @router.post("/{person_id:uuid}/separation", name="SeparatePerson", response_model=IdentityView, responses=problems(*_ANY))
 async def separate_person(person_id: UUID, body: NewSeparation, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """The merge of this record was a mistake: it is about another person, with its own referrals and its own life."""
-    identity = await unit.command(caller, handlers.separate_person, Target(person_id, version), body.command())
-    return json_response(IdentityView.model_validate(identity))
+    return await unit.change(caller, handlers.separate_person, Target(person_id, version), body.command(), view=IdentityView.model_validate)

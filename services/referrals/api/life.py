@@ -100,26 +100,22 @@ async def life_actions(person_id: UUID, caller: PointOfAccess, unit: Unit, reque
 @router.post("/death", name="RecordDeath", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
 async def record_death(person_id: UUID, body: Death, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has died: every service ends its care. If-Match is the version of the life."""
-    life = await unit.command(caller, handlers.record_death, Target(person_id, version), body.command())
-    return json_response(LifeView.model_validate(life))
+    return await unit.change(caller, handlers.record_death, Target(person_id, version), body.command(), view=LifeView.model_validate)
 
 
 @router.post("/move", name="RecordMove", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
 async def record_move(person_id: UUID, body: Move, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has moved out of the area: every service ends its care. If-Match is the version of the life."""
-    life = await unit.command(caller, handlers.record_move, Target(person_id, version), body.command())
-    return json_response(LifeView.model_validate(life))
+    return await unit.change(caller, handlers.record_move, Target(person_id, version), body.command(), view=LifeView.model_validate)
 
 
 @router.post("/restoration", name="RestorePerson", response_model=LifeView, responses=problems(*_ANY, RestorationTooLate))
 async def restore_person(person_id: UUID, body: Reversal, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The recorded death or move was a mistake: every service reopens what ended with it. Permitted within a day."""
-    life = await unit.command(caller, handlers.restore_person, Target(person_id, version), body.command())
-    return json_response(LifeView.model_validate(life))
+    return await unit.change(caller, handlers.restore_person, Target(person_id, version), body.command(), view=LifeView.model_validate)
 
 
 @router.post("/return", name="RecordReturn", response_model=LifeView, responses=problems(*_ANY, DeathReversible))
 async def record_return(person_id: UUID, body: PersonsReturn, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person lives in the area, after a move or a mistaken record of a death. Ended care stays ended: send a new referral."""
-    life = await unit.command(caller, handlers.record_return, Target(person_id, version), body.command())
-    return json_response(LifeView.model_validate(life))
+    return await unit.change(caller, handlers.record_return, Target(person_id, version), body.command(), view=LifeView.model_validate)

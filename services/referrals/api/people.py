@@ -119,8 +119,7 @@ async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> Htt
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""
-    person = await unit.command(caller, revise_record, Target(person_id, version), body.command())
-    return json_response(PersonView.model_validate(person))
+    return await unit.change(caller, revise_record, Target(person_id, version), body.command(), view=PersonView.model_validate)
 
 
 @router.get("/{person_id:uuid}/contact", responses=problems(PersonNotFound))

@@ -105,8 +105,7 @@ async def proposal_actions(proposal_id: UUID, caller: PointOfAccess, unit: Unit,
 @router.post("/{proposal_id:uuid}/confirmation", name="ConfirmProposal", response_model=ProposalView, responses=problems(*_ANY))
 async def confirm_proposal(proposal_id: UUID, caller: PointOfAccess, version: IfMatch, unit: Unit) -> HttpResponse:
     """The proposed value is right: it replaces the recorded one, which becomes a former value. A repetition changes nothing."""
-    proposal = await unit.command(caller, handlers.confirm_proposal, Target(proposal_id, version))
-    return json_response(ProposalView.model_validate(proposal))
+    return await unit.change(caller, handlers.confirm_proposal, Target(proposal_id, version), view=ProposalView.model_validate)
 
 
 @router.post("/{proposal_id:uuid}/dismissal", name="DismissProposal", response_model=ProposalView, responses=problems(*_ANY))
@@ -114,5 +113,6 @@ async def dismiss_proposal(
     proposal_id: UUID, body: requests.Dismissal, caller: PointOfAccess, version: IfMatch, unit: Unit
 ) -> HttpResponse:
     """The recorded value is right, for the stated reason. A repetition changes nothing."""
-    proposal = await unit.command(caller, handlers.dismiss_proposal, Target(proposal_id, version), body.command())
-    return json_response(ProposalView.model_validate(proposal))
+    return await unit.change(
+        caller, handlers.dismiss_proposal, Target(proposal_id, version), body.command(), view=ProposalView.model_validate
+    )

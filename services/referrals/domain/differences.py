@@ -3,9 +3,10 @@
 A value that the record lacks is no difference: `person` adds it at once. A placeholder birthday contradicts none.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 from services.referrals.commands import Demographics, ReceiveReferral
@@ -21,9 +22,11 @@ from services.referrals.domain.record_fields import (
     is_equal,
     is_placeholder,
 )
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Locality
 from shared.contracts.persons import FamilyContact, RecordField
 from shared.kernel.decision import Decision
+from shared.kernel.ids import PersonId
 
 _NAMES = (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME)
 
@@ -40,6 +43,16 @@ class Difference:
     def is_equal(self, other: "Difference") -> bool:
         """Whether both propose the same value for the same field."""
         return is_same(self.field, self.contact, other) and is_equal(self.field, self.proposed_value, other.proposed_value)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A value that was recorded for another person, and the one before, of the person whose record it is. Either may be `not given`."""
+
+    field: RecordField
+    contact: ContactName | None
+    value: str
+    before: str
 
 
 def differences(person: Person, received: ReceiveReferral) -> tuple[Difference, ...]:
@@ -70,16 +83,45 @@ def with_value(person: Person, found: Difference, *, locality: Locality | None) 
     if found.contact is None:
         changed = replace(person, **_stated(found, locality))
     else:
-        contacts = tuple(_with_detail(person.story.contacts, found.contact, {ATTRIBUTE[found.field]: found.proposed_value}))
+        detail = None if found.proposed_value == NOT_GIVEN else found.proposed_value
+        contacts = tuple(_with_detail(person.story.contacts, found.contact, {ATTRIBUTE[found.field]: detail}))
         changed = replace(person, story=person.story.model_copy(update={"contacts": contacts}))
     return people.recorded_again(changed) if changed != person else None
 
 
-def keep_former(before: Person, change: Decision[Person], *, source: str, replaced_by: str, now: datetime) -> Decision[Person]:
-    """The change of a record by staff, with the replaced values among its former ones."""
-    after = change.state
-    left = [FormerValue(field, contact, value, now, source, replaced_by) for field, contact, value in _replaced(before, after)]
+def keep_former(
+    before: Person, change: Decision[Person], *, source: str, replaced_by: str, now: datetime, stated_for: PersonId | None = None
+) -> Decision[Person]:
+    """The change of a record by staff, with the replaced values among its former ones; with absent ones when it was stated for another."""
+    after, is_foreign = change.state, stated_for not in {None, before.id}
+    left = [
+        FormerValue(field, contact, value or NOT_GIVEN, now, source, replaced_by, stated_for)
+        for field, contact, value in _replaced(before, after)
+        if value or is_foreign
+    ]
     return replace(change, state=replace(after, former_values=(*after.former_values, *left)))
+
+
+def stated_for(own: PersonId, kept: Person, since: datetime) -> list[Statement]:
+    """What staff recorded in the record `kept` for the record `own`, while both were taken for one person."""
+    former = [each for each in kept.former_values if each.until >= since]
+    fields = dict.fromkeys((each.field, each.contact) for each in former if each.stated_for == own)
+    return [_statement(own, kept, [each for each in former if (each.field, each.contact) == field]) for field in fields]
+
+
+def separated(person: Person, values: Iterable[tuple[RecordField, ContactName | None, str]]) -> list[Difference]:
+    """Where the record of a separated person contradicts these values."""
+    found = [Difference(field, contact, value_of(person, field, contact) or "", value) for field, contact, value in values]
+    return [each for each in found if not is_equal(each.field, each.present_value or NOT_GIVEN, each.proposed_value)]
+
+
+def _statement(own: PersonId, kept: Person, former: Sequence[FormerValue]) -> Statement:
+    """The last value for `own`; the one before is the last that the record had for its own person."""
+    field, contact = former[0].field, former[0].contact
+    values = [*(each.value for each in former), value_of(kept, field, contact) or NOT_GIVEN]
+    last = max(at for at, each in enumerate(former) if each.stated_for == own)
+    latest = len(list(takewhile(lambda each: each.stated_for == own, reversed(former))))
+    return Statement(field, contact, values[last + 1], values[len(former) - latest])
 
 
 def former_until(person: Person, found: Difference) -> datetime | None:
@@ -129,7 +171,7 @@ def _is_contact(contact: FamilyContact, name: ContactName) -> bool:
     return contact_form(contact.name, contact.relationship) == contact_form(name.name, name.relationship)
 
 
-def _with_detail(contacts: Iterable[FamilyContact], name: ContactName, detail: Mapping[str, str]) -> list[FamilyContact]:
+def _with_detail(contacts: Iterable[FamilyContact], name: ContactName, detail: Mapping[str, str | None]) -> list[FamilyContact]:
     """The contacts with the detail of one; a contact that staff have removed is added again."""
     known = [contact.model_copy(update=detail) if _is_contact(contact, name) else contact for contact in contacts]
     is_removed = not any(_is_contact(contact, name) for contact in known)
@@ -137,16 +179,20 @@ def _with_detail(contacts: Iterable[FamilyContact], name: ContactName, detail: M
 
 
 def _stated(found: Difference, locality: Locality | None) -> dict[str, Any]:
-    value: Any = date.fromisoformat(found.proposed_value) if found.field is RecordField.BORN_ON else found.proposed_value
+    value: Any = found.proposed_value
+    if value == NOT_GIVEN:
+        value = people.absent_value(found.field)
+    elif found.field is RecordField.BORN_ON:
+        value = date.fromisoformat(value)
     practice = {"locality": locality} if found.field is RecordField.PRACTICE_CODE else {}
     return {ATTRIBUTE[found.field]: value, **practice}
 
 
-def _replaced(before: Person, after: Person) -> Iterator[tuple[RecordField, ContactName | None, str]]:
-    """The values before the change that differ from those after it, and those that it removed."""
+def _replaced(before: Person, after: Person) -> Iterator[tuple[RecordField, ContactName | None, str | None]]:
+    """The values before the change that differ from those after it, those that it removed, and None for each that was absent."""
     of_contacts = [(field, ContactName(each.name, each.relationship)) for each in before.story.contacts for field in OF_CONTACT]
     keys: list[tuple[RecordField, ContactName | None]] = [*((field, None) for field in OF_PERSON), *of_contacts]
     for field, contact in keys:
         old, new = value_of(before, field, contact), value_of(after, field, contact)
-        if old is not None and (new is None or not is_equal(field, old, new)):
+        if old != new and (old is None or new is None or not is_equal(field, old, new)):
             yield field, contact, old

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.referrals.commands import MergePerson, ReceiveReferral, SeparatePerson, VerifyIdentity
 from services.referrals.domain.access import IDENTITY as SCOPE
 from services.referrals.domain.life import Life
-from services.referrals.domain.person import UNKNOWN_PRACTICE, IdentityDiffers, Person
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, is_birthday_alike
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record import Group, publication
 from services.referrals.domain.story import NOT_GIVEN
@@ -102,7 +102,10 @@ class LivesDiffer(RuleBroken):
     """A death or a move is recorded for one of the two records only."""
 
     code = "lives-differ"
-    advice = "Record the death or the move for the other record as well, or its reversal or the return for this one, then merge."
+    advice = (
+        "Record the death or the move for the other record as well, or its reversal or the return for this one, then merge. "
+        "A record that was merged with another person's by mistake is separated first (SeparatePerson)."
+    )
 
 
 class SurvivorUnverified(RuleBroken):
@@ -110,6 +113,16 @@ class SurvivorUnverified(RuleBroken):
 
     code = "survivor-unverified"
     advice = "Merge the record without a verified number into the other one."
+
+
+class BirthdayDiffers(RuleBroken):
+    """The date of birth differs from the one that is recorded for the NHS number."""
+
+    code = "birthday-differs"
+    advice = (
+        "Check the number and the date of birth with the person. If the number is right, correct the wrong record (ReviseRecord) "
+        "and verify again, or merge this record into that of the number (MergePerson)."
+    )
 
 
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
@@ -214,14 +227,8 @@ def mark_overdue(identity: Identity, now: datetime, policy: Policy) -> Decision[
 
 
 def is_merged(identity: Identity, survivor: PersonId) -> bool:
-    """Whether the merge was carried out already, so that a repetition changes nothing."""
+    """Whether the merge was carried out already, also by the other command, so that it changes nothing."""
     return identity.merged_into == survivor
-
-
-def is_separated(identity: Identity, command: SeparatePerson, version: int) -> bool:
-    """Whether the separation was carried out on this version already."""
-    is_latest = bool(identity.separations) and identity.separations[-1].reason == command.reason
-    return is_latest and identity.merged_into is None and identity.version > version
 
 
 def offered(identity: Identity, actor: Actor, group: Group) -> Transitions:
@@ -237,9 +244,9 @@ def require_mergeable(identity: Identity, group: Group) -> None:
 
 
 def require_same_birthday(unverified: Person, known: Person) -> None:
-    """Raises IdentityDiffers: a mistyped valid number must not open another person's record."""
-    if None not in {unverified.born_on, known.born_on} and unverified.born_on != known.born_on:
-        raise IdentityDiffers("The date of birth differs from the record with this NHS number.")
+    """Raises BirthdayDiffers: a mistyped valid number must not open another person's record."""
+    if not is_birthday_alike(unverified.born_on, known.born_on):
+        raise BirthdayDiffers("The date of birth differs from the record with this NHS number.")
 
 
 def _require_fitting(own: Candidate, other: Candidate) -> None:

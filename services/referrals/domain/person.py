@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_placeholder
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_given_name_alike, is_placeholder
 from services.referrals.domain.story import NOT_GIVEN, distinct, fit, merge_stories, published, with_texts
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, Story
@@ -32,6 +32,7 @@ _IS_CONFIRMED = total(
 
 #: Stands for the practice that an urgent referral lacks.
 UNKNOWN_PRACTICE = "unknown"
+_IDENTIFYING = (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME, RecordField.ADDRESS)
 _PLACEHOLDERS = {"given_name": NOT_GIVEN, "family_name": NOT_GIVEN, "address": NOT_GIVEN, "practice_code": UNKNOWN_PRACTICE}
 
 
@@ -121,7 +122,7 @@ class IdentityDiffers(RuleBroken):
     code = "identity-differs"
     advice = (
         "Check the NHS number, the name and the date of birth with the person: the number may be a twin's or mistyped. "
-        "If they are right, call the Community Point of Access, which corrects the record."
+        "If they are right, the record needs a correction (ReviseRecord) by the Community Point of Access; then send the referral again."
     )
 
 
@@ -181,38 +182,53 @@ def _born(demographics: Demographics | None, today: date) -> Demographics | None
     return replace(demographics, born_on=None, born_as_typed=demographics.born_on.isoformat())
 
 
-def is_same_person(person: Person, received: ReceiveReferral) -> bool:
+def is_same_person(person: Person, received: ReceiveReferral, *, own: Person | None = None) -> bool:
     """Whether the referral is about the person of the record: another person's number must not open their record.
 
+    `own` is the record of the number, which was merged with others: a referral that agrees with all of it is about its person.
     Raises IdentityDiffers unless the referral is urgent, which continues unverified (G11).
     """
-    demographics = received.demographics
-    if demographics is None or (_is_born_alike(demographics, person.born_on) and not _is_named_otherwise(person, demographics)):
+    known = [person] if own is None or lacks_demographics(own) else [person, own]
+    if received.demographics is None or any(_is_alike(each, received.demographics) for each in known):
         return True
     if IS_URGENT[received.urgency]:
         return False
     raise IdentityDiffers("The date of birth or the name differs from the record with this NHS number.")
 
 
+def _is_alike(person: Person, demographics: Demographics) -> bool:
+    return _is_born_alike(demographics, person.born_on) and not _is_named_otherwise(person, demographics)
+
+
 def _is_born_alike(demographics: Demographics, recorded: date | None) -> bool:
     """An absent date of birth and a placeholder agree with every record; an impossible one with none."""
     if demographics.born_as_typed is not None:
         return False
-    born_on = demographics.born_on
-    return born_on is None or recorded is None or born_on == recorded or is_placeholder(born_on) or is_placeholder(recorded)
+    return is_birthday_alike(demographics.born_on, recorded)
+
+
+def is_birthday_alike(one: date | None, other: date | None) -> bool:
+    """Whether two dates of birth may be one person's: an absent one and a placeholder contradict none."""
+    return one is None or other is None or one == other or is_placeholder(one) or is_placeholder(other)
 
 
 def _is_named_otherwise(person: Person, demographics: Demographics) -> bool:
-    """Another given name together with another family name or address: a twin, for instance. One of the three alone may change."""
-    differing = {field for field in (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME, RecordField.ADDRESS)
-                 if differs(field, recorded_value(person, field), getattr(demographics, ATTRIBUTE[field]))}  # fmt: skip
-    return RecordField.GIVEN_NAME in differing and len(differing) > 1
+    """A clearly other given name is a twin's, for instance; a family name or an address may change, but not with any other given name."""
+    received = {field: getattr(demographics, ATTRIBUTE[field]) for field in _IDENTIFYING}
+    differing = [field for field in _IDENTIFYING if differs(field, recorded_value(person, field), received[field])]
+    is_alike = RecordField.GIVEN_NAME not in differing or is_given_name_alike(person.given_name, received[RecordField.GIVEN_NAME])
+    return not is_alike or len(differing) == len(_IDENTIFYING)
 
 
 def recorded_value(person: Person, field: RecordField) -> Any:
     """The recorded value of a field of the person; None for one that the record lacks."""
     value = getattr(person, ATTRIBUTE[field])
-    return None if value == _PLACEHOLDERS.get(ATTRIBUTE[field]) else value
+    return None if value == absent_value(field) else value
+
+
+def absent_value(field: RecordField) -> str | None:
+    """What the record has in place of a value that it lacks."""
+    return _PLACEHOLDERS.get(ATTRIBUTE[field])
 
 
 def differs(field: RecordField, recorded: Any, received: Any) -> bool:

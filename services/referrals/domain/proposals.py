@@ -18,6 +18,7 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record_fields import is_equal
 from services.referrals.domain.referral import Referral
+from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import ProposalConfirmed, ProposalDismissed, ProposalOpened, ProposalOverdue, ProposalRepeated
 from shared.kernel.decision import JUST_AFTER, Deadline, Decision
@@ -72,6 +73,20 @@ class Proposal(Difference):
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The referral that proposes a value, and the record that it is about: a separation leaves a proposal with that record.
+
+    For a value that was recorded during a mistaken merge, it is the last referral of the record.
+    """
+
+    person_id: PersonId
+    referral_id: UUID
+    correlation_id: UUID
+    organisation: str
+    is_urgent: bool
+
+
 class ProposalNotFound(NotFound):
     """No proposal has this id."""
 
@@ -98,16 +113,30 @@ PROPOSAL_OWNERS: Owners = total(
         ProposalStatus.DISMISSED: None,
     },
 )
-#: The status of a proposal for which the command has been carried out.
-_DONE = {ConfirmProposal: ProposalStatus.CONFIRMED, DismissProposal: ProposalStatus.DISMISSED}
 
 
 def propose(
     found: Iterable[Difference], earlier: Sequence[Proposal], person: Person, referral: Referral, *, now: datetime, policy: Policy
 ) -> list[Decision[Proposal]]:
-    """Opens a proposal for each difference. One that equals an open proposal of the person only brings its deadline forward."""
-    decisions = (_propose(each, earlier, person, referral, now, policy) for each in found)
-    return [decision for decision in decisions if decision is not None]
+    """Opens a proposal for each difference. One that equals an open proposal of the record only brings its deadline forward."""
+    is_urgent = IS_URGENT[referral.requested_urgency]
+    origin = Origin(referral.person_id, referral.id, referral.correlation_id, referral.referrer_organisation, is_urgent)
+    return _proposed(found, earlier, person, origin, now, policy)
+
+
+def propose_separated(
+    found: Iterable[Difference],
+    earlier: Sequence[Proposal],
+    person: Person,
+    own: Person,
+    *,
+    organisation: str,
+    now: datetime,
+    policy: Policy,
+) -> list[Decision[Proposal]]:
+    """As `propose`, for the record `own` after a separation. It is urgent: a clinician may set out to the other person's address."""
+    origin = Origin(own.id, own.correlation_id, own.correlation_id, organisation, is_urgent=True)
+    return _proposed(found, earlier, person, origin, now, policy)
 
 
 def confirm(proposal: Proposal, person: Person, *, decided_by: str, now: datetime) -> Decision[Proposal]:
@@ -132,15 +161,10 @@ def mark_overdue(proposal: Proposal, now: datetime, policy: Policy) -> Decision[
     return Decision(reminded, [ProposalOverdue(decide_by=due_at)], _rows(reminded))
 
 
-def is_repeated(proposal: Proposal, command: type) -> bool:
-    """Whether the command has been carried out, so that a repetition changes nothing."""
-    return proposal.status is _DONE[command]
-
-
 def is_settled(proposal: Proposal, person: Person) -> bool:
     """Whether the record has the proposed value, because staff corrected it."""
     value = differences.value_of(person, proposal.field, proposal.contact)
-    return value is not None and is_equal(proposal.field, value, proposal.proposed_value)
+    return is_equal(proposal.field, value or NOT_GIVEN, proposal.proposed_value)
 
 
 def shown(proposal: Proposal, person: Person) -> Proposal:
@@ -150,27 +174,34 @@ def shown(proposal: Proposal, person: Person) -> Proposal:
     return replace(proposal, present_value=differences.value_of(person, proposal.field, proposal.contact) or "")
 
 
+def _proposed(
+    found: Iterable[Difference], earlier: Sequence[Proposal], person: Person, origin: Origin, now: datetime, policy: Policy
+) -> list[Decision[Proposal]]:
+    decisions = (_propose(each, earlier, person, origin, now, policy) for each in found)
+    return [decision for decision in decisions if decision is not None]
+
+
 def _propose(
-    found: Difference, earlier: Iterable[Proposal], person: Person, referral: Referral, now: datetime, policy: Policy
+    found: Difference, earlier: Iterable[Proposal], person: Person, origin: Origin, now: datetime, policy: Policy
 ) -> Decision[Proposal] | None:
     equal = [each for each in earlier if each.is_equal(found)]
-    waiting = next((each for each in equal if each.status is ProposalStatus.UNDECIDED), None)
-    due_at = _decide_by(referral, now, policy)
+    open_ones = (each for each in equal if each.status is ProposalStatus.UNDECIDED and each.person_id == origin.person_id)
+    waiting, due_at = next(open_ones, None), _decide_by(origin, now, policy)
     if waiting:
-        return _bring_forward(waiting, referral, due_at)
+        return _bring_forward(waiting, origin, due_at)
     dismissed = [each.decided_at for each in equal if each.status is ProposalStatus.DISMISSED and each.decided_at]
     proposal = Proposal(
         id=new_id(),
-        person_id=person.id,
-        correlation_id=referral.correlation_id,
+        person_id=origin.person_id,
+        correlation_id=origin.correlation_id,
         status=ProposalStatus.UNDECIDED,
         field=found.field,
         contact=found.contact,
         present_value=found.present_value,
         proposed_value=found.proposed_value,
-        referral_id=referral.id,
-        referrer_organisation=referral.referrer_organisation,
-        is_urgent=IS_URGENT[referral.requested_urgency],
+        referral_id=origin.referral_id,
+        referrer_organisation=origin.organisation,
+        is_urgent=origin.is_urgent,
         received_at=now,
         due_at=due_at,
         former_until=differences.former_until(person, found),
@@ -189,18 +220,17 @@ def _opened(proposal: Proposal, due_at: datetime) -> ProposalOpened:
     )
 
 
-def _bring_forward(waiting: Proposal, referral: Referral, due_at: datetime) -> Decision[Proposal] | None:
-    is_urgent = waiting.is_urgent or IS_URGENT[referral.requested_urgency]
+def _bring_forward(waiting: Proposal, origin: Origin, due_at: datetime) -> Decision[Proposal] | None:
     if waiting.due_at is not None and waiting.due_at <= due_at:
         return None
-    sooner = replace(waiting, is_urgent=is_urgent, due_at=due_at)
-    event = ProposalRepeated(referral_id=referral.id, decide_by=due_at)
+    sooner = replace(waiting, is_urgent=waiting.is_urgent or origin.is_urgent, due_at=due_at)
+    event = ProposalRepeated(referral_id=origin.referral_id, decide_by=due_at)
     return Decision(sooner, [event], _rows(sooner), cancels=list(ProposalDeadline))
 
 
-def _decide_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
+def _decide_by(origin: Origin, now: datetime, policy: Policy) -> datetime:
     """An urgent referral needs the decision with its triage: a clinician may set out to an old address."""
-    if IS_URGENT[referral.requested_urgency]:
+    if origin.is_urgent:
         return deadlines.opening_of(now, policy.opens, policy.closes, policy) + policy.triage_urgent
     return working_days_later(now, policy.decide_proposal_working_days, policy.zone)
 

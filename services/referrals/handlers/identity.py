@@ -17,6 +17,7 @@ from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.record import Group, group_of
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.life import restore_separated
+from services.referrals.handlers.proposals import separate_proposals
 from services.referrals.store.identity import find_identity, identities, lock_group, lock_merges
 from services.referrals.store.life import find_life
 from services.referrals.store.people import persons, records_of
@@ -28,11 +29,13 @@ from shared.kernel.nhs_number import parse_nhs_number
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
+_MERGED_ELSEWHERE = "The record was merged into another one."
+
 
 async def verify_identity(target: Target, command: VerifyIdentity, *, tx: Tx) -> Identity:
     """Merges the record into the one of the number, which is registered when no referral has named it.
 
-    A repeated command returns the present identity. Raises PersonNotFound, InvalidNhsNumber, IdentityDiffers and as `merge` does.
+    A repeated command returns the present identity. Raises PersonNotFound, InvalidNhsNumber, BirthdayDiffers and as `merge` does.
     """
     nhs_number = parse_nhs_number(command.nhs_number)
     survivor_id = tx.secrets.pseudonym(nhs_number)
@@ -59,21 +62,17 @@ async def merge_person(target: Target, command: MergePerson, *, tx: Tx) -> Ident
 
 
 async def separate_person(target: Target, command: SeparatePerson, *, tx: Tx) -> Identity:
-    """Each record has its own life and its own referrals again. A repeated command returns the present identity."""
+    """Each record has its own life and its own referrals again. Raises PersonNotFound, VersionConflict, IllegalTransition."""
     await lock_merges(tx)
     before = await lock_group(tx, target.id)
     identity = await _existing(target.id, tx)
-    if domain.is_separated(identity, command, target.version):
-        return _unchanged(identity, tx)
     target.require(f"The identity of the person {target.id}", identity.version)
     own = await persons.load(tx, identity.person_id)
     separated = await identities.save(tx, domain.separate(identity, command, own, actor=tx.actor, now=tx.now, policy=tx.policy))
-    left = group_of(before.survivor, [each for each in before.merged if each != own.id])
-    for people, others in ((Group(own.id), left), (left, Group(own.id))):
-        await _restore_lives(people, command.reason, tx)
-        for referral in await joined_across(tx, people.ids, others.ids):
-            await referrals.save(tx, closure.separate(referral, tx.now, tx.policy))
-        await persons.publish(tx, people)
+    await _leave(identity, before, command.reason, tx)
+    await _restore_lives(Group(own.id), command.reason, tx)
+    await persons.publish(tx, Group(own.id))
+    await settle_discrepancies(own, tx=tx)
     return separated
 
 
@@ -107,11 +106,24 @@ async def _merge(identity: Identity, command: type, other: Group, tx: Tx) -> Ide
     before = (await records_of(tx, own.id)).group
     candidates = await _candidate(own, before, tx), await _candidate(await _survivor(other, tx), other, tx)
     merged = await identities.save(tx, domain.merge(identity, *candidates, command, tx.actor, tx.now))
-    if before.survivor != own.id:
-        await persons.publish(tx, group_of(before.survivor, [each for each in before.merged if each != own.id]))
+    await _leave(identity, before, _MERGED_ELSEWHERE, tx)
     await persons.publish(tx, group_of(other.survivor, [*other.merged, own.id]))
     await settle_discrepancies(await persons.load(tx, own.id), tx=tx)
     return merged
+
+
+async def _leave(identity: Identity, before: Group, reason: str, tx: Tx) -> None:
+    """The records that a merged one leaves have their own life and their own referrals again; no referral stays joined across."""
+    if identity.merge is None:
+        return
+    own, left = identity.person_id, group_of(before.survivor, [each for each in before.merged if each != identity.person_id])
+    await _restore_lives(left, reason, tx)
+    for people, others in (([own], left.ids), (left.ids, [own])):
+        for referral in await joined_across(tx, people, others):
+            await referrals.save(tx, closure.separate(referral, tx.now, tx.policy))
+    await persons.publish(tx, left)
+    await settle_discrepancies(await persons.load(tx, left.survivor), tx=tx)
+    await separate_proposals(own, left.survivor, identity.merge.merged_at, tx=tx)
 
 
 async def _candidate(record: Person, group: Group, tx: Tx) -> Candidate:

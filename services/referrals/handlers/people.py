@@ -10,6 +10,7 @@ from services.referrals.handlers.proposals import settle_proposals
 from services.referrals.store import directory
 from services.referrals.store.people import persons, records_of
 from services.referrals.store.tables import Tx
+from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 
 
@@ -19,15 +20,16 @@ async def revise_record(target: Target, command: ReviseRecord, *, tx: Tx) -> Per
     own = await persons.load(tx, target.id, if_version=target.version)
     records = await records_of(tx, own.id)
     if not await _share(command, records, tx):
-        await _revise(command, await persons.load(tx, records.group.survivor), tx)
+        await _revise(command, await persons.load(tx, records.group.survivor), own.id, tx)
     return (await records_of(tx, own.id)).as_one(await persons.load(tx, own.id))
 
 
-async def _revise(command: ReviseRecord, person: Person, tx: Tx) -> None:
+async def _revise(command: ReviseRecord, person: Person, own: PersonId, tx: Tx) -> None:
     code = (command.demographics.practice_code if command.demographics else None) or person.practice_code
     practice = await directory.practice(tx, code, tx.policy.day_of(tx.now))
     change = people.revise(person, command, locality=practice.locality if practice else None)
-    former = differences.keep_former(person, change, source=tx.actor.organisation, replaced_by=tx.actor.id, now=tx.now)
+    source, replaced_by = tx.actor.organisation, tx.actor.id
+    former = differences.keep_former(person, change, source=source, replaced_by=replaced_by, now=tx.now, stated_for=own)
     revised = await persons.save(tx, former)
     await settle_proposals(person, revised, tx=tx)
     await settle_discrepancies(revised, tx=tx)

@@ -4,13 +4,15 @@ The person is locked before their proposals, and those before their referrals.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from services.referrals.commands import ConfirmProposal, DismissProposal
+from services.referrals.commands import DismissProposal
 from services.referrals.domain import differences
 from services.referrals.domain import proposals as domain
 from services.referrals.domain.differences import Difference
 from services.referrals.domain.person import Person
 from services.referrals.domain.proposals import Proposal
+from services.referrals.domain.record_fields import ContactName
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.store import directory
@@ -20,6 +22,7 @@ from services.referrals.store.proposals import get_proposal, of_person, open_of_
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
+from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
 
@@ -32,25 +35,24 @@ async def propose(found: Iterable[Difference], person: Person, referral: Referra
 
 
 async def confirm_proposal(target: Target, *, tx: Tx) -> Proposal:
-    """Records the proposed value. A repeated command returns the present proposal. Raises ProposalNotFound and as the rule does."""
+    """Records the proposed value. Raises ProposalNotFound, VersionConflict and as the rule does."""
     person, proposal = await _load(target, tx)
-    if domain.is_repeated(proposal, ConfirmProposal):
-        return _unchanged(proposal, tx)
     target.require(f"The proposal {target.id}", proposal.version)
     confirmed = await proposals.save(tx, domain.confirm(proposal, person, decided_by=tx.actor.id, now=tx.now))
     change = differences.with_value(person, proposal, locality=await _locality(proposal, person, tx))
     if change:
         source = proposal.referrer_organisation
-        former = differences.keep_former(person, change, source=source, replaced_by=tx.actor.id, now=tx.now)
-        await settle_discrepancies(await persons.save(tx, former), tx=tx)
+        own = proposal.person_id
+        former = differences.keep_former(person, change, source=source, replaced_by=tx.actor.id, now=tx.now, stated_for=own)
+        revised = await persons.save(tx, former)
+        await settle_proposals(person, revised, tx=tx)
+        await settle_discrepancies(revised, tx=tx)
     return confirmed
 
 
 async def dismiss_proposal(target: Target, command: DismissProposal, *, tx: Tx) -> Proposal:
     """As `confirm_proposal`; the record stays."""
     person, proposal = await _load(target, tx)
-    if domain.is_repeated(proposal, DismissProposal):
-        return _unchanged(proposal, tx)
     target.require(f"The proposal {target.id}", proposal.version)
     return await proposals.save(tx, domain.dismiss(proposal, person, command, decided_by=tx.actor.id, now=tx.now))
 
@@ -60,6 +62,16 @@ async def settle_proposals(before: Person, person: Person, *, tx: Tx) -> None:
     for proposal in await open_of_person(tx, (await find_group(tx, person.id)).ids):
         if domain.is_settled(proposal, person):
             await proposals.save(tx, domain.confirm(proposal, before, decided_by=tx.actor.id, now=tx.now))
+
+
+async def separate_proposals(own: PersonId, kept: PersonId, since: datetime, *, tx: Tx) -> None:
+    """Proposes, for both of two separated records, to correct what was recorded in `kept` for `own` since their merge.
+
+    The other proposals are with the record of their referral; one that agrees with this record now is settled. Both persons are locked.
+    """
+    stated = differences.stated_for(own, await persons.load(tx, kept), since)
+    await _propose_separated(own, [(each.field, each.contact, each.value) for each in stated], tx)
+    await _propose_separated(kept, [(each.field, each.contact, each.before) for each in stated], tx)
 
 
 async def prefetch_proposals(due: Sequence[DueDeadline], *, tx: Tx) -> None:
@@ -73,17 +85,21 @@ async def on_decision_due(deadline: DueDeadline, *, tx: Tx) -> None:
     await proposals.save(tx, domain.mark_overdue(proposal, tx.now, tx.policy))
 
 
+async def _propose_separated(person_id: PersonId, values: Iterable[tuple[RecordField, ContactName | None, str]], tx: Tx) -> None:
+    own, group = await persons.load(tx, person_id), await find_group(tx, person_id)
+    person = await persons.load(tx, group.survivor)
+    await settle_proposals(person, person, tx=tx)
+    found, earlier = differences.separated(person, values), await of_person(tx, group.ids)
+    organisation = tx.actor.organisation
+    for decision in domain.propose_separated(found, earlier, person, own, organisation=organisation, now=tx.now, policy=tx.policy):
+        await proposals.save(tx, decision)
+
+
 async def _load(target: Target, tx: Tx) -> tuple[Person, Proposal]:
     """The record that has the person's demographics, and the proposal, locked in this order."""
     group = await find_group(tx, (await get_proposal(tx, target.id)).person_id)
     person = await persons.load(tx, group.survivor)
     return person, await proposals.load(tx, target.id)
-
-
-def _unchanged(proposal: Proposal, tx: Tx) -> Proposal:
-    """The present proposal. The response shows the person's data, which is audited."""
-    tx.audit(proposal.id)
-    return proposal
 
 
 async def _locality(proposal: Proposal, person: Person, tx: Tx) -> Locality | None:

@@ -167,9 +167,19 @@ async def test_differing_birthday_refuses_the_verification(client: ReferralsClie
     response = await try_command(client, unverified["person_id"], "verification", {"nhs_number": DALE})
     mistyped = await try_command(client, unverified["person_id"], "verification", {"nhs_number": "9990548608"})
 
-    assert (response.status_code, response.json()["code"]) == (409, "identity-differs")
+    assert (response.status_code, response.json()["code"]) == (409, "birthday-differs")
     assert (mistyped.status_code, mistyped.json()["code"]) == (422, "invalid-nhs-number")
     assert await client.context.log() == before
+
+
+@pytest.mark.parametrize("born_on", ["1900-01-01", "1970-01-01", "1932-01-01"])
+async def test_placeholder_birthday_is_verified(client: ReferralsClient, born_on: str) -> None:
+    known = await client.refer()
+    unverified = await refer_unverified(client, demographics=a_demographics_body(born_on=born_on))
+
+    merged = await verify(client, unverified)
+
+    assert (merged["merged_into"], (await page(client, known["person_id"]))["born_on"]) == (known["person_id"], "1932-05-02")
 
 
 async def test_new_number_of_a_person_is_followed(client: ReferralsClient) -> None:
@@ -230,6 +240,60 @@ async def test_record_with_merged_ones_is_merged_after_them(client: ReferralsCli
     ]
 
 
+async def test_merged_record_that_is_merged_elsewhere_leaves_no_referral_joined(client: ReferralsClient) -> None:
+    wrong, right = await client.refer(), await client.refer(nhs_number=OTHER_PERSON)
+    unverified = await refer_unverified(client)
+    await verify(client, unverified)
+    joined = await client.refer(**URGENT)
+    assert joined["merged_into"] == unverified["id"]
+
+    merged = await command(client, unverified["person_id"], "verification", {"nhs_number": OTHER_PERSON})
+
+    assert merged["merged_into"] == right["person_id"]
+    alone = await client.read(joined["id"])
+    assert (alone["status"], alone["merged_into"], alone["owner"]["service_code"]) == ("identified", None, "community-point-of-access")
+    assert {each["id"] for each in (await page(client, wrong["person_id"]))["open_referrals"]} == {wrong["id"], joined["id"]}
+    [event] = await client.context.published(ReferralSeparated)
+    assert event.from_referral_id == UUID(unverified["id"])
+
+
+async def test_death_of_a_record_that_is_merged_elsewhere_leaves_the_other_person_alive(client: ReferralsClient) -> None:
+    wrong, right = await client.refer(), await client.refer(nhs_number=OTHER_PERSON)
+    unverified = await refer_unverified(client)
+    await verify(client, unverified)
+    for record in (unverified, right):
+        await client.post(f"/people/{record['person_id']}/death", {}, version=0)
+
+    await command(client, unverified["person_id"], "merge", {"into": right["person_id"]})
+
+    lives = [(await client.get(f"/people/{each['person_id']}/life")).json()["status"] for each in (wrong, unverified, right)]
+    assert lives == ["living", "deceased", "deceased"]
+    assert (await client.read(wrong["id"]))["status"] == "identified"
+
+
+async def test_referral_of_a_separated_record_is_unverified_again(client: ReferralsClient) -> None:
+    unverified = await refer_unverified(client)
+    await verify(client, unverified)
+    assert (await client.read(unverified["id"]))["is_identified"]
+
+    await command(client, unverified["person_id"], "separation", FATHER_AND_SON)
+
+    referral = await client.read(unverified["id"])
+    assert (referral["status"], referral["is_identified"]) == ("unverified", False)
+
+
+async def test_repeated_correction_changes_nothing(client: ReferralsClient) -> None:
+    known = await client.refer()
+    path, version = f"/people/{known['person_id']}/record", (await page(client, known["person_id"]))["version"]
+
+    once, again = [await client.post(path, {"sharing": "withheld"}, version=version) for _ in range(2)]
+    other = await client.post(path, {"sharing": "restricted"}, version=version)
+
+    assert (once.status_code, again.status_code, again.json()) == (200, 200, once.json())
+    assert (other.status_code, other.json()["code"]) == (412, "version-conflict")
+    assert len(await client.context.published(PersonRecordRecorded)) == 2
+
+
 async def test_repeated_commands_change_nothing(client: ReferralsClient) -> None:
     known, unverified = await client.refer(), await refer_unverified(client)
     path = f"/people/{unverified['person_id']}"
@@ -237,11 +301,13 @@ async def test_repeated_commands_change_nothing(client: ReferralsClient) -> None
     once = [await client.post(f"{path}/merge", {"into": known["person_id"]}, version=1) for _ in range(2)]
     verified = await client.post(f"{path}/verification", {"nhs_number": DALE}, version=1)
     separated = [await client.post(f"{path}/separation", FATHER_AND_SON, version=2) for _ in range(2)]
-    stale = await client.post(f"{path}/merge", {"into": known["person_id"]}, version=1)
+    late = await client.post(f"{path}/merge", {"into": known["person_id"]}, version=1)
+    stale = await client.post(f"{path}/merge", {"into": known["person_id"]}, version=2)
 
-    assert [each.status_code for each in (*once, verified, *separated)] == [200] * 5
-    assert [each.json()["version"] for each in (*once, verified, *separated)] == [2, 2, 2, 3, 3]
+    assert [each.status_code for each in (*once, verified, *separated, late)] == [200] * 6
+    assert [each.json()["version"] for each in (*once, verified, *separated, late)] == [2, 2, 2, 3, 3, 2]
     assert (stale.status_code, stale.json()["code"]) == (412, "version-conflict")
+    assert (await identity_of(client, unverified["person_id"]))["status"] == "unverified"
     assert len(await client.context.published(PersonMerged)) == len(await client.context.published(PersonSeparated)) == 1
 
 

@@ -476,3 +476,21 @@ async def test_concurrent_deaths_and_referrals_do_not_deadlock(client: Referrals
     assert changes[-1]["kind"] == "death"
     ended = [*await client.context.published(ReferralCancelled), *await client.context.published(ReferralClosed)]
     assert len(ended) >= 2
+
+
+async def test_repeated_commands_change_nothing(client: ReferralsClient) -> None:
+    person_id = (await client.refer())["person_id"]
+    commands = [("move", {}), ("restoration", MISTAKE), ("move", {"moved_on": "2015-03-14"}), ("return", HERE_AGAIN), ("death", {})]
+
+    for version, (verb, body) in enumerate(commands):
+        once, again = [await client.post(f"/people/{person_id}/{verb}", body, version=version) for _ in range(2)]
+        assert (once.status_code, again.status_code, again.json()) == (200, 200, once.json()), verb
+    overtaken = await client.post(f"/people/{person_id}/death", {"died_on": "2015-03-14"}, version=4)
+
+    assert (overtaken.status_code, overtaken.json()["code"]) == (412, "version-conflict")
+    assert [len(await client.context.published(kind)) for kind in (PersonMoved, PersonRestored, PersonReturned, PersonDeceased)] == [
+        2,
+        1,
+        1,
+        1,
+    ]

@@ -33,7 +33,7 @@ async def module_client(common_database: CommonDatabase, keys: Keys, request: py
     ("changes", "field", "present", "proposed"),
     [
         ({"family_name": "Fenn"}, "family-name", "Dale", "Fenn"),
-        ({"given_name": "Carl"}, "given-name", "Colin", "Carl"),
+        ({"given_name": "Col"}, "given-name", "Colin", "Col"),
         ({"address": "4 Whetstone Road"}, "home-address", "Oakleigh", "4 Whetstone Road"),
         ({"telephone": "020 7946 0998"}, "telephone-number", "020 7946 0999", "020 7946 0998"),
         ({"practice_code": "w08"}, "practice-code", "W07", "W08"),
@@ -227,17 +227,18 @@ async def test_list_of_proposals_has_pages_and_audits_each_person(client: Referr
     assert await client.context.database.pool.fetchval(audited, UUID(first["person_id"])) == 2
 
 
-async def test_twin_with_same_number_opens_no_record(client: ReferralsClient) -> None:
+@pytest.mark.parametrize("address", ["4 Whetstone Road", "Oakleigh"])
+async def test_twin_with_same_number_opens_no_record(client: ReferralsClient, address: str) -> None:
     """Finding B3. The story of the first twin is not shown, and their record stays."""
     first = await _known(client)
-    twin = a_demographics_body(given_name="Carl", address="4 Whetstone Road")
+    twin = a_demographics_body(given_name="Carl", address=address)
 
     refused = await client.try_refer(demographics=twin, reason="falls", story=None)
     urgent = await client.refer(demographics=twin, urgency="urgent", condition="fall", story={"narrative": "Found in the street."})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "identity-differs")
     assert "Community Point of Access" in refused.json()["advice"]
-    assert "Oakleigh" not in refused.text
+    assert "Colin" not in refused.text
     assert (urgent["status"], urgent["discrepancies"]) == ("unverified", ["identity-differs"])
     assert urgent["person_id"] != first["person_id"]
     assert (urgent["story"]["narrative"], urgent["story"]["contacts"]) == ("Found in the street.", [])
@@ -270,6 +271,55 @@ async def test_proposal_about_merged_record_is_decided_for_the_survivor(client: 
     assert len((await _person(client, merged))["open_proposals"]) == len((await _person(client, kept))["open_proposals"]) == 2
     await _decide(client, waiting["home-address"], "confirmation")
     assert (await _person(client, kept))["address"] == (await _person(client, merged))["address"] == "4 Whetstone Road"
+
+
+async def test_proposal_of_a_wrongly_merged_twin_returns_to_its_own_record(client: ReferralsClient) -> None:
+    colin, carl = await _merged_twins(client)
+    await _refer_as_carl(client, telephone="020 7946 0996")
+    assert {each["field"]: each["person_id"] for each in await _open(client)} == {
+        "given-name": carl["person_id"],
+        "telephone-number": carl["person_id"],
+    }
+
+    await _separate(client, carl)
+
+    assert ((await _person(client, colin))["given_name"], (await _person(client, colin))["open_proposals"]) == ("Colin", [])
+    [waiting] = (await _person(client, carl))["open_proposals"]
+    assert (waiting["field"], waiting["present_value"], waiting["proposed_value"]) == (
+        "telephone-number",
+        "020 7946 0998",
+        "020 7946 0996",
+    )
+    await _decide(client, waiting, "confirmation")
+    persons = [await _person(client, each) for each in (colin, carl)]
+    assert [(each["given_name"], each["telephone"]) for each in persons] == [("Colin", "020 7946 0999"), ("Carl", "020 7946 0996")]
+
+
+@pytest.mark.parametrize("is_corrected", [False, True], ids=["confirmed", "corrected"])
+async def test_value_recorded_during_a_mistaken_merge_is_proposed_for_both(client: ReferralsClient, *, is_corrected: bool) -> None:
+    colin, carl = await _merged_twins(client)
+    if is_corrected:
+        version = (await _person(client, carl))["version"]
+        body = {"demographics": a_demographics_body(address="4 Whetstone Road")}
+        response = await client.post(f"/people/{carl['person_id']}/record", body, version=version)
+        assert response.status_code == 200, response.text
+    else:
+        await _refer_as_carl(client, address="4 Whetstone Road")
+        await _decide(client, next(each for each in await _open(client) if each["field"] == "home-address"), "confirmation")
+    assert (await _person(client, carl))["address"] == "4 Whetstone Road"
+
+    await _separate(client, carl)
+
+    waiting = {each["person_id"]: each for each in await _open(client)}
+    assert {person_id: (each["present_value"], each["proposed_value"]) for person_id, each in waiting.items()} == {
+        colin["person_id"]: ("4 Whetstone Road", "Oakleigh"),
+        carl["person_id"]: ("Oakleigh", "4 Whetstone Road"),
+    }
+    assert [(each["is_urgent"], each["due_at"]) for each in waiting.values()] == [(True, "2015-03-16T10:20:00Z")] * 2
+    for each in waiting.values():
+        await _decide(client, each, "confirmation")
+    assert [(await _person(client, each))["address"] for each in (colin, carl)] == ["Oakleigh", "4 Whetstone Road"]
+    assert await _open(client) == []
 
 
 @pytest.mark.parametrize(
@@ -345,6 +395,30 @@ async def _refer_again(client: ReferralsClient, caller: dict[str, str] | None = 
     of_referral = {name: changes.pop(name) for name in ("urgency", "condition", "reason", "nhs_number") if name in changes}
     demographics = a_demographics_body(**({"telephone": "020 7946 0999"} | changes))
     return await client.refer(**({"reason": "falls", "story": None} | of_referral), demographics=demographics, caller=caller)
+
+
+async def _merged_twins(client: ReferralsClient) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Colin, and Carl, whose record was merged into Colin's by mistake."""
+    colin, carl = await _known(client), await client.refer(nhs_number=OTHER_PERSON, demographics=_carl())
+    identity = f"/people/{carl['person_id']}/identity"
+    version = (await client.get(identity)).json()["version"]
+    merged = await client.post(f"/people/{carl['person_id']}/merge", {"into": colin["person_id"]}, version=version)
+    assert merged.status_code == 200, merged.text
+    return colin, carl
+
+
+def _carl(**changes: Any) -> dict[str, Any]:
+    return a_demographics_body(**{"given_name": "Carl", "telephone": "020 7946 0998"} | changes)
+
+
+async def _refer_as_carl(client: ReferralsClient, **changes: Any) -> None:
+    await client.refer(nhs_number=OTHER_PERSON, reason="falls", story=None, demographics=_carl(**changes))
+
+
+async def _separate(client: ReferralsClient, record: dict[str, Any]) -> None:
+    version = (await client.get(f"/people/{record['person_id']}/identity")).json()["version"]
+    response = await client.post(f"/people/{record['person_id']}/separation", {"reason": "They are twins."}, version=version)
+    assert response.status_code == 200, response.text
 
 
 async def _open(client: ReferralsClient) -> list[dict[str, Any]]:

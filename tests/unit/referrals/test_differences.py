@@ -1,7 +1,7 @@
 """Differences between a referral and the record: nothing recorded changes, and nothing received is lost (findings B3, B4, C4)."""
 
 from dataclasses import fields, replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from services.referrals.domain.differences import (
     former_until,
     is_name_differing,
     keep_former,
+    separated,
+    stated_for,
     value_of,
     with_value,
 )
@@ -24,10 +26,11 @@ from services.referrals.domain.record_fields import ATTRIBUTE, OF_CONTACT, OF_PE
 from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField
-from shared.kernel.ids import new_id
+from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import MONDAY, a_person, a_request, a_story, some_demographics
 
 NOW = MONDAY.astimezone(UTC)
+KEPT = a_person()
 LOUISE = ContactName("Louise", "daughter")
 
 
@@ -96,7 +99,15 @@ def test_known_practice_is_never_replaced_by_a_referral() -> None:
         pytest.param({"given_name": "Maud", "family_name": "Fenn", "address": "Whetstone"}, False, id="other person elsewhere"),
         pytest.param({"family_name": "Fenn"}, True, id="marriage"),
         pytest.param({"family_name": "Fenn", "address": "Whetstone"}, True, id="marriage and move"),
-        pytest.param({"given_name": "Carl"}, True, id="another first name"),
+        pytest.param({"given_name": "Carl"}, False, id="twin at the same address"),
+        pytest.param({"given_name": "Col"}, True, id="short form"),
+        pytest.param({"given_name": "C."}, True, id="initial"),
+        pytest.param({"given_name": "Colin James"}, True, id="second name"),
+        pytest.param({"given_name": "James-Colin"}, True, id="other first name"),
+        pytest.param({"given_name": "Kolin"}, True, id="slip"),
+        pytest.param({"given_name": "Col", "family_name": "Fenn"}, True, id="short form and marriage"),
+        pytest.param({"given_name": "Col", "address": "Whetstone"}, True, id="short form and move"),
+        pytest.param({"given_name": "Col", "family_name": "Fenn", "address": "Whetstone"}, False, id="all three"),
         pytest.param({"address": "Whetstone", "telephone": "020 7946 0998"}, True, id="move"),
         pytest.param({"given_name": "COLIN", "family_name": "dale"}, True, id="other spelling"),
         pytest.param({"born_on": date(1932, 2, 5)}, False, id="transposed day and month"),
@@ -124,6 +135,13 @@ def test_number_of_another_person_opens_no_record(received: dict[str, Any], *, i
 @pytest.mark.parametrize("recorded", [date(1940, 1, 1), date(1900, 1, 1), None])
 def test_recorded_placeholder_refuses_no_birthday(recorded: date | None) -> None:
     assert people.is_same_person(a_person(born_on=recorded), a_request())
+
+
+def test_own_record_of_a_merged_person_counts_unless_it_lacks_something() -> None:
+    twin, lacking = a_person(given_name="Carl"), a_person(given_name=NOT_GIVEN)
+    request = a_request(demographics=some_demographics(given_name="Carl"), urgency=Urgency.URGENT)
+
+    assert [people.is_same_person(a_person(), request, own=own) for own in (twin, lacking, None)] == [True, False, False]
 
 
 def test_absent_names_are_no_difference() -> None:
@@ -186,6 +204,59 @@ def test_correction_keeps_former_values_and_removed_details() -> None:
         (RecordField.ADDRESS, "Oakleigh"),
         (RecordField.CONTACT_TELEPHONE, "020 7946 0997"),
     ]
+
+
+OWN = PersonId(new_id())
+
+
+def a_change(value: str, stated_for: PersonId | None, minutes: int) -> FormerValue:
+    """`value` was the address until then."""
+    return FormerValue(RecordField.ADDRESS, None, value, NOW + timedelta(minutes=minutes), "W07", "handler-1", stated_for)
+
+
+@pytest.mark.parametrize(
+    ("former", "present", "expected"),
+    [
+        pytest.param([], "Oakleigh", None, id="nothing recorded"),
+        pytest.param([a_change("Oakleigh", KEPT.id, 1)], "Whetstone", None, id="its own value"),
+        pytest.param([a_change("Oakleigh", OWN, -1)], "Whetstone", None, id="before the merge"),
+        pytest.param([a_change("Oakleigh", OWN, 1)], "Whetstone", ("Whetstone", "Oakleigh"), id="for the other"),
+        pytest.param([a_change(NOT_GIVEN, OWN, 1)], "Whetstone", ("Whetstone", NOT_GIVEN), id="for the other, none before"),
+        pytest.param(
+            [a_change("Oakleigh", OWN, 1), a_change("Barnet", OWN, 2)], "Whetstone", ("Whetstone", "Oakleigh"), id="twice for the other"
+        ),
+        pytest.param(
+            [a_change("Oakleigh", OWN, 1), a_change("Barnet", KEPT.id, 2)], "Whetstone", ("Barnet", "Whetstone"), id="its own value later"
+        ),
+        pytest.param(
+            [a_change("Oakleigh", KEPT.id, 1), a_change("Barnet", OWN, 2)], "Whetstone", ("Whetstone", "Barnet"), id="its own value before"
+        ),
+    ],
+)
+def test_value_stated_for_another_record_is_found(former: list[FormerValue], present: str, expected: tuple[str, str] | None) -> None:
+    found = stated_for(OWN, replace(KEPT, address=present, former_values=tuple(former)), NOW)
+
+    assert [(each.field, each.value, each.before) for each in found] == ([(RecordField.ADDRESS, *expected)] if expected else [])
+
+
+def test_correction_for_another_record_notes_what_the_record_lacked() -> None:
+    lacking = a_person(born_on=None, telephone=None)
+    corrected = replace(lacking, born_on=date(1932, 5, 2), telephone="020 7946 0999")
+    change = people.recorded_again(corrected)
+
+    own = keep_former(lacking, change, source="CLCH", replaced_by="handler-1", now=NOW, stated_for=lacking.id)
+    other = keep_former(lacking, change, source="CLCH", replaced_by="handler-1", now=NOW, stated_for=OWN)
+
+    assert own.state.former_values == ()
+    assert [each.value for each in other.state.former_values] == [NOT_GIVEN, NOT_GIVEN]
+    back = [with_value(corrected, each, locality=None) for each in separated(corrected, [(RecordField.BORN_ON, None, NOT_GIVEN)])]
+    assert [each.state.born_on for each in back if each] == [None]
+
+
+def test_separated_record_proposes_no_equal_value() -> None:
+    values = [(RecordField.ADDRESS, None, "OAKLEIGH"), (RecordField.TELEPHONE, None, NOT_GIVEN), (RecordField.FAMILY_NAME, None, "Fenn")]
+
+    assert separated(a_person(), values) == [Difference(RecordField.FAMILY_NAME, None, "Dale", "Fenn")]
 
 
 def test_former_value_is_recognised() -> None:

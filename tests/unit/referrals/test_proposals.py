@@ -23,11 +23,13 @@ from shared.contracts.persons import (
 )
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import IllegalTransition
+from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger, name_of
 from tests.builders.referrals import MONDAY, a_person, a_referral
 
 NOW = MONDAY.astimezone(UTC)
 POLICY = Policy()
+RECORD = PersonId(new_id())
 MOVE = Difference(RecordField.ADDRESS, None, "Oakleigh", "Whetstone")
 DISMISSING = DismissProposal("He lives where he lived; the neighbour confirms it.")
 ROUTINE_DUE = datetime(2015, 3, 18, 10, 5, tzinfo=UTC)
@@ -38,7 +40,7 @@ def proposed(
     urgency: Urgency = Urgency.ROUTINE, *, earlier: Sequence[Proposal] = (), now: datetime = NOW, **person: Any
 ) -> list[Decision[Proposal]]:
     """The move as a referral of this urgency proposes it."""
-    referral = a_referral(urgency=urgency, requested_urgency=urgency)
+    referral = a_referral(urgency=urgency, requested_urgency=urgency, person_id=RECORD)
     return proposals.propose([MOVE], earlier, a_person(**person), referral, now=now, policy=POLICY)
 
 
@@ -107,13 +109,11 @@ def test_reminder_follows_reminder_until_the_decision() -> None:
 
 
 @pytest.mark.parametrize("command", [ConfirmProposal, DismissProposal])
-def test_decision_ends_the_deadline_and_is_repeatable(command: type) -> None:
+def test_decision_ends_the_deadline(command: type) -> None:
     decision = TRIGGERS[command](a_proposal(overdue_since=NOW))
 
     assert (decision.state.due_at, decision.state.overdue_since, decision.state.decided_by) == (None, None, "handler-1")
     assert list(decision.cancels) == list(ProposalDeadline)
-    assert proposals.is_repeated(decision.state, command)
-    assert not proposals.is_repeated(a_proposal(), command)
     assert isinstance(decision.events[0], ProposalConfirmed | ProposalDismissed)
 
 
@@ -121,6 +121,23 @@ def test_equal_proposal_opens_no_second_one() -> None:
     earlier = [a_proposal()]
 
     assert proposed(earlier=earlier, now=NOW + timedelta(hours=1)) == []
+
+
+def test_equal_proposal_of_another_record_of_the_person_stays_with_it() -> None:
+    other = a_proposal(person_id=PersonId(new_id()))
+
+    [decision] = proposed(earlier=[other])
+
+    assert decision.state.person_id == RECORD != other.person_id
+
+
+def test_proposal_after_a_separation_is_urgent_and_about_its_own_record() -> None:
+    own, survivor = a_person(), a_person()
+
+    [decision] = proposals.propose_separated([MOVE], [], survivor, own, organisation="CLCH", now=NOW, policy=POLICY)
+
+    assert (decision.state.person_id, decision.state.referral_id) == (own.id, own.correlation_id)
+    assert (decision.state.is_urgent, decision.state.due_at) == (True, URGENT_DUE)
 
 
 def test_equal_urgent_proposal_brings_the_deadline_forward() -> None:
