@@ -13,6 +13,7 @@ from services.rapid_care import subscriptions
 from services.rapid_care.domain.response import ResponseDeadline
 from services.rapid_care.handlers.deadlines import on_breach
 from shared.messaging.deadline_scheduler import DeadlineScheduler
+from shared.messaging.subscriptions import OnDeadline
 from shared.persistence import deadlines
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
@@ -74,7 +75,7 @@ async def breached_early(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 
 async def breached_in_silence(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """No fault: the scheduler runs after the deadline."""
-    replaced = {ResponseDeadline.BREACH: breach_without_a_chase} if is_seeded else {}
+    replaced: OnDeadline = {ResponseDeadline.BREACH: breach_without_a_chase} if is_seeded else {}
     async with _requested(stack) as care:
         care.context.clock.advance(timedelta(hours=3))
         seeded = replace(subscriptions.SUBSCRIPTIONS, on_deadline={**subscriptions.SUBSCRIPTIONS.on_deadline, **replaced})
