@@ -102,8 +102,9 @@ class Discrepancy(StrEnum):
     """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
 
     `text-unreadable`: a value that its field cannot have; its text is kept in the history of the person's story.
-    `practice-unknown`: no table has the person's practice, or it closed without a successor. `receiver-uninformed`: another referral
-    about the person joined this one while a receiver had it, and its words must be passed on. A referral of any urgency may have these two.
+    `practice-unknown`: no table has the person's practice, or it closed without a successor. `receiver-uninformed`: a referrer sent
+    more while a receiver had the referral, or another referral joined it, and the words must be passed on. A referral of any urgency may
+    have these two.
     """
 
     NUMBER_MISSING = "number-missing"

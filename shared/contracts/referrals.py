@@ -192,7 +192,7 @@ class ReferralCallAnswered(Event):
 
 
 class ReferralDiscrepancyFound(Event):
-    """An open referral has a fault since its receipt: the person's practice closed without a successor, or a correction made it unknown."""
+    """An open referral has a fault since its receipt: the person's practice is unknown, or its receiver lacks words sent since."""
 
     TYPE = "referrals.referral.discrepancy-found.v1"
     TOPIC = "referrals.referral"

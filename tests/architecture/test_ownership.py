@@ -59,6 +59,7 @@ def test_owner_of_open_state_has_list_and_way_on(open_state: OpenState) -> None:
     desk, who = open_state.ownership.desk, scopes(open_state.context)
 
     assert desk.scope in who[desk.work_list]
-    [parameters] = [each.parameters for each in operations() if (each.method, each.name) == ("GET", desk.work_list)]
+    named = (open_state.context, "GET", desk.work_list)
+    [parameters] = [each.parameters for each in operations() if (each.context, each.method, each.name) == named]
     assert {name for name, _ in parse_qsl(desk.query, strict_parsing=bool(desk.query))} <= {each.name for each in parameters}
     assert any(desk.scope in permitted for permitted in ways_on(open_state.state, open_state.table, who).values())

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.referrals.commands import AmendReferral
-from services.referrals.domain import calls, deadlines, triage
+from services.referrals.domain import calls, deadlines, discrepancies, triage
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
     AT_POINT_OF_ACCESS,
@@ -60,7 +60,7 @@ def amend(referral: Referral, amendment: Amendment, *, now: datetime, policy: Po
     noted = _noted(referral, amendment, now)
     event = ReferralAmended(amended_at=now, sent_as=amendment.sent_as, parts=tuple(_parts(amendment.command)))
     if referral.status is Status.MERGED or not amendment.command.is_urgent:
-        return Decision(noted, [event])
+        return discrepancies.pass_on(Decision(noted, [event]), now, policy)
     return _raised(replace(noted, raised_at=now), event, amendment, now, policy)
 
 

@@ -15,10 +15,10 @@ from services.referrals.domain import deadlines
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, permit
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, is_with_receiver, permit
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
-from shared.contracts.referral_codes import AmendedPart, Discrepancy
+from shared.contracts.referral_codes import AmendedPart, Discrepancy, Route
 from shared.contracts.referrals import (
     ReferralAmended,
     ReferralConditionSet,
@@ -90,6 +90,8 @@ _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
         Discrepancy.RECEIVER_UNINFORMED: lambda _: False,
     },
 )
+#: Whether the list of the receiver shows that the referrer sent more. The meeting and the navigators have the words in the record alone.
+_SHOWS_NEWS: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.MDT: False, Route.NAVIGATION: False, Route.SERVICE: True})
 #: The state of an untriaged referral whose person is identified, or is not any more.
 _IDENTIFIED_AS: Mapping[bool, Mapping[Status, Status]] = {
     True: {Status.UNVERIFIED: Status.IDENTIFIED},
@@ -162,10 +164,25 @@ def join(referral: Referral, merged_id: UUID, now: datetime, policy: Policy) -> 
     return _with(replace(referral, informed_at=now), Discrepancy.RECEIVER_UNINFORMED, [amended], now, policy)
 
 
+def join_unreadable(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """Marks the referral that an urgent one with unreadable values joined: the person's record has their text."""
+    permit(referral, Occurrence.TEXT_JOINED)
+    return _with(referral, Discrepancy.TEXT_UNREADABLE, [], now, policy)
+
+
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:
     """Raises DiscrepancyNotOpen when the referral has none of these discrepancies."""
     if not set(wanted) & set(referral.discrepancies):
         raise DiscrepancyNotOpen("The referral does not have this discrepancy.")
+
+
+def pass_on(informed: Decision[Referral], now: datetime, policy: Policy) -> Decision[Referral]:
+    """The referrer sent more to a referral that a receiver has: as `join`, unless the receiver's own list shows that there is news."""
+    referral = informed.state
+    if not is_with_receiver(referral) or referral.route is None or _SHOWS_NEWS[referral.route]:
+        return informed
+    marked = _with(referral, Discrepancy.RECEIVER_UNINFORMED, [], now, policy)
+    return replace(marked, events=[*informed.events, *marked.events])
 
 
 def _with(referral: Referral, found: Discrepancy, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:

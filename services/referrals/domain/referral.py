@@ -103,6 +103,7 @@ class Occurrence(StrEnum):
     PERSON_SEPARATED = "person-separated"
     IDENTITY_FOLLOWED = "identity-followed"
     PRACTICE_LOST = "practice-lost"
+    TEXT_JOINED = "unreadable-text-joined"
 
 
 class OnwardObstacle(StrEnum):
@@ -243,7 +244,9 @@ REFERRAL: Transitions = state_table(
             (Status.TRIAGED_ADVICE, Status.TRIAGED_ROUTINE, _WITH_QUESTION), Status.SIGNPOSTED, ReferralSignposted
         ),
         RequestInformation: transition((*UNTRIAGED, *_ANY_TRIAGED, Status.ROUTED), _WITH_QUESTION, ReferralInformationRequested),
-        AnswerInformation: transition((*OPEN, Status.MERGED), (*_WITHOUT_QUESTION, Status.MERGED), ReferralInformationAnswered),
+        AnswerInformation: transition(
+            (*OPEN, Status.MERGED), (*_WITHOUT_QUESTION, Status.MERGED), ReferralInformationAnswered, ReferralDiscrepancyFound
+        ),
         AmendReferral: transition(
             (*OPEN, Status.MERGED),
             (*OPEN, Status.MERGED),
@@ -251,6 +254,7 @@ REFERRAL: Transitions = state_table(
             ReferralRecalled,
             ReferralUrgencyRaised,
             ReferralCallRepeated,
+            ReferralDiscrepancyFound,
         ),
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
         ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),
@@ -286,6 +290,7 @@ REFERRAL: Transitions = state_table(
             ReferralRouted,
         ),
         Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.TEXT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),

@@ -42,7 +42,7 @@ async def answer_information(target: Target, command: commands.AnswerInformation
     referral = await referrals.load(tx, target.id, if_version=target.version)
     access.require_permitted(referral, tx.actor, commands.AnswerInformation)
     joined = await _open_joined(referral, tx)
-    decision = triage.answer_information(referral, tx.now, is_joined_open=joined is not None)
+    decision = discrepancies.pass_on(triage.answer_information(referral, tx.now, is_joined_open=joined is not None), tx.now, tx.policy)
     await persons.save(tx, people.add_answer(person, command.answer, referral_id=referral.id))
     if joined:
         sent = await _amendment(commands.AmendReferral(command.answer), joined, referral, tx)

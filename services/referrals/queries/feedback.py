@@ -58,8 +58,8 @@ _OF_REASON: Mapping[str, str] = {
     "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
     "returned no-access": "{service} went and did not get to see the person. We are deciding who goes next.",
     "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
-    "discrepancy-found receiver-uninformed": "Another referral about the person joined it. We pass it on to the service that has it.",
-    "discrepancy-resolved receiver-uninformed": "The service that has it knows of the other referral.",
+    "discrepancy-found receiver-uninformed": "There is more about the person. We pass it on to the service that has your referral.",
+    "discrepancy-resolved receiver-uninformed": "The service that has your referral knows what was sent since.",
     "reopened ended-in-error": "It had ended by mistake, and is open again.",
     "returned receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
 }

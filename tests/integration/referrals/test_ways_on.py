@@ -110,9 +110,28 @@ async def test_point_of_access_passes_news_on_by_a_deadline(client: ReferralsCli
 
     assert chased["discrepancies_due_at"] > due_at is not None
     assert (settled["status"], settled["discrepancies"], settled["discrepancies_due_at"]) == ("accepted", [], None)
-    assert [line["text"] for line in (await client.read(routed["id"]))["feedback"]][-1] == (
-        "The service that has it knows of the other referral."
-    )
+    last = (await client.read(routed["id"]))["feedback"][-1]["text"]
+    assert last == "The service that has your referral knows what was sent since."
+
+
+@pytest.mark.parametrize(("verb", "field"), [("amendment", "information"), ("information", "answer")])
+@pytest.mark.parametrize(
+    ("route", "service", "expected"),
+    [
+        ("mdt", "mdt", ["receiver-uninformed"]),
+        ("navigation", "care-navigation", ["receiver-uninformed"]),
+        ("service", "district-nursing", []),  # its list shows `informed_at`
+    ],
+)
+async def test_information_is_passed_on_to_a_receiver_whose_list_shows_none(
+    client: ReferralsClient, route: str, service: str, expected: list[str], verb: str, field: str
+) -> None:
+    routed = await client.refer_and_route(route, service)
+
+    informed = await client.command(routed["id"], verb, {field: "She has a new key safe."}, caller=client.gp())
+
+    assert (informed["status"], informed["discrepancies"], informed["informed_at"] is not None) == ("routed", expected, True)
+    assert (informed["discrepancies_due_at"] is not None) is bool(expected)
 
 
 async def test_doubled_routine_referral_without_news_asks_nobody(client: ReferralsClient) -> None:
