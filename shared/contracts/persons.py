@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.contracts.codes import Locality
 from shared.contracts.event import Code, Day, Event, Instant, Value
-from shared.contracts.input_types import Address, Line, OrAbsent, Telephone, Text, Texts
+from shared.contracts.input_types import Address, Line, OrAbsent, Telephone, Text, Texts, TypedNhsNumber
 
 
 class SharingPreference(StrEnum):
@@ -125,7 +125,7 @@ class PersonRecordRecorded(Event):
     TOPIC = "referrals.person-record"
     RESTRICTED = True
 
-    nhs_number: str | None
+    nhs_number: OrAbsent[TypedNhsNumber]
     given_name: Line
     family_name: Line
     born_on: Day | None

@@ -101,6 +101,7 @@ class CancelReason(StrEnum):
 class Discrepancy(StrEnum):
     """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
 
+    `text-unreadable`: a value that its field cannot have. The history of the person's story has its text.
     `text-unreadable`: a value that its field cannot have; its text is kept in the history of the person's story.
     `practice-unknown`: no table has the person's practice, or it closed without a successor. `receiver-uninformed`: a referrer sent
     more while a receiver had the referral, or another referral joined it, and the words must be passed on. A referral of any urgency may

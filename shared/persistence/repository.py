@@ -37,10 +37,15 @@ _STORED_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM event WHERE subject =
 
 
 class Repository(Generic[A]):
-    """`topic` is the aggregate's own; `key` gives the id that decides the partition, the person where there is one."""
+    """`topic` is the aggregate's own; `key` gives the id that decides the partition, the person where there is one.
+
+    `computed` are the columns that a subclass computes in `_values`: the state has no such fields.
+    """
+
+    computed: frozenset[str] = frozenset()
 
     def __init__(self, state: type[A], table: sa.Table, *, topic: str, key: Callable[[A], UUID], not_found: type[NotFound]) -> None:
-        if {field.name for field in fields(state)} != set(table.columns.keys()):  # type: ignore[arg-type]
+        if {field.name for field in fields(state)} | self.computed != set(table.columns.keys()):  # type: ignore[arg-type]
             raise TypeError(f"the columns of {table.name} are not the fields of {state.__name__}")
         self.table = table.name
         self._state, self._topic, self._key, self._not_found = state, topic, key, not_found

@@ -323,6 +323,7 @@ def transitions(
             discrepancies.follow_identity(it, a_person(nhs_number=None if it.is_identified else DALE))
         ),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
+        Occurrence.TEXT_JOINED: lambda it: discrepancies.join_unreadable(it, now, policy),
         Occurrence.PRACTICE_LOST: lambda it: _changed(discrepancies.follow_practice(it, a_person(locality=None), now, policy)),
         Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),
         Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),

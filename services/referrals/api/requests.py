@@ -66,7 +66,7 @@ class NewReferral(RequestModel):
         except ValidationError as refusal:
             if not urgent_body.is_readable(body, refusal):
                 raise
-            return PartlyReadReferral.model_construct(received=urgent_body.read(body, NewReferral, Demographics))
+            return PartlyReadReferral.of(urgent_body.read(body, NewReferral, Demographics))
         if not IS_URGENT[received.urgency]:
             require_bounded(received.story)
         return received
@@ -87,6 +87,10 @@ class PartlyReadReferral(NewReferral):
     """An urgent referral with unreadable values. It is made without validation: its values were read one by one."""
 
     received: commands.ReceiveReferral
+
+    @staticmethod
+    def of(read: commands.ReceiveReferral) -> "PartlyReadReferral":
+        return PartlyReadReferral.model_construct(source=read.source, reason=read.reason, urgency=read.urgency, received=read)
 
     def command(self) -> commands.ReceiveReferral:
         return self.received

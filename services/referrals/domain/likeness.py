@@ -10,15 +10,13 @@ from datetime import date
 from enum import StrEnum
 
 from services.referrals.domain.person import Person
-from services.referrals.domain.record_fields import ATTRIBUTE, is_equal, is_placeholder, name_form
+from services.referrals.domain.record_fields import ATTRIBUTE, is_placeholder, name_form, number_form, search_form
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.persons import RecordField
-from shared.kernel.normalisation import nhs_digits
 from shared.kernel.totality import total
 
 _LOWEST, _HIGHEST = 0, 100
 _DAY_DIGITS = "%Y%m%d"
-_NHS_DIGITS = 10
 
 
 class Reason(StrEnum):
@@ -71,8 +69,7 @@ def likeness(one: Person, other: Person) -> Likeness:
 
 def number_of(person: Person) -> str | None:
     """The digits of the verified number, or of the one that was typed."""
-    digits = person.nhs_number or nhs_digits(person.number_as_typed or "")
-    return digits if len(digits) == _NHS_DIGITS and digits.isascii() and digits.isdigit() else None
+    return person.nhs_number or number_form(person.number_as_typed or "")
 
 
 def transpositions(digits: str) -> frozenset[str]:
@@ -144,7 +141,8 @@ def _is_same(one: Person, other: Person, field: RecordField) -> bool | None:
     values = [getattr(person, ATTRIBUTE[field]) for person in (one, other)]
     if any(value is None or value == NOT_GIVEN or not name_form(value) for value in values):
         return None
-    return is_equal(field, *values)
+    forms = {search_form(field, value) for value in values}
+    return len(forms) == 1
 
 
 def _day(digits: str) -> date | None:

@@ -99,6 +99,8 @@ async def _join(command: ReceiveReferral, received: Referral, joined: Referral, 
     if not IS_URGENT[command.urgency]:
         return await _pass_on(received, joined, tx) if has_news and is_with_receiver(joined) else joined
     joined = await referrals.load(tx, joined.id)
+    if command.unreadable:
+        joined = await referrals.save(tx, discrepancies.join_unreadable(joined, tx.now, tx.policy))
     if is_with_receiver(joined):
         service = await directory.service(tx, joined.service_code or "", tx.policy.day_of(tx.now))
         answer_by = deadlines.answer_call_by(service, tx.now, tx.policy)

@@ -8,10 +8,10 @@ from uuid import UUID
 from services.referrals.domain.likeness import Likeness, Reason, birthday_of, likeness, mistyped_birthdays, number_of, transpositions
 from services.referrals.domain.person import Person
 from services.referrals.domain.record import Group
-from services.referrals.domain.story import NOT_GIVEN
 from services.referrals.store import search
 from services.referrals.store.identity import find_group
 from services.referrals.store.people import find_people, get_person
+from services.referrals.store.person_repository import forms_of
 from services.referrals.store.search import Traits
 from services.referrals.store.tables import Tx
 from shared.kernel import normalisation
@@ -105,17 +105,10 @@ def _traits(person: Person, tx: Tx) -> Traits:
     return Traits(
         ids=[tx.secrets.pseudonym(each) for each in numbers if _is_valid(each)],
         numbers=sorted(numbers),
-        given_name=_known(person.given_name),
-        family_name=_known(person.family_name),
         born_on=born_on,
         birthdays=[born_on, *mistyped_birthdays(born_on)] if born_on else [],
-        address=_known(person.address),
-        telephone=person.telephone,
+        forms=forms_of(person),
     )
-
-
-def _known(text: str) -> str | None:
-    return None if text == NOT_GIVEN else text
 
 
 def _is_valid(number: str) -> bool:

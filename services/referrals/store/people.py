@@ -33,6 +33,17 @@ PERSON = sa.Table(
     sa.Column("sharing", sa.Text, nullable=False),
     sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
+    sa.Column("family_name_form", sa.Text),
+    sa.Column("address_form", sa.Text),
+    sa.Column("postcode_form", sa.Text, comment="at the end of the address"),
+    sa.Column("telephone_form", sa.Text, comment="the last ten digits"),
+    sa.Column("number_form", sa.Text, comment="the ten digits of the unverified number"),
+    sa.Index("ix_person_born_on_family_name_form", "born_on", "family_name_form"),
+    sa.Index("ix_person_address_form", "address_form"),
+    sa.Index("ix_person_postcode_form", "postcode_form"),
+    sa.Index("ix_person_telephone_form", "telephone_form"),
+    sa.Index("ix_person_number_form", "number_form", postgresql_where=sa.text("number_form IS NOT NULL")),
     comment="People who were referred: identity, demographics, story and sharing preference.",
 )
 

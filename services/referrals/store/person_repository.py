@@ -2,19 +2,41 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import Person, recorded
+from services.referrals.domain.person import Person, recorded, recorded_value
 from services.referrals.domain.record import Group, compose, publication
+from services.referrals.domain.record_fields import number_form, postcode_form, search_form
 from services.referrals.store.identity import GROUPS, lock_group
 from services.referrals.store.tables import Tx
-from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded, RecordField
 from shared.kernel.decision import Decision, Fact
 from shared.persistence.batching.batch_repository import BatchRepository
+
+#: The columns with the forms of fields by which a search finds the record.
+_FORMS = {
+    "given_name_form": RecordField.GIVEN_NAME,
+    "family_name_form": RecordField.FAMILY_NAME,
+    "address_form": RecordField.ADDRESS,
+    "telephone_form": RecordField.TELEPHONE,
+}
+
+
+def forms_of(person: Person) -> dict[str, str | None]:
+    """The compared columns; None for a value that the record lacks."""
+    values = {column: recorded_value(person, field) for column, field in _FORMS.items()}
+    return {
+        **{column: value and search_form(_FORMS[column], value) for column, value in values.items()},
+        "postcode_form": postcode_form(person.address),
+        "number_form": number_form(person.number_as_typed) if person.number_as_typed else None,
+    }
 
 
 class PersonRepository(BatchRepository[Person]):
     """A row has the person's own data alone. A record that is to change is locked with its group, before any row."""
+
+    computed = frozenset({*_FORMS, "postcode_form", "number_form"})
 
     async def load(self, tx: Tx, subject: UUID, *, if_version: int | None = None) -> Person:
         await lock_group(tx, subject)
@@ -41,6 +63,9 @@ class PersonRepository(BatchRepository[Person]):
         """The records of a group, locked; those that exist."""
         found = [await self.find(tx, person_id, lock=True) for person_id in group.ids]
         return [record for record in found if record is not None]
+
+    def _values(self, state: Person, before: int) -> dict[str, Any]:
+        return super()._values(state, before) | forms_of(state)
 
     async def _publish(self, own: Sequence[Person], group: Group, records: Sequence[Person], tx: Tx) -> None:
         for record in own:

@@ -1,6 +1,7 @@
 """Concurrent referrals share a transaction; each is acknowledged or refused, recorded and audited individually."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
@@ -13,7 +14,7 @@ import httpx
 from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.referrals import ReferralMerged, ReferralReceived
 from tests.builders.population import nhs_numbers
-from tests.builders.referrals import DALE, ReferralsClient, a_body, a_demographics_body
+from tests.builders.referrals import DALE, OTHER_PERSON, ReferralsClient, a_body, a_demographics_body
 
 _BAD_CHECK_DIGIT = "9990548608"
 _TRANSACTIONS = "SELECT count(DISTINCT xmin::text) FROM referral"
@@ -104,6 +105,19 @@ async def test_batch_returns_responses_in_order_sent(client: ReferralsClient) ->
     assert items[4]["referral"]["merged_into"] == items[0]["referral"]["id"]
     assert await _count_referrals(client) == 3
     assert (await client.get(f"/{items[2]['referral']['id']}")).json()["reference"] == items[2]["referral"]["reference"]
+
+
+async def test_unusual_json_refuses_no_other_item_of_a_batch(client: ReferralsClient) -> None:
+    """Halves of surrogate pairs, and a repeated field."""
+    half = {"narrative": "He fell \ud83d"}
+    bodies = [a_body(), a_body(nhs_number=OTHER_PERSON, story=half), a_body(nhs_number=OTHER_PERSON, urgency="urgent", story=half)]
+    repeated = json.dumps(a_body()).replace('"source"', '"source": "gp", "source"', 1)
+    content = json.dumps({"referrals": bodies}).removesuffix("]}") + f", {repeated}]}}"
+
+    headers = client.gp() | {"Idempotency-Key": "unusual", "Content-Type": "application/json"}
+    response = await client.context.http.post("/referrals/batch", content=content, headers=headers)
+
+    assert [item["status"] for item in response.json()["items"]] == [201, 422, 201, 400]
 
 
 async def test_repeated_batch_gets_the_same_response(client: ReferralsClient) -> None:

@@ -4,6 +4,7 @@ Every test runs twice: without batching, and with each request as a batch. Batch
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from shared.contracts.referrals import (
 )
 from tests.builders.database import CommonDatabase
 from tests.builders.rapid_care import RapidCareClient
-from tests.builders.referrals import DALE, OTHER_PERSON, SATURDAY, ReferralsClient, a_demographics_body, referrals
+from tests.builders.referrals import DALE, OTHER_PERSON, SATURDAY, ReferralsClient, a_body, a_demographics_body, referrals
 
 BAD_CHECK_DIGIT = "9990548608"
 NIGHT = datetime(2015, 3, 14, 23, 0, tzinfo=LONDON)
@@ -264,6 +265,62 @@ async def test_urgent_referral_is_never_refused(client: ReferralsClient, changes
     assert waiting["id"] == sent["id"]
     assert (await client.get(f"/people/{known['person_id']}")).json()["family_name"] == "Dale"
     assert (await client.get(f"/{sent['id']}/record")).status_code == (await client.get(f"/people/{sent['person_id']}")).status_code == 200
+
+
+async def test_unreadable_values_are_kept_and_marked(client: ReferralsClient) -> None:
+    """Staff and the responding clinician read them in the record, which every service has."""
+    story = {"narrative": "He fell.", "history": "Allergic to penicillin", "communication_needs": "Deaf", "contacts": {"name": "Louise"}}
+    demographics = a_demographics_body(telephone=2079460101)
+    sent = await client.refer(urgency="urgent", reason="falls", condition="fall", story=story, demographics=demographics)
+
+    assert sent["discrepancies"] == ["text-unreadable"]
+    assert sent["discrepancies_due_at"] == sent["deadline"]["due_at"]
+    [waiting] = (await client.get("/work", section="discrepancies")).json()["items"]
+    assert waiting["id"] == sent["id"]
+    kept = ["telephone: 2079460101", "history: Allergic to penicillin", "communication needs: Deaf", 'contacts: {"name": "Louise"}']
+    assert (await client.get(f"/{sent['id']}/record")).json()["story"]["history"] == kept
+    [record] = await client.context.published(PersonRecordRecorded)
+    assert list(record.story.history) == kept
+
+
+@pytest.mark.parametrize("is_routed", [False, True])
+async def test_unreadable_values_of_a_second_call_mark_the_referral_that_it_joins(client: ReferralsClient, *, is_routed: bool) -> None:
+    urgent = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "fall"}
+    first = await (client.refer_and_route("rapid-care", "rapid-care", **urgent) if is_routed else client.refer(**urgent))
+
+    second = await client.refer(**urgent | {"story": "He fell again."})
+
+    assert second["merged_into"] == first["id"]
+    joined = await client.read(first["id"])
+    assert joined["discrepancies"] == ["text-unreadable"]
+    assert joined["discrepancies_due_at"] is not None
+    assert "story: He fell again." in (await client.get(f"/{first['id']}/record")).json()["story"]["history"]
+
+
+@pytest.mark.parametrize("narrative", [None, 7, ["He fell."]])
+async def test_urgent_referral_without_narrative_leaves_the_recorded_one(client: ReferralsClient, narrative: Any) -> None:
+    known = await client.refer()
+    story = {"what_matters": "His dog"} | ({"narrative": narrative} if narrative else {})
+
+    sent = await client.refer(urgency="urgent", reason="falls", condition="fall", demographics=None, story=story)
+
+    assert "story-missing" not in sent["discrepancies"]
+    assert (sent["story"]["narrative"], sent["story"]["what_matters"]) == (known["story"]["narrative"], "His dog")
+    assert (await client.try_refer(reason="dementia", demographics=None, story=None)).status_code == 201
+
+
+async def test_half_of_a_surrogate_pair_refuses_no_urgent_referral(client: ReferralsClient) -> None:
+    bodies = [a_body(story={"narrative": "He fell \ud83d"}, condition="fall", urgency=urgency) for urgency in ("urgent", "routine")]
+    headers = [client.gp() | {"Idempotency-Key": urgency, "Content-Type": "application/json"} for urgency in ("urgent", "routine")]
+
+    urgent, routine = [
+        await client.context.http.post("/referrals", content=json.dumps(body), headers=own)
+        for body, own in zip(bodies, headers, strict=True)
+    ]
+
+    assert (urgent.status_code, urgent.json()["discrepancies"]) == (201, [])
+    assert (await client.get(f"/{urgent.json()['id']}/record")).json()["story"]["narrative"] == "He fell \ufffd"
+    assert (routine.status_code, routine.json()["errors"][0]["field"]) == (422, "body.story.narrative")
 
 
 async def test_discrepancy_stays_in_work_list_until_resolved(client: ReferralsClient) -> None:

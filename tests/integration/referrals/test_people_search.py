@@ -43,6 +43,37 @@ async def test_person_is_found_in_any_writing(client: ReferralsClient, criterion
 
 
 @pytest.mark.parametrize(
+    ("recorded", "sought"),
+    [("Müller", "Muller"), ("Siân", "SIAN"), ("O´Brien", "O`Brien"), ("Dvořák-Nový", "Dvorak Novy"), ("Strauß", "Strauss")],
+)
+async def test_family_name_is_found_as_it_is_compared(client: ReferralsClient, recorded: str, sought: str) -> None:
+    """Also as a candidate that shares nothing but birthday and name."""
+    known = await refer(client, family_name=recorded)
+    other = await refer(client, known=False, family_name=sought, address="3 High Road", telephone="020 7946 0999")
+
+    found = await search(client, family_name=sought, born_on="1932-05-02")
+    candidates = (await client.get(f"/people/{other}/candidates")).json()
+
+    assert set(found) == {known, other}
+    assert [(each["person"]["id"], each["reasons"]) for each in candidates] == [(known, ["same-birthday-and-name"])]
+
+
+@pytest.mark.parametrize("typed", ["999\u2013054\u20138609", "999\u200b054 8609 (not sure)", "9990548609 or so, born 1932"])
+async def test_unverified_person_is_found_by_an_oddly_typed_number(client: ReferralsClient, typed: str) -> None:
+    sent = await client.refer(**URGENT | {"nhs_number": typed, "demographics": a_demographics_body(born_on="1950-07-09")})
+
+    assert sent["person_id"] in await search(client, nhs_number=DALE)
+
+
+async def test_longest_address_of_wide_characters_is_indexed(client: ReferralsClient) -> None:
+    address = "\ufdfa" * 500
+
+    person_id = await refer(client, address=address)
+
+    assert await search(client, address=address) == [person_id]
+
+
+@pytest.mark.parametrize(
     "criterion",
     [
         {"family_name": "Dale", "born_on": "1932-05-03"},

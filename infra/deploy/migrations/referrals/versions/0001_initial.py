@@ -57,26 +57,21 @@ def _people() -> None:
         sa.Column("sharing", sa.Text, nullable=False),
         sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
         sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
+        sa.Column("family_name_form", sa.Text),
+        sa.Column("address_form", sa.Text),
+        sa.Column("postcode_form", sa.Text, comment="at the end of the address"),
+        sa.Column("telephone_form", sa.Text, comment="the last ten digits"),
+        sa.Column("number_form", sa.Text, comment="the ten digits of the unverified number"),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
     )
+    op.create_index("ix_person_born_on_family_name_form", "person", ["born_on", "family_name_form"])
+    for form in ("address_form", "postcode_form", "telephone_form"):
+        op.create_index(f"ix_person_{form}", "person", [form])
+    op.create_index("ix_person_number_form", "person", ["number_form"], postgresql_where=sa.text("number_form IS NOT NULL"))
 
 
 def _identities() -> None:
-    """The expressions of indexes are those of `services/referrals/store/search.py`."""
-    family_name = sa.text("lower(translate(family_name, ' -.''’', ''))")
-    digits = "regexp_replace(regexp_replace(telephone, '[^+0-9 ()./-].*$', ''), '[^0-9]', '', 'g')"
-    telephone = sa.text(rf"regexp_replace({digits}, '^.*(.{{10}})$', '\1')")
-    postcode = sa.text(r"regexp_replace(address, '^(.*[^A-Z0-9])?([A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})$', '\2')")
-    op.create_index("ix_person_born_on_family_name", "person", ["born_on", family_name])
-    op.create_index("ix_person_telephone", "person", [telephone])
-    op.create_index("ix_person_address", "person", [sa.text(r"lower(regexp_replace(address, '\W+', '', 'g'))")])
-    op.create_index("ix_person_postcode", "person", [postcode])
-    op.create_index(
-        "ix_person_number_as_typed",
-        "person",
-        [sa.text("translate(number_as_typed, ' -', '')")],
-        postgresql_where=sa.text("number_as_typed IS NOT NULL"),
-    )
     op.create_table(
         "identity",
         sa.Column("id", sa.Uuid, nullable=False),
