@@ -37,8 +37,8 @@ class ProposalView(VersionedResponse):
     """A value that a referral proposes. The record keeps `present_value` until the proposal is confirmed.
 
     `former_until`: the record had the proposed value until then. `dismissed_before`: an equal proposal was dismissed then. `due_at`: the
-    Community Point of Access decides by then; `overdue_since` stays until it has decided. `person_id` is the record of the referral. After a
-    separation, a value that was recorded for the other person is proposed too: `referral_id` is then the last referral of the record.
+    Community Point of Access decides by then; `overdue_since` stays until it has decided. `person_id` is the record of the referral.
+    After a separation, a value that was recorded for the other person is proposed too; `referral_id` is then the record's last referral.
     """
 
     id: UUID
