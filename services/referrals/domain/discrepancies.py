@@ -170,12 +170,6 @@ def join_unreadable(referral: Referral, now: datetime, policy: Policy) -> Decisi
     return _with(referral, Discrepancy.TEXT_UNREADABLE, [], now, policy)
 
 
-def join_unreadable(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Marks the referral that an urgent one with unreadable values joined: the person's record has their text."""
-    permit(referral, Occurrence.TEXT_JOINED)
-    return _with(referral, Discrepancy.TEXT_UNREADABLE, [], now, policy)
-
-
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:
     """Raises DiscrepancyNotOpen when the referral has none of these discrepancies."""
     if not set(wanted) & set(referral.discrepancies):

@@ -104,7 +104,6 @@ class Occurrence(StrEnum):
     IDENTITY_FOLLOWED = "identity-followed"
     PRACTICE_LOST = "practice-lost"
     TEXT_JOINED = "unreadable-text-joined"
-    TEXT_JOINED = "unreadable-text-joined"
 
 
 class OnwardObstacle(StrEnum):
@@ -291,7 +290,6 @@ REFERRAL: Transitions = state_table(
             ReferralRouted,
         ),
         Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
-        Occurrence.TEXT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.TEXT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
