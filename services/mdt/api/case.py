@@ -13,7 +13,7 @@ from services.mdt.api.responses import CaseView
 from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.care_plan import Status as PlanStatus
-from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
+from services.mdt.domain.case_end import CaseHasPlan, CaseNotDiscussed, DestinationMissing, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.domain.permission import case_commands
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
@@ -125,7 +125,7 @@ async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeade
     "/cases/{case_id:uuid}/screening",
     name="ScreenCase",
     response_model=CaseView,
-    responses=problems(domain.CaseNotFound, domain.DestinationMissing, domain.CaseHasPlan, *REFUSALS),
+    responses=problems(domain.CaseNotFound, DestinationMissing, CaseHasPlan, *REFUSALS),
 )
 async def screen_case(case_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """An eligible case takes the next free slot on an agenda; any other goes to its destination. A listed case may be screened again."""

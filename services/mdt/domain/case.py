@@ -130,21 +130,6 @@ class CaseAlreadyOpen(RuleBroken):
     advice = "Read the person's open case; a review of case finding names it by the destination `open-case`."
 
 
-class DestinationMissing(InvalidField):
-    """A person whom the meeting does not accept must be given a destination (E11)."""
-
-    code = "destination-missing"
-    advice = "Name the destination of the person."
-    field = "destination"
-
-
-class CaseHasPlan(RuleBroken):
-    """A case whose plan continues is not redirected: the plan would be without a case."""
-
-    code = "case-has-plan"
-    advice = "Discuss the case, or close it with its plan."
-
-
 class DeferredTooOften(RuleBroken):
     """The case has reached the configured number of deferrals."""
 
@@ -263,25 +248,6 @@ def list_eligible(case: Case, command: ScreenCase, slot: AgendaSlot) -> Decision
     listed = screened if is_placed else with_slot(screened, slot)
     events = [CaseScreened(outcome=ScreeningOutcome.ELIGIBLE), *listed_events(listed, case.referral_ids)]
     return Decision(listed, events, cancels=[CaseDeadline.SCREENING])
-
-
-def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
-    """Sends a case that is not eligible to its destination, until a meeting has discussed it (E11, mdt-7).
-
-    Raises IllegalTransition, CaseHasPlan, DestinationMissing.
-    """
-    require_transition(case.status, ScreenCase, CASE)
-    if case.care_plan_id is not None:
-        raise CaseHasPlan("A meeting has discussed this case, and its plan continues.")
-    if command.destination is None:
-        raise DestinationMissing("A redirected person needs a destination.")
-    redirected = [
-        CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason, locality=case.locality)
-        for waiting in case.referral_ids or (None,)
-    ]
-    screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
-    sent = replace(case, status=Status.REDIRECTED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
-    return Decision(sent, [screened, *redirected], cancels=[CaseDeadline.SCREENING])
 
 
 def defer(case: Case, command: DeferCase, slot: AgendaSlot, policy: Policy) -> Decision[Case]:

@@ -1,19 +1,23 @@
-"""The end of a case: closure by the meeting, a withdrawn referral, a death or a move; and the return of what a mistake ended (G39)."""
+"""The end of a case, and the return of what a mistake ended (G39).
+
+A case ends by a redirection, by the meeting, with a withdrawn referral, a death or a move.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.mdt.commands import CloseCase
+from services.mdt.commands import CloseCase, ScreenCase
 from services.mdt.domain import person_change
 from services.mdt.domain.case import CASE, Case, CaseDeadline, Occurrence, Status, listed_events, with_slot
 from services.mdt.domain.meeting import AgendaSlot
 from services.mdt.domain.person_change import REASON_OF
-from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseReferralWithdrawn, CaseReopened
+from shared.contracts.codes import ScreeningOutcome
+from shared.contracts.mdt import CaseClosed, CaseCloseReason, CaseRedirected, CaseReferralWithdrawn, CaseReopened, CaseScreened
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.errors import RuleBroken
+from shared.kernel.errors import InvalidField, RuleBroken
 from shared.kernel.state_table import require_transition
 from shared.kernel.totality import total
 
@@ -39,6 +43,21 @@ class OtherCaseWithoutPlan(RuleBroken):
     advice = "Close the other case, which has no plan, as the duplicate."
 
 
+class DestinationMissing(InvalidField):
+    """A person whom the meeting does not accept must be given a destination (E11)."""
+
+    code = "destination-missing"
+    advice = "Name the destination of the person."
+    field = "destination"
+
+
+class CaseHasPlan(RuleBroken):
+    """A case whose plan continues is not redirected: the plan would be without a case."""
+
+    code = "case-has-plan"
+    advice = "Discuss the case, or close it with its plan."
+
+
 #: Whether a case can end for this reason only after a meeting has discussed it.
 _NEEDS_DISCUSSION = total(
     CaseCloseReason,
@@ -59,6 +78,25 @@ def close(case: Case, command: CloseCase, now: datetime) -> Decision[Case]:
     if _NEEDS_DISCUSSION[command.reason] and case.care_plan_id is None:
         raise CaseNotDiscussed("No meeting has discussed this case.")
     return _close(case, command.reason, now)
+
+
+def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
+    """Sends a case that is not eligible to its destination, until a meeting has discussed it (E11, mdt-7).
+
+    Raises IllegalTransition, CaseHasPlan, DestinationMissing.
+    """
+    require_transition(case.status, ScreenCase, CASE)
+    if case.care_plan_id is not None:
+        raise CaseHasPlan("A meeting has discussed this case, and its plan continues.")
+    if command.destination is None:
+        raise DestinationMissing("A redirected person needs a destination.")
+    redirected = [
+        CaseRedirected(referral_id=waiting, destination=command.destination, reason=command.reason, locality=case.locality)
+        for waiting in case.referral_ids or (None,)
+    ]
+    screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
+    sent = replace(case, status=Status.REDIRECTED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
+    return Decision(sent, [screened, *redirected], cancels=[CaseDeadline.SCREENING])
 
 
 def continued_by(case: Case, open_cases: Iterable[Case]) -> Case:

@@ -173,6 +173,7 @@ RISK_OWNERS: Owners = total(
         Status.ENDED: None,
     },
 )
+OPEN = tuple(status for status, ownership in RISK_OWNERS.items() if ownership)
 
 
 def level_of(ratio: Decimal, policy: Policy) -> RiskLevel:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.mdt.domain.risk import LISTED, Risk, RiskNotFound, Status
+from services.mdt.domain.risk import LISTED, OPEN, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import practices, risk_import
 from services.mdt.store.risk import OF_PERSON, RISK, risks
@@ -56,7 +56,7 @@ _FOUND = Statement(
     .where(is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
     .where(
         sa.or_(
-            is_one_of(RISK.c.status, (Status.FOUND, Status.WATCHED)),
+            is_one_of(RISK.c.status, OPEN),
             RISK.c.level >= RiskLevel.HIGH.value,
             RISK.c.climber_until >= sa.bindparam("today", type_=sa.Date),
         )

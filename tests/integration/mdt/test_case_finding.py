@@ -193,6 +193,24 @@ async def test_screening_for_mdt_needs_no_open_case(context: RunningContext) -> 
     assert (twice.status_code, twice.json()["code"]) == (409, "case-already-open")
     assert len(await context.published(RiskScreened)) == 1
 
+    known = await _screen(context, person, "open-case")
+
+    assert (known["status"], known["destination"]) == ("screened", "open-case")
+    [case] = (await read(context, f"/mdt/cases?person_id={person}"))["items"]
+    assert [event.case_id for event in await context.published(RiskScreened)] == [None, UUID(case["id"])]
+    before = await notifications(context, "mdt-chair")
+    await context.let_pass(timedelta(weeks=12))
+    assert [each["kind"] for each in (await notifications(context, "mdt-chair"))[len(before) :] if each["kind"] == "finding-overdue"] == []
+
+
+async def test_review_names_no_open_case_without_one(context: RunningContext) -> None:
+    person = await _dale(context)
+
+    refused = await send_command(context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "open-case", "reason": "known"})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "no-open-case")
+    assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"
+
 
 @pytest.mark.parametrize("destination", ["integrated-locality-team", "navigation", "gp", "watching-brief"])
 async def test_screening_to_other_destination_opens_no_case(context: RunningContext, destination: str) -> None:

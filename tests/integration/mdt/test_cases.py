@@ -59,7 +59,7 @@ async def test_ineligible_case_is_redirected_to_destination(context: RunningCont
     assert (event.referral_id, event.destination, event.locality) == (patient.referral_id, "integrated-locality-team", "west")
 
 
-async def test_listed_case_that_was_screened_by_mistake_leaves_the_agenda(context: RunningContext) -> None:
+async def test_listed_case_screened_by_mistake_leaves_agenda(context: RunningContext) -> None:
     patient = await Patient.listed(context)
     await patient.command("deferral", {"reason": "missing-information"})
     listed = await patient.case()

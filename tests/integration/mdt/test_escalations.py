@@ -1,5 +1,6 @@
 """Escalations on the real database: each has an owner and a deadline, and is repeated until it is answered or settled."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -124,6 +125,24 @@ async def test_due_day_of_earlier_version_is_noticed_again(context: RunningConte
     assert agreed.status_code == 200, agreed.text
     second = (await patient.plan())["in_force"]["actions"][0]["action_id"]
     assert [found["subject"] for found in await notifications(context, NURSE) if found["kind"] == "action-overdue"][1:] == [second]
+
+
+@pytest.mark.parametrize("working_days", [4, 7])
+async def test_changed_policy_ends_no_overdue_action_in_silence(context: RunningContext, working_days: int) -> None:
+    """The deadline of the reminder was set by the policy before, by which the action is overdue at another time."""
+    patient = await Patient.listed(context)
+    await patient.meet()
+    due_on = (context.clock.at.date() + timedelta(days=1)).isoformat()
+    await patient.command("discussion", a_discussion(actions=[an_action(owner_role="social-worker", due_on=due_on)]))
+    await context.let_pass(timedelta(days=3))
+    context.database.policy = replace(context.database.policy, action_reminded_after_working_days=working_days)
+
+    await context.let_pass(timedelta(weeks=4))
+
+    overdue = [found for found in await notifications(context, NURSE) if found["kind"] == "action-overdue"]
+    assert len(overdue) >= 3
+    pending = "SELECT count(*) FROM deadline WHERE state = 'pending' AND kind = 'plan-action'"
+    assert await context.database.pool.fetchval(pending) == 1
 
 
 async def test_concern_reaches_lead_and_then_chair(context: RunningContext) -> None:

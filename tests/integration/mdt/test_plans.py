@@ -143,7 +143,7 @@ async def test_review_is_due_once_and_listed_in_its_week(context: RunningContext
     assert (case["status"], datetime.fromisoformat(case["meeting_starts_at"]).date()) == ("listed", met + timedelta(weeks=weeks))
 
 
-async def test_lead_is_notified_of_unanswered_plan(context: RunningContext) -> None:
+async def test_lead_and_meeting_are_notified_of_unanswered_plan(context: RunningContext) -> None:
     waiting = await Patient.discussed(context, is_agreed_by_person=None)
     plan = await waiting.plan()
 
@@ -152,6 +152,8 @@ async def test_lead_is_notified_of_unanswered_plan(context: RunningContext) -> N
     await context.let_pass(timedelta(days=1))
 
     assert await notified(context) == [("plan-unanswered", plan["id"])]
+    of_meeting = [(each["kind"], each["subject"], each["is_escalated"]) for each in await notifications(context, "mdt-chair")]
+    assert of_meeting == [("plan-unanswered", plan["id"], False)]
 
 
 async def test_persons_answer_not_discussion_answers_referral(context: RunningContext) -> None:

@@ -258,6 +258,22 @@ async def test_meeting_redirects_to_rapid_care_as_urgent(client: ReferralsClient
     assert returned["deadline"]["due_at"] == "2015-03-16T10:20:00Z"
 
 
+async def test_meeting_returns_referral_that_it_had_accepted(client: ReferralsClient) -> None:
+    """A case that was listed by mistake is redirected: the Community Point of Access has the referral again."""
+    routed = await client.refer_and_route("mdt", "mdt", reason="complex-needs")
+    referral_id = UUID(routed["id"])
+    listed = CaseListed(referral_id=referral_id, meeting_id=new_id(), meeting_starts_at=MONDAY, is_urgent=False)
+    await client.deliver(routed, listed)
+    accepted = await client.read(routed["id"])
+
+    await client.deliver(routed, CaseRedirected(referral_id=referral_id, destination=Destination.GP, reason="screened-in-error"))
+
+    returned = await client.read(routed["id"])
+    assert (accepted["status"], returned["status"]) == ("accepted", "returned")
+    assert (returned["return_reason"], returned["suggestion"], returned["reference"]) == ("other", "gp", routed["reference"])
+    assert returned["deadline"]["due_at"] is not None
+
+
 async def test_repeated_call_reaches_service_that_accepted(client: ReferralsClient) -> None:
     """Finding A2: a second urgent call on an accepted referral reached no one."""
     routed = await client.refer_and_route(**URGENT)

@@ -10,15 +10,13 @@ from services.mdt.domain import case_end
 from services.mdt.domain.case import (
     ActionDueInPast,
     ActionMissing,
-    CaseHasPlan,
     CaseNotOnAgenda,
     DeferredTooOften,
-    DestinationMissing,
     JointPlanMissing,
     LeadMissing,
     Status,
 )
-from services.mdt.domain.case_end import CaseNotDiscussed, NoOtherCase, OtherCaseWithoutPlan
+from services.mdt.domain.case_end import CaseHasPlan, CaseNotDiscussed, DestinationMissing, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.domain.meeting import MeetingNotStarted, Slot
 from services.mdt.domain.meeting import Status as MeetingStatus
 from services.mdt.domain.table_16 import Standing
@@ -69,20 +67,20 @@ def test_ineligible_case_needs_destination() -> None:
     case = a_case(Status.REFERRED, referral_ids=(new_id(),))
     command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.INTEGRATED_LOCALITY_TEAM)
 
-    decision = domain.redirect(case, command)
+    decision = case_end.redirect(case, command)
 
     redirected = decision.events[1]
     assert isinstance(redirected, CaseRedirected)
     assert (redirected.referral_id, redirected.destination) == (case.referral_ids[0], Destination.INTEGRATED_LOCALITY_TEAM)
     with pytest.raises(DestinationMissing):
-        domain.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE))
+        case_end.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE))
 
 
-def test_listed_case_is_redirected_when_it_was_screened_by_mistake() -> None:
+def test_listed_case_is_redirected_when_screened_by_mistake() -> None:
     waiting = (new_id(), new_id())
     command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP, reason="screened-in-error")
 
-    decision = domain.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command)
+    decision = case_end.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command)
 
     assert decision.events == [
         CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE),
@@ -97,13 +95,13 @@ def test_listed_case_is_redirected_when_it_was_screened_by_mistake() -> None:
 
 def test_case_with_plan_is_not_redirected() -> None:
     with pytest.raises(CaseHasPlan):
-        domain.redirect(a_case(care_plan_id=new_id()), ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP))
+        case_end.redirect(a_case(care_plan_id=new_id()), ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP))
 
 
 @pytest.mark.parametrize(
     ("is_urgent", "earlier", "moves"), [(True, timedelta(weeks=1), True), (True, timedelta(), False), (False, timedelta(weeks=1), False)]
 )
-def test_listed_case_screened_again_moves_only_to_an_earlier_urgent_slot(*, is_urgent: bool, earlier: timedelta, moves: bool) -> None:
+def test_case_screened_again_moves_to_earlier_urgent_slot(*, is_urgent: bool, earlier: timedelta, moves: bool) -> None:
     case, slot = a_case(referral_ids=(new_id(),)), a_slot(meeting_id=new_id(), starts_at=STARTS_AT - earlier, slot=Slot.URGENT)
 
     again = domain.list_eligible(case, ScreenCase(ScreeningOutcome.ELIGIBLE, is_urgent, needs_mental_health=True), slot).state
