@@ -47,7 +47,7 @@ _OF_DECLINE = total(
         DeclineReason.LIFE_THREATENING: ReturnReason.LIFE_THREATENING,
     },
 )
-#: A person who was not seen is no outcome: the referral returns.
+#: To leave the person unseen is no outcome: the referral returns.
 _OF_RESPONSE: Mapping[ResponseOutcome, Outcome | None] = total(
     ResponseOutcome,
     {
@@ -147,11 +147,11 @@ async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
     """After visits without access alone the Community Point of Access decides who goes next."""
-    if event.outcome is ResponseOutcome.NO_ACCESS:
+    outcome = _OF_RESPONSE[event.outcome]
+    if outcome is None:
         await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason.NO_ACCESS), tx, event.routing)
         return
-    answers = {event.referral_id: event.routing}
-    await _conclude_and_report(answers, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], envelope, tx)
+    await _conclude_and_report({event.referral_id: event.routing}, Route.RAPID_CARE, outcome, envelope, tx)
 
 
 async def on_response_escalated(event: ResponseEscalated, _: Envelope, *, tx: Tx) -> None:

@@ -96,14 +96,14 @@ async def test_person_assessed_after_closed_door_is_not_recalled(visits: Visits)
 
 
 async def test_response_that_ends_without_access_returns_referral(visits: Visits) -> None:
-    """Finding: it closed the referral, possibly minutes after the first attempt, and nobody had the unseen person."""
+    """Finding: it closed the referral, possibly minutes after the first attempt, and the unseen person had no owner."""
     await visits.visit(ContactMode.NO_ACCESS)
     await visits.close(ResponseOutcome.NO_ACCESS)
 
     seen = (await visits.client.get(f"/{visits.id}", visits.client.gp())).json()
     assert (seen["status"], seen["return_reason"], seen["outcome"]) == ("returned", "no-access", None)
     assert (seen["owner"]["service_code"], seen["deadline"]["kind"]) == ("community-point-of-access", "triage")
-    assert seen["feedback"][-1]["text"].startswith("Rapid Care went and did not get to see the person.")
+    assert seen["feedback"][-1]["text"].startswith("Rapid Care has tried and did not reach the person.")
     assert [item["id"] for item in (await visits.client.get("/work", section="triage")).json()["items"]] == [str(visits.id)]
     assert [event.reason for event in await visits.client.context.published(ReferralReturned)] == [ReturnReason.NO_ACCESS]
     assert await visits.client.context.published(ReferralClosed) == []
