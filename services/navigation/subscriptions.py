@@ -89,5 +89,6 @@ SUBSCRIPTIONS = Subscriptions(
     prefetchers={
         **dict.fromkeys(tasks.TaskDeadline, task.prefetch_deadlines),
         **dict.fromkeys((CarePlanAgreed, CarePlanRevised), plan.prefetch_plans),
+        PersonRecordRecorded: person.prefetch_changes,
     },
 )

@@ -22,7 +22,7 @@ class TaskSource(StrEnum):
 
 
 class TaskOutcome(StrEnum):
-    """How a task was fulfilled."""
+    """How a task ended for the person. `unable-to-contact`: the person was not reached, so that the need is not met."""
 
     ARRANGED = "arranged"
     ADVICE_GIVEN = "advice-given"
@@ -31,6 +31,7 @@ class TaskOutcome(StrEnum):
     CHECKED_WELL = "checked-well"
     CHECKED_CONCERN = "checked-concern"
     NOT_NEEDED = "not-needed"
+    UNABLE_TO_CONTACT = "unable-to-contact"
     DECLINED_BY_PERSON = "declined-by-person"
     PERSON_DIED = "person-died"
     PERSON_MOVED_AWAY = "person-moved-away"
@@ -171,7 +172,7 @@ class TaskBegun(Event):
 
 
 class TaskFulfilled(Event):
-    """The task was fulfilled with an outcome; the lead is notified. `is_concern`: the check found a concern, which is not met."""
+    """The task was fulfilled with an outcome; the lead is notified. `is_concern`: it leaves a concern, which is not met."""
 
     TYPE = "navigation.task.fulfilled.v1"
     TOPIC = "navigation.task"

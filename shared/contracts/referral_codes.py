@@ -80,6 +80,7 @@ class Outcome(StrEnum):
     SIGNPOSTED = "signposted"
     NOT_ACUTE = "not-acute"
     INAPPROPRIATE = "inappropriate"
+    NOT_NEEDED = "not-needed"
     OTHER_SERVICE_INVOLVED = "other-service-involved"
     NO_ACCESS = "no-access"
     DECLINED_BY_PERSON = "declined-by-person"

@@ -108,7 +108,7 @@ class VersionConflict(Conflict):
 
 
 class FeedAccessDenied(NotAllowed):
-    """The feed belongs to another professional."""
+    """The feed, the list, the task or the care of the person belongs to another professional."""
 
     code = "feed-access-denied"
     advice = "Read your own feed and tasks; only a coordinator may read those of others."

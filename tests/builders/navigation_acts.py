@@ -26,6 +26,7 @@ from services.navigation.domain import task as tasks
 from services.navigation.domain.task import Status, Task
 from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
+from shared.contracts.persons import PersonChange, RecordedChange
 from shared.kernel.decision import Decision
 from shared.kernel.state_table import Trigger
 from tests.builders.navigation import OTHER, POLICY, a_task
@@ -90,7 +91,7 @@ def home_check_acts(now: datetime) -> Mapping[Trigger, Act]:
     return {
         CancelHomeCheck: lambda check: checks.cancel(check, CancelHomeCheck(CancelReason.CREATED_IN_ERROR), now),
         checks.HomeCheckDeadline.DUE: lambda check: checks.fall_due(check, now),
-        checks.Occurrence.PERSON_GONE: lambda check: checks.end(check, CancelReason.PERSON_DIED, now),
+        checks.Occurrence.PERSON_GONE: lambda check: checks.end(check, RecordedChange(PersonChange.DEATH, now), now),
         checks.Occurrence.PERSON_RESTORED: checks.restore,
         checks.Occurrence.DISCHARGE_RECORDED: checks.expect_again,
     }

@@ -292,7 +292,9 @@ def require_open_action(plan: CarePlan) -> None:
 
 
 def return_action(plan: CarePlan, action_id: UUID, now: datetime, policy: Policy) -> Decision[CarePlan] | None:
-    """The task of a navigator's action was cancelled: the lead has the action, by its due day and within two working days at most.
+    """The task of a navigator's action was cancelled, or left a concern: the lead has the action.
+
+    It is due by its due day, and within two working days at most.
 
     None for an action that is done, is the lead's already, or is not in the plan in force.
     """

@@ -76,7 +76,13 @@ async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> Car
 
 
 async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
-    """Records the action of a navigator's task as done (AC12). Ignores an action that the plan in force no longer has."""
+    """Records the action of a navigator's task as done (AC12), unless it ended with a concern: the lead has the action then.
+
+    Ignores an action that the plan in force no longer has.
+    """
+    if event.is_concern:
+        await _return_action(event.action_id, envelope, tx)
+        return
     plan = await open_plan(tx, PersonId(UUID(envelope.key))) if event.action_id else None
     if plan is None or event.action_id not in {action.action_id for action in domain.next_steps(plan)}:
         return
@@ -86,14 +92,9 @@ async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx)
 
 
 async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx) -> None:
-    """Returns the action of a cancelled task to the lead (AC12). Ignores an action that the plan in force no longer has."""
-    if event.action_id is None or event.reason in _FOLLOWS_SOURCE:
-        return
-    plan = await open_plan(tx, PersonId(UUID(envelope.key)))
-    decision = domain.return_action(plan, event.action_id, tx.now, tx.policy) if plan else None
-    if decision:
-        await care_plans.save(tx, decision)
-        await notify_lead(tx, decision.state.person_id, Kind.ACTION_RETURNED, event.action_id, envelope.time)
+    """Returns the action of a cancelled task to the lead (AC12)."""
+    if event.reason not in _FOLLOWS_SOURCE:
+        await _return_action(event.action_id, envelope, tx)
 
 
 async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
@@ -159,6 +160,15 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
     decision = domain.enact(plan, plan_version=event.care_plan_version, response_id=UUID(envelope.subject))
     if decision:
         await care_plans.save(tx, decision)
+
+
+async def _return_action(action_id: UUID | None, envelope: Envelope, tx: Tx) -> None:
+    """Returns the action of a task to the lead. Ignores an action that the plan in force no longer has."""
+    plan = await open_plan(tx, PersonId(UUID(envelope.key))) if action_id else None
+    decision = domain.return_action(plan, action_id, tx.now, tx.policy) if plan and action_id else None
+    if decision:
+        await care_plans.save(tx, decision)
+        await notify_lead(tx, decision.state.person_id, Kind.ACTION_RETURNED, action_id, envelope.time)
 
 
 async def _record_consent(target: Target, *, is_agreed_by_person: bool, tx: Tx) -> CarePlan:

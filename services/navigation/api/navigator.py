@@ -133,7 +133,7 @@ async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:
     Raises FeedAccessDenied, also for an unknown code: a navigator cannot find out which codes exist. Then NavigatorNotFound
     and OrganisationNotInvolved.
     """
-    require_own(tx.actor, [navigator_id])
+    require_own(tx.actor, [navigator_id], "The list")
     navigator = await queries.navigator(tx, navigator_id)
     require_involved(tx.actor, navigator.organisation)
     return navigator

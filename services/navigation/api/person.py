@@ -45,5 +45,5 @@ async def related_person(person_id: UUID, tx: Transaction[Policy]) -> PersonWith
     """Requires a navigator with a present or past task, a coordinator, or the accountable lead professional (IG8)."""
     person = await queries.story(tx, person_id)
     require_involved(tx.actor, tx.policy.organisation, person.navigators.values(), person.lead)
-    require_reader(tx.actor, person.navigators, person.lead)
+    require_reader(tx.actor, person.navigators, person.lead, "The care of this person")
     return person

@@ -93,5 +93,5 @@ def page(found: Sequence[TaskDetails], limit: int) -> Page[TaskView]:
 async def _readable(task_id: UUID, tx: Transaction[Policy]) -> TaskDetails:
     details = await queries.task_details(tx, task_id)
     require_involved(tx.actor, tx.policy.organisation, [details.employer], details.lead)
-    require_reader(tx.actor, [details.task.navigator_id], details.lead)
+    require_reader(tx.actor, [details.task.navigator_id], details.lead, "The task")
     return details

@@ -87,7 +87,8 @@ async def start_task(task_id: UUID, caller: Staff, version: IfMatch, unit: Unit)
 async def fulfil_task(task_id: UUID, body: Fulfilment, caller: Staff, version: IfMatch, unit: Unit) -> Response:
     """The task is done; the accountable lead is notified of the outcome. One call suffices: missing steps are recorded with it.
 
-    `person-died` and `person-moved-away` report a fact about the person, which ends their care in every service.
+    `checked-concern` and `unable-to-contact` are concerns: the referral returns to the Community Point of Access, the action of a plan to
+    the lead. `person-died` and `person-moved-away` report a fact about the person, which ends their care in every service.
     """
     return await _run(unit, caller, handlers.fulfil_task, Target(task_id, version), body.command())
 

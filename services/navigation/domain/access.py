@@ -47,16 +47,16 @@ def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (
         raise OrganisationNotInvolved("Your organisation is not involved in this person's care here.")
 
 
-def require_own(actor: Actor, navigator_ids: Collection[str | None]) -> None:
-    """Raises FeedAccessDenied."""
+def require_own(actor: Actor, navigator_ids: Collection[str | None], subject: str) -> None:
+    """`subject` names in the refusal what the caller asked for. Raises FeedAccessDenied."""
     if not is_own(actor, navigator_ids):
-        raise FeedAccessDenied("The feed belongs to another professional.")
+        raise FeedAccessDenied(f"{subject} belongs to another professional.")
 
 
-def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None) -> None:
+def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None, subject: str) -> None:
     """Requires the task's navigator, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
     if lead is None or actor.id != lead.professional_id:
-        require_own(actor, navigator_ids)
+        require_own(actor, navigator_ids, subject)
 
 
 def contact_of(lead: Lead | None, practice_code: str | None, practices: Practices, today: date) -> Lead | None:

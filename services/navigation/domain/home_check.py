@@ -11,10 +11,11 @@ from uuid import UUID
 
 from services.navigation.commands import CancelHomeCheck
 from services.navigation.domain.access import COORDINATE
-from services.navigation.domain.closure import require_coordinators_reason
+from services.navigation.domain.closure import REASON_OF, require_coordinators_reason
 from services.navigation.domain.policy import Policy
 from shared.contracts.event import Day
 from shared.contracts.navigation import CancelReason
+from shared.contracts.persons import RecordedChange
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import InvalidField, NotFound
 from shared.kernel.ids import PersonId, derived_id
@@ -45,7 +46,7 @@ class Occurrence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HomeCheck:
-    """One check for each person and day of discharge."""
+    """One check for each person and day of discharge. `person_gone_at` is the record of the death or move that ended it."""
 
     id: UUID
     person_id: PersonId
@@ -53,6 +54,7 @@ class HomeCheck:
     due_at: datetime
     status: Status = Status.EXPECTED
     cancel_reason: CancelReason | None = None
+    person_gone_at: datetime | None = None
     ended_at: datetime | None = None
     version: int = 0
 
@@ -132,10 +134,15 @@ def cancel(check: HomeCheck, command: CancelHomeCheck, now: datetime) -> Decisio
     return _ended(check, Status.CANCELLED, command.reason, now)
 
 
-def end(check: HomeCheck, reason: CancelReason, now: datetime) -> Decision[HomeCheck]:
+def end(check: HomeCheck, recorded: RecordedChange, now: datetime) -> Decision[HomeCheck]:
     """The person died or moved away."""
     require_transition(check.status, Occurrence.PERSON_GONE, HOME_CHECK)
-    return _ended(check, Status.CANCELLED, reason, now)
+    return _ended(replace(check, person_gone_at=recorded.recorded_at), Status.CANCELLED, REASON_OF[recorded.change], now)
+
+
+def is_ended_by(check: HomeCheck, recorded: RecordedChange) -> bool:
+    """Whether this death or move has ended the check, and no earlier one."""
+    return check.cancel_reason is REASON_OF[recorded.change] and check.person_gone_at == recorded.recorded_at
 
 
 def fall_due(check: HomeCheck, now: datetime) -> Decision[HomeCheck]:
@@ -150,7 +157,7 @@ def is_repeated(check: HomeCheck, command: CancelHomeCheck) -> bool:
 
 
 def _expected(check: HomeCheck) -> Decision[HomeCheck]:
-    expected = replace(check, status=Status.EXPECTED, cancel_reason=None, ended_at=None)
+    expected = replace(check, status=Status.EXPECTED, cancel_reason=None, person_gone_at=None, ended_at=None)
     return Decision(expected, [], [_due(expected)])
 
 

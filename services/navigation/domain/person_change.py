@@ -44,9 +44,14 @@ def names_contact(record: PersonRecordRecorded | None) -> bool:
     return record is not None and bool(record.story.contacts) and is_shared(record.sharing)
 
 
+def death_among(changes: Iterable[RecordedChange]) -> datetime | None:
+    """When the death was recorded, if one is among the changes that hold."""
+    return next((each.recorded_at for each in changes if each.change is PersonChange.DEATH), None)
+
+
 def require_alive(changes: Iterable[RecordedChange]) -> None:
     """Raises PersonDied."""
-    if any(each.change is PersonChange.DEATH for each in changes):
+    if death_among(changes):
         raise PersonDied("The person's death is recorded.")
 
 

@@ -116,6 +116,7 @@ _IS_CONCERN_FOUND: Mapping[TaskOutcome, bool] = total(
         TaskOutcome.CHECKED_WELL: False,
         TaskOutcome.CHECKED_CONCERN: True,
         TaskOutcome.NOT_NEEDED: False,
+        TaskOutcome.UNABLE_TO_CONTACT: True,
         TaskOutcome.DECLINED_BY_PERSON: False,
         TaskOutcome.PERSON_DIED: False,
         TaskOutcome.PERSON_MOVED_AWAY: False,

@@ -136,8 +136,9 @@ def of_home_check(origin: WorkSource, locality: Locality | None, now: datetime, 
 
 
 def of_bereavement(origin: WorkSource, locality: Locality | None, now: datetime, policy: Policy) -> Work:
-    """Support for the carer or family of a person who died (G39)."""
-    return _due_as_usual(origin, TaskKind.BEREAVEMENT_SUPPORT, locality, now, policy)
+    """Support for the carer or family of a person who died (G39): one task for each recorded death, whatever it arrives with."""
+    work = _due_as_usual(origin, TaskKind.BEREAVEMENT_SUPPORT, locality, now, policy)
+    return replace(work, task_id=derived_id(origin.source, origin.source_id, work.kind, origin.happened_at))
 
 
 def _due_as_usual(origin: WorkSource, kind: TaskKind, locality: Locality | None, now: datetime, policy: Policy) -> Work:

@@ -67,6 +67,7 @@ _OUTCOMES: Mapping[Outcome, CancelReason] = total(
         Outcome.SIGNPOSTED: CancelReason.REFERRAL_CLOSED,
         Outcome.NOT_ACUTE: CancelReason.REFERRAL_CLOSED,
         Outcome.INAPPROPRIATE: CancelReason.REFERRAL_CLOSED,
+        Outcome.NOT_NEEDED: CancelReason.REFERRAL_CLOSED,
         Outcome.OTHER_SERVICE_INVOLVED: CancelReason.REFERRAL_CLOSED,
         Outcome.NO_ACCESS: CancelReason.REFERRAL_CLOSED,
         Outcome.DECLINED_BY_PERSON: CancelReason.REFERRAL_CLOSED,

@@ -8,11 +8,12 @@ each of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from services.navigation.domain import home_check as home_checks
 from services.navigation.domain.closure import REASON_OF
-from services.navigation.domain.person_change import ended_with, names_contact
+from services.navigation.domain.person_change import death_among, ended_with, names_contact
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import of_bereavement
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all
@@ -40,8 +41,19 @@ from shared.persistence.merged_persons import Merge
 _CHANGES: Mapping[type[PersonDeceased | PersonMoved], PersonChange] = {PersonDeceased: PersonChange.DEATH, PersonMoved: PersonChange.MOVE}
 
 
+async def prefetch_changes(batch: Sequence[tuple[PersonRecordRecorded, Envelope]], *, tx: Tx) -> None:
+    """Reads the recorded changes of the people of a batch of records."""
+    await lock_allocation(tx)
+    await CHANGES.standing.prefetch(tx, [UUID(envelope.key) for _, envelope in batch])
+
+
 async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envelope, *, tx: Tx) -> None:
+    """Offers the bereaved the support that a death could not, because it arrived before their name; until the support would be due."""
+    await lock_allocation(tx)  # a death that arrives at the same time sees this record, or is seen
     await project_person(tx, PersonId(UUID(envelope.key)), envelope.sequence, event)
+    died_at = await _death_of(envelope, tx)
+    if died_at and tx.now <= tx.policy.due_from(died_at):
+        await _support_bereaved(died_at, envelope, tx)
 
 
 async def on_person_gone(event: PersonDeceased | PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
@@ -50,9 +62,9 @@ async def on_person_gone(event: PersonDeceased | PersonMoved, envelope: Envelope
     person_id, change = PersonId(UUID(envelope.key)), RecordedChange(_CHANGES[type(event)], event.recorded_at)
     if not await CHANGES.record(tx, person_id, change):
         return
-    await _end_care(person_id, REASON_OF[change.change], tx)
+    await _end_care(person_id, change, tx)
     if change.change is PersonChange.DEATH:
-        await _support_bereaved(envelope, tx)
+        await _support_bereaved(change.recorded_at, envelope, tx)
 
 
 async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: Tx) -> None:
@@ -82,15 +94,20 @@ async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -
 
 
 async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx: Tx) -> None:
+    """Offers support to the bereaved of a person who died: until now it was that of the other record."""
     await lock_allocation(tx)
-    await MERGED.separate(tx, Merge(UUID(envelope.key), event.from_person, event.merged_at), event.separated_at)
+    if not await MERGED.separate(tx, Merge(UUID(envelope.key), event.from_person, event.merged_at), event.separated_at):
+        return
+    if died_at := await _death_of(envelope, tx):
+        await _support_bereaved(died_at, envelope, tx)
 
 
-async def _end_care(person_id: PersonId, reason: CancelReason, tx: Tx) -> None:
+async def _end_care(person_id: PersonId, change: RecordedChange, tx: Tx) -> None:
     for check in await home_check.checks_under(tx, person_id):
         if home_checks.HOME_CHECK_OWNERS[check.status]:
-            await home_check.save(tx, home_checks.end(check, reason, tx.now))
-    await cancel_all([task for task in await open_tasks_about(tx, person_id) if not _is_support(task)], reason, tx=tx)
+            await home_check.save(tx, home_checks.end(check, change, tx.now))
+    ended = [task for task in await open_tasks_about(tx, person_id) if not _is_support(task)]
+    await cancel_all(ended, REASON_OF[change.change], tx=tx)
 
 
 async def _end_support(person_id: PersonId, tx: Tx) -> None:
@@ -98,11 +115,23 @@ async def _end_support(person_id: PersonId, tx: Tx) -> None:
     await cancel_all(support, CancelReason.PERSON_RESTORED, tx=tx)
 
 
-async def _support_bereaved(envelope: Envelope, tx: Tx) -> None:
-    """One task for the carer or family, unless the record names no contact."""
+async def _death_of(envelope: Envelope, tx: Tx) -> datetime | None:
+    """When the death of the person was recorded, if it holds."""
+    return death_among(await CHANGES.standing.get(tx, UUID(envelope.key)))
+
+
+async def _support_bereaved(died_at: datetime, envelope: Envelope, tx: Tx) -> None:
+    """One task for the carer or family of a person, whichever of their ids the death arrives for; none without a contact.
+
+    It is under the first id whose record names a contact, the surviving one before the others.
+    """
     origin = origin_of(envelope, TaskSource.PERSON)
-    origin = replace(origin, source_id=origin.person_id)
-    if names_contact(await record_of(tx, origin.person_id)):
+    survivor = await MERGED.survivor(tx, origin.person_id) or origin.person_id
+    group = [PersonId(each) for each in await MERGED.group(tx, survivor)]
+    under = [each for each in group if names_contact(await record_of(tx, each))]
+    support = [task for each in group for task in await open_tasks_about(tx, each) if _is_support(task)]
+    if under and not support:
+        origin = replace(origin, person_id=under[0], source_id=survivor, happened_at=died_at)
         locality = await locality_of(tx, origin.person_id)
         await create_if_absent(of_bereavement(origin, locality, tx.now, tx.policy), tx=tx)
 
@@ -115,7 +144,7 @@ async def _without_successor(ended: Sequence[Task], person_id: PersonId, tx: Tx)
 
 async def _restore_home_checks(person_id: PersonId, change: RecordedChange, tx: Tx) -> None:
     for check in await home_check.checks_under(tx, person_id):
-        if check.cancel_reason is REASON_OF[change.change]:
+        if home_checks.is_ended_by(check, change):
             await home_check.save(tx, home_checks.restore(check))
 
 

@@ -145,5 +145,5 @@ async def _authorised_task(target: Target, tx: Tx) -> Task:
     task = await tasks.load(tx, target.id)
     navigator = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
     require_involved(tx.actor, tx.policy.organisation, [navigator.organisation if navigator else None])
-    require_own(tx.actor, [task.navigator_id])
+    require_own(tx.actor, [task.navigator_id], "The task")
     return task

@@ -31,6 +31,7 @@ HOME_CHECK = sa.Table(
     sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("cancel_reason", sa.Text),
+    sa.Column("person_gone_at", INSTANT, comment="the record of the death or move that ended the check"),
     sa.Column("ended_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_home_check_expected", "due_at", "id", postgresql_where=sa.text(EXPECTED)),
@@ -42,7 +43,7 @@ _NEW = insert(HOME_CHECK).values({column.name: sa.bindparam(column.name) for col
 _SAVE = Statement(
     _NEW.on_conflict_do_update(
         index_elements=["id"],
-        set_={name: _NEW.excluded[name] for name in ("status", "cancel_reason", "ended_at", "version")},
+        set_={name: _NEW.excluded[name] for name in ("status", "cancel_reason", "person_gone_at", "ended_at", "version")},
         where=HOME_CHECK.c.version == _NEW.excluded.version - 1,
     )
 )

@@ -72,7 +72,8 @@ _OF_TASK: Mapping[TaskOutcome, Outcome | None] = total(
         TaskOutcome.SIGNPOSTED: Outcome.SIGNPOSTED,
         TaskOutcome.CHECKED_WELL: Outcome.NEED_MET,
         TaskOutcome.CHECKED_CONCERN: None,
-        TaskOutcome.NOT_NEEDED: Outcome.NEED_MET,
+        TaskOutcome.NOT_NEEDED: Outcome.NOT_NEEDED,
+        TaskOutcome.UNABLE_TO_CONTACT: None,
         TaskOutcome.DECLINED_BY_PERSON: Outcome.DECLINED_BY_PERSON,
         TaskOutcome.PERSON_DIED: Outcome.DIED,
         TaskOutcome.PERSON_MOVED_AWAY: Outcome.MOVED_AWAY,
@@ -207,11 +208,15 @@ async def on_task_cancelled(event: TaskCancelled, _: Envelope, *, tx: Tx) -> Non
 
 
 async def on_task_fulfilled(event: TaskFulfilled, envelope: Envelope, *, tx: Tx) -> None:
-    """A navigator's concern is never an outcome: the referral returns, and its referrer sees the concern."""
+    """A navigator's concern is never an outcome: the referral returns, and its referrer sees the concern.
+
+    So does the referral of a person whom the navigator did not reach.
+    """
     answers = {event.source_id: None} if event.source is TaskSource.REFERRAL else {}
-    if event.is_concern or event.outcome is TaskOutcome.CHECKED_CONCERN:
+    if event.is_concern or _OF_TASK[event.outcome] is None:
+        reason = ReturnReason.NO_ACCESS if event.outcome is TaskOutcome.UNABLE_TO_CONTACT else ReturnReason.CONCERN
         for referral_id in answers:
-            await _return_referral(referral_id, Route.NAVIGATION, ReturnReferral(ReturnReason.CONCERN), tx)
+            await _return_referral(referral_id, Route.NAVIGATION, ReturnReferral(reason), tx)
         return
     await _conclude_and_report(answers, Route.NAVIGATION, _OF_TASK[event.outcome], envelope, tx)
 

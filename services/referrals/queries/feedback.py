@@ -56,7 +56,7 @@ _SENTENCES: Mapping[str, str] = {
 _OF_REASON: Mapping[str, str] = {
     "returned life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
     "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
-    "returned no-access": "{service} went and did not get to see the person. We are deciding who goes next.",
+    "returned no-access": "{service} has tried and did not reach the person. We are deciding who goes next.",
     "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
     "discrepancy-found receiver-uninformed": "There is more about the person. We pass it on to the service that has your referral.",
     "discrepancy-resolved receiver-uninformed": "The service that has your referral knows what was sent since.",

@@ -86,6 +86,22 @@ async def test_task_that_followed_its_source_returns_no_action(context: RunningC
     assert await kinds(context, NURSE) == []
 
 
+@pytest.mark.parametrize("outcome", [TaskOutcome.CHECKED_CONCERN, TaskOutcome.UNABLE_TO_CONTACT])
+async def test_action_whose_task_left_a_concern_is_the_leads(context: RunningContext, outcome: TaskOutcome) -> None:
+    """It counted as done."""
+    patient = await Patient.discussed(context)
+    plan = await patient.plan()
+    of_action = {"source_id": UUID(plan["id"]), "action_id": UUID(plan["in_force"]["actions"][0]["action_id"])}
+    ended = TaskFulfilled(kind=TaskKind.FOLLOW_UP_CHECK, source=TaskSource.CARE_PLAN, outcome=outcome, is_concern=True, **of_action)
+
+    for _ in range(2):
+        await context.deliver(ended, key=patient.person_id, subject=new_id())
+
+    assert [event.due_on for event in await context.published(CarePlanActionReturned)] == [date(2015, 3, 6)]
+    assert [step["is_leads_own"] for step in await next_steps(context)] == [True]
+    assert {"action-returned", "concern"} == {kind for kind, _ in await kinds(context, NURSE)}
+
+
 async def test_revision_gives_returned_action_a_new_task(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
     plan = await patient.plan()

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from services.navigation import subscriptions
-from shared.contracts.codes import RiskLevel
+from shared.contracts.codes import RiskLevel, TaskKind
 from shared.contracts.event import Event
 from shared.contracts.mdt import LeadEnded, LeadHandedOver, RiskLevelCrossed
 from shared.contracts.navigation import TaskCreated, TaskReassigned
-from shared.contracts.persons import PersonDeceased, PersonMerged, PersonSeparated
+from shared.contracts.persons import PersonChange, PersonDeceased, PersonMerged, PersonRestored, PersonSeparated
 from shared.contracts.referral_codes import Reason
 from shared.kernel.ids import new_id
 from shared.messaging.event_processor import EventProcessor
@@ -173,15 +175,73 @@ async def test_one_home_check_follows_a_discharge_under_either_id(client: Naviga
 async def test_death_ends_the_tasks_of_its_own_id(client: NavigationClient) -> None:
     survivor, merged = await _a_known_person(client), await _a_known_person(client)
     await _merge(client, merged, survivor)
-    death = PersonDeceased(died_on=None, reported_by="gp", recorded_at=at("14:00"))
 
-    await client.publish(death, person=survivor, subject=survivor)
+    await client.publish(a_death(), person=survivor, subject=survivor)
     ended_first = [task["status"] for task in (await client.read(f"people/{merged}/tasks"))["items"] if task["person_id"] == str(survivor)]
-    await client.publish(death, person=merged, subject=merged)
+    await client.publish(a_death(), person=merged, subject=merged)
 
     assert "cancelled" in ended_first
-    open_kinds = {task["kind"] for task in (await client.read(f"people/{merged}/tasks"))["items"] if task["ended_at"] is None}
-    assert open_kinds == {"bereavement-support"}
+    assert [task["kind"] for task in await _open(client, merged)] == ["bereavement-support"]
+
+
+async def _open(client: NavigationClient, person_id: UUID) -> list[dict[str, Any]]:
+    """The open tasks of the person, under all their ids."""
+    return [task for task in (await client.read(f"people/{person_id}/tasks"))["items"] if task["ended_at"] is None]
+
+
+def a_death() -> PersonDeceased:
+    return PersonDeceased(died_on=None, reported_by="gp", recorded_at=at("14:00"))
+
+
+@pytest.mark.parametrize("is_survivor_first", [True, False], ids=["survivor first", "merged first"])
+async def test_family_of_a_merged_person_is_called_once(client: NavigationClient, *, is_survivor_first: bool) -> None:
+    """Also when the second record of the death arrives after the support was given."""
+    await client.register(NAVIGATOR, OTHER)
+    survivor, merged = await _a_known_person(client), await _a_known_person(client)
+    await _merge(client, merged, survivor)
+    first, second = (survivor, merged) if is_survivor_first else (merged, survivor)
+
+    await client.publish(a_death(), person=first, subject=first)
+    [task] = await _open_support(client, merged)
+    await client.try_command(task["id"], "fulfilment", client.navigator(task["navigator_id"]), outcome="advice-given")
+    await client.publish(a_death(), person=second, subject=second)
+
+    assert task["person_id"] == str(survivor)
+    assert await _open_support(client, merged) == []
+    assert [event.kind for event in await client.context.published(TaskCreated)].count(TaskKind.BEREAVEMENT_SUPPORT) == 1
+
+
+async def test_support_is_for_the_contact_that_one_of_the_records_names(client: NavigationClient) -> None:
+    survivor, merged = new_id(), await _a_known_person(client)
+    alone = mr_dales_record(story=mr_dales_record().story.model_copy(update={"contacts": ()}))
+    await client.publish(alone, person=survivor, subject=survivor)
+    await _merge(client, merged, survivor)
+
+    for person_id in (survivor, merged):
+        await client.publish(a_death(), person=person_id, subject=person_id)
+
+    [task] = await _open_support(client, survivor)
+    assert [contact["name"] for contact in (await client.read(f"tasks/{task['id']}"))["contacts"]] == ["Louise"]
+
+
+async def test_separation_leaves_support_to_the_family_of_the_person_who_died(client: NavigationClient) -> None:
+    """The death was that of the merged record; the task was under the surviving one."""
+    survivor, merged = await _a_known_person(client), await _a_known_person(client)
+    await _merge(client, merged, survivor)
+    for person_id in (survivor, merged):
+        await client.publish(a_death(), person=person_id, subject=person_id)
+
+    restored = PersonRestored(mistaken=PersonChange.DEATH, recorded_at=at("14:00"), restored_at=at("14:10"))
+    await client.publish(restored, person=survivor, subject=survivor)
+    for _ in range(2):
+        await client.publish(a_separation(survivor), person=merged, subject=merged)
+
+    assert [task["person_id"] for task in await _open_support(client, merged)] == [str(merged)]
+    assert await _open_support(client, survivor) == []
+
+
+async def _open_support(client: NavigationClient, person_id: UUID) -> list[dict[str, Any]]:
+    return [task for task in await _open(client, person_id) if task["kind"] == "bereavement-support"]
 
 
 async def test_concurrent_merge_and_separation_end_separated(client: NavigationClient) -> None:

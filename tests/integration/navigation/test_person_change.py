@@ -28,6 +28,7 @@ from tests.builders.navigation import (
 )
 
 RECORDED = at("14:00")
+NO_CONTACT = mr_dales_record().story.model_copy(update={"contacts": ()})
 
 
 def a_death(recorded_at: datetime = RECORDED) -> PersonDeceased:
@@ -91,14 +92,54 @@ async def test_death_offers_support_to_the_bereaved_once(client: NavigationClien
     assert (await client.try_command(task["id"], "fulfilment", outcome="advice-given")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "record", [{"story": mr_dales_record().story.model_copy(update={"contacts": ()})}, {"sharing": SharingPreference.WITHHELD}]
-)
+@pytest.mark.parametrize("record", [{"story": NO_CONTACT}, {"sharing": SharingPreference.WITHHELD}])
 async def test_no_support_without_a_contact_to_show(client: NavigationClient, record: dict[str, Any]) -> None:
     person_id = await mr_dale(client, **record)
 
     await client.publish(a_death(), person=person_id, subject=new_id())
     await client.publish(a_death(), person=new_id(), subject=new_id())
+
+    assert await open_kinds(client) == []
+
+
+@pytest.mark.parametrize("is_repeated", [False, True], ids=["once", "repeated"])
+async def test_record_that_follows_a_death_offers_support(client: NavigationClient, *, is_repeated: bool) -> None:
+    """The events cross: no task was ever made for the family."""
+    person_id, record_id = new_id(), new_id()
+    await client.publish(a_death(), person=person_id, subject=person_id)
+    await client.publish(mr_dales_record(story=NO_CONTACT), person=person_id, subject=record_id)
+    assert await open_kinds(client) == []
+
+    await client.context.let_pass(timedelta(days=4))
+    for _ in range(1 + is_repeated):
+        await client.publish(mr_dales_record(), person=person_id, subject=record_id)
+
+    [task] = await client.unassigned()
+    assert (task["kind"], task["person"]["family_name"], task["due_at"]) == ("bereavement-support", "Dale", "2015-03-16T14:00:00Z")
+    await client.try_command(task["id"], "cancellation", client.coordinator, reason="no-longer-needed")
+    await client.publish(mr_dales_record(), person=person_id, subject=record_id)
+    assert await open_kinds(client) == []
+
+
+async def test_batch_of_a_death_and_its_record_offers_support(client: NavigationClient) -> None:
+    person_id, bystander, secrets = new_id(), new_id(), client.context.database.secrets
+    death = arrived(a_death(), key=person_id, subject=person_id, secrets=secrets)
+    records = [arrived(mr_dales_record(), key=each, subject=new_id(), secrets=secrets) for each in (person_id, bystander)]
+
+    await client.context.processor.apply([death, *records])
+
+    assert [task["person_id"] for task in await client.unassigned()] == [str(person_id)]
+
+
+async def test_record_long_after_a_death_or_after_its_reversal_offers_nothing(client: NavigationClient) -> None:
+    dead, living = new_id(), new_id()
+    for person_id in (dead, living):
+        await client.publish(a_death(), person=person_id, subject=person_id)
+    await client.publish(a_reversal(), person=living, subject=living)
+    await client.publish(mr_dales_record(), person=living, subject=new_id())
+
+    await client.context.let_pass(timedelta(days=8))
+    await client.publish(mr_dales_record(), person=dead, subject=new_id())
 
     assert await open_kinds(client) == []
 
@@ -199,7 +240,7 @@ async def test_crossing_events_of_plan_and_person_agree(client: NavigationClient
 
 
 async def test_work_that_crosses_with_a_death_is_restored(client: NavigationClient) -> None:
-    person_id = await mr_dale(client, story=mr_dales_record().story.model_copy(update={"contacts": ()}))
+    person_id = await mr_dale(client, story=NO_CONTACT)
     await client.publish(a_death(), person=person_id, subject=new_id())
 
     await client.publish(a_routed_referral(at("13:00")), person=person_id, subject=new_id(), happened_at=at("13:59"))
@@ -286,6 +327,26 @@ async def test_returned_person_has_new_work_and_no_old(client: NavigationClient,
     assert await open_kinds(client) == ["follow-up-check"]
     [check] = (await client.read(f"people/{person_id}/home-checks"))["items"]
     assert check["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("later", [timedelta(minutes=5), timedelta(days=100)], ids=["the same day", "after its day"])
+async def test_mistaken_move_restores_no_home_check_of_an_older_move(client: NavigationClient, later: timedelta) -> None:
+    """It was expected again, and due in the past."""
+    person_id, mistaken_at = await mr_dale(client), RECORDED + timedelta(minutes=5) + later
+    await client.expect_home_check(person_id, WEDNESDAY)
+    await client.publish(a_move(), person=person_id, subject=person_id)
+    returned_at = RECORDED + timedelta(minutes=5)
+    returned = PersonReturned(after=PersonChange.MOVE, reported_by="CLCH", recorded_at=returned_at)
+    await client.publish(returned, person=person_id, subject=person_id)
+    await client.context.let_pass(timedelta(minutes=5) + later)
+
+    await client.publish(a_move(mistaken_at), person=person_id, subject=person_id)
+    await client.publish(a_reversal(PersonChange.MOVE, mistaken_at), person=person_id, subject=person_id)
+    await client.context.let_pass(timedelta(days=100))
+
+    [check] = (await client.read(f"people/{person_id}/home-checks"))["items"]
+    assert (check["status"], check["cancel_reason"]) == ("cancelled", "person-moved-away")
+    assert await open_kinds(client) == []
 
 
 async def test_other_cancellations_are_not_restored(client: NavigationClient) -> None:

@@ -139,14 +139,16 @@ async def test_upstream_reason_of_a_cancellation_is_refused(client: NavigationCl
     assert [task["id"]] == [each["id"] for each in await client.unassigned()]
 
 
-async def test_concern_found_stays_visible_as_a_concern(client: NavigationClient) -> None:
+@pytest.mark.parametrize("outcome", ["checked-concern", "unable-to-contact"])
+async def test_concern_found_stays_visible_as_a_concern(client: NavigationClient, outcome: str) -> None:
+    """A person who was not reached could be reported only as not needed, or as having declined."""
     await client.register(NAVIGATOR)
     await client.publish(a_step_down(), person=new_id(), subject=new_id())
     [task] = await client.tasks()
 
-    response = await client.try_command(task["id"], "fulfilment", outcome="checked-concern")
+    response = await client.try_command(task["id"], "fulfilment", outcome=outcome)
 
-    assert (response.json()["status"], response.json()["outcome"], response.json()["is_concern"]) == ("fulfilled", "checked-concern", True)
+    assert (response.json()["status"], response.json()["outcome"], response.json()["is_concern"]) == ("fulfilled", outcome, True)
     assert [event.is_concern for event in await client.context.published(TaskFulfilled)] == [True]
 
 

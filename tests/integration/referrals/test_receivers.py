@@ -216,18 +216,23 @@ async def test_task_that_ended_upstream_returns_nothing(client: ReferralsClient,
     assert (await client.read(routed["id"]))["status"] == "accepted"
 
 
-async def test_concern_of_navigator_returns_referral(client: ReferralsClient) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "reason", "text"),
+    [
+        (TaskOutcome.CHECKED_CONCERN, "concern", "Care Navigation has seen the person and is concerned."),
+        (TaskOutcome.UNABLE_TO_CONTACT, "no-access", "Care Navigation has tried and did not reach the person."),
+    ],
+)
+async def test_concern_of_navigator_returns_referral(client: ReferralsClient, outcome: TaskOutcome, reason: str, text: str) -> None:
     """Finding A9: it closed the referral as "need met"."""
     routed = await _acknowledged_by_navigator(client)
-    fulfilled = TaskFulfilled(
-        kind=TaskKind.FOLLOW_UP_CHECK, source=TaskSource.REFERRAL, source_id=UUID(routed["id"]), outcome=TaskOutcome.CHECKED_CONCERN
-    )
+    fulfilled = TaskFulfilled(kind=TaskKind.FOLLOW_UP_CHECK, source=TaskSource.REFERRAL, source_id=UUID(routed["id"]), outcome=outcome)
 
     await client.deliver(routed, fulfilled)
 
     seen = (await client.get(f"/{routed['id']}", client.gp())).json()
-    assert (seen["status"], seen["return_reason"], seen["outcome"], seen["deadline"]["kind"]) == ("returned", "concern", None, "triage")
-    assert seen["feedback"][-1]["text"].startswith("Care Navigation has seen the person and is concerned.")
+    assert (seen["status"], seen["return_reason"], seen["outcome"], seen["deadline"]["kind"]) == ("returned", reason, None, "triage")
+    assert seen["feedback"][-1]["text"].startswith(text)
     assert (await client.get("/work", section="triage")).json()["items"][0]["id"] == routed["id"]
 
 
@@ -486,14 +491,15 @@ async def test_redirected_case_returns_referral_with_destination(client: Referra
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expected"),
+    ("outcome", "expected", "text"),
     [
-        (TaskOutcome.INFORMATION_GIVEN, "need-met"),
-        (TaskOutcome.SIGNPOSTED, "signposted"),
-        (TaskOutcome.DECLINED_BY_PERSON, "declined-by-person"),
+        (TaskOutcome.INFORMATION_GIVEN, "need-met", "need met"),
+        (TaskOutcome.SIGNPOSTED, "signposted", "signposted"),
+        (TaskOutcome.NOT_NEEDED, "not-needed", "not needed"),
+        (TaskOutcome.DECLINED_BY_PERSON, "declined-by-person", "declined by person"),
     ],
 )
-async def test_navigation_task_accepts_and_closes_referral(client: ReferralsClient, outcome: TaskOutcome, expected: str) -> None:
+async def test_navigation_task_accepts_and_closes_referral(client: ReferralsClient, outcome: TaskOutcome, expected: str, text: str) -> None:
     routed = await client.refer_and_route("navigation", "care-navigation", reason="information")
     of_referral = {"source": TaskSource.REFERRAL, "source_id": UUID(routed["id"])}
 
@@ -503,6 +509,8 @@ async def test_navigation_task_accepts_and_closes_referral(client: ReferralsClie
 
     assert accepted["owner"]["service_code"] == "care-navigation"
     assert (await client.read(routed["id"]))["outcome"] == expected
+    seen = (await client.get(f"/{routed['id']}", client.gp())).json()
+    assert seen["feedback"][-1]["text"] == f"It is closed: {text}."
 
 
 async def test_task_of_care_plan_changes_no_referral(client: ReferralsClient) -> None:

@@ -36,18 +36,18 @@ def test_other_organisation_is_not_involved_with_any_scope(scope: str) -> None:
 
 
 def test_only_owner_or_coordinator_passes_ownership_check() -> None:
-    require_own(an_actor(NAVIGATOR), [NAVIGATOR])
-    require_own(an_actor("coordinator-1", scope=COORDINATE), [NAVIGATOR])
-    with pytest.raises(FeedAccessDenied):
-        require_own(an_actor(OTHER), [NAVIGATOR])
-    with pytest.raises(FeedAccessDenied):
-        require_own(an_actor(OTHER), [None])
+    require_own(an_actor(NAVIGATOR), [NAVIGATOR], "The task")
+    require_own(an_actor("coordinator-1", scope=COORDINATE), [NAVIGATOR], "The task")
+    with pytest.raises(FeedAccessDenied, match="The task belongs to another professional"):
+        require_own(an_actor(OTHER), [NAVIGATOR], "The task")
+    with pytest.raises(FeedAccessDenied, match="The list belongs to another professional"):
+        require_own(an_actor(OTHER), [None], "The list")
 
 
 def test_lead_may_read_tasks_of_person() -> None:
-    require_reader(an_actor("gp-W07", organisation="W07"), [NAVIGATOR], GP_LEAD)
+    require_reader(an_actor("gp-W07", organisation="W07"), [NAVIGATOR], GP_LEAD, "The task")
     with pytest.raises(FeedAccessDenied):
-        require_reader(an_actor(LEAD), [NAVIGATOR], GP_LEAD)
+        require_reader(an_actor(LEAD), [NAVIGATOR], GP_LEAD, "The task")
 
 
 @pytest.mark.parametrize(("sharing", "expected"), [("direct-care", True), ("restricted", True), ("withheld", False)])

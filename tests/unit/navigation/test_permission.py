@@ -43,7 +43,9 @@ def is_refused(task: Task, command: type, actor: Actor) -> bool:
         moved = task_commands_at(NOW)[RescheduleTask]
         act = lambda task: due_time.move(task, moved, NOW, POLICY)  # noqa: E731
     return _raises(
-        lambda: require_involved(actor, POLICY.organisation, [EMPLOYER]), lambda: require_own(actor, [task.navigator_id]), lambda: act(task)
+        lambda: require_involved(actor, POLICY.organisation, [EMPLOYER]),
+        lambda: require_own(actor, [task.navigator_id], "The task"),
+        lambda: act(task),
     )
 
 
@@ -84,7 +86,7 @@ def test_navigator_offers_exactly_what_is_not_refused(name: str, presence: Prese
     def is_accepted(command: type) -> bool:
         has_scope = not actor.scopes.isdisjoint(SCOPES[command.__name__])
         steps = (
-            lambda: require_own(actor, [FIRST]),
+            lambda: require_own(actor, [FIRST], "The list"),
             lambda: require_involved(actor, EMPLOYER),
             lambda: navigator_acts(NOW)[command](navigator),
         )

@@ -1,5 +1,6 @@
 """Death and move of a person: they end the tasks; a mistaken one restores them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -143,11 +144,21 @@ def test_death_comes_before_a_move_as_reason() -> None:
 
 
 def test_bereaved_contact_gets_support() -> None:
-    origin = WorkSource(PersonId(new_id()), new_id(), TaskSource.PERSON, new_id(), 3, NOW)
+    origin = WorkSource(PersonId(new_id()), new_id(), TaskSource.PERSON, new_id(), 3, RECORDED)
 
     work = of_bereavement(origin, Locality.WEST, NOW, POLICY)
 
     assert (work.kind, work.source, work.due_at) == (TaskKind.BEREAVEMENT_SUPPORT, TaskSource.PERSON, POLICY.due_from(NOW))
+
+
+def test_support_is_one_task_for_each_recorded_death() -> None:
+    first = WorkSource(PersonId(new_id()), new_id(), TaskSource.PERSON, new_id(), 3, RECORDED)
+    under_another_id = replace(first, person_id=PersonId(new_id()), correlation_id=new_id(), occasion=7)
+    second = replace(first, happened_at=NOW)
+
+    ids = [of_bereavement(origin, None, NOW, POLICY).task_id for origin in (first, under_another_id, second)]
+
+    assert ids[0] == ids[1] != ids[2]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +184,25 @@ def test_person_without_record_names_no_contact() -> None:
 def test_forgotten_home_check_is_expected_again() -> None:
     check = home_check.expect(PersonId(new_id()), RECORDED.date(), RECORDED, POLICY).state
 
-    forgotten = home_check.end(check, CancelReason.PERSON_DIED, NOW)
+    forgotten = home_check.end(check, DEATH, NOW)
     restored = home_check.restore(forgotten.state)
 
     assert (forgotten.state.status, list(forgotten.cancels)) == (home_check.Status.CANCELLED, list(home_check.HomeCheckDeadline))
     assert (restored.state.status, restored.state.ended_at) == (home_check.Status.EXPECTED, None)
     assert list(restored.deadlines) == [Deadline(home_check.HomeCheckDeadline.DUE, check.due_at)]
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "expected"),
+    [
+        (DEATH, True),
+        (RecordedChange(PersonChange.DEATH, RECORDED + timedelta(minutes=1)), False),
+        (RecordedChange(PersonChange.MOVE, RECORDED), False),
+    ],
+    ids=["this death", "a later death", "a move"],
+)
+def test_home_check_is_restored_with_the_change_that_ended_it(mistaken: RecordedChange, *, expected: bool) -> None:
+    check = home_check.expect(PersonId(new_id()), RECORDED.date(), RECORDED, POLICY).state
+
+    assert home_check.is_ended_by(home_check.end(check, DEATH, NOW).state, mistaken) is expected
+    assert not home_check.is_ended_by(check, mistaken)

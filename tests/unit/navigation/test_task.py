@@ -203,7 +203,7 @@ def test_urgent_unacknowledged_task_escalates_again_every_two_hours() -> None:
 def test_only_concern_found_stays_a_concern(outcome: TaskOutcome) -> None:
     decision = closure.fulfil(a_task(status=Status.BEGUN), FulfilTask(outcome), at("15:00"))
 
-    is_concern = outcome is TaskOutcome.CHECKED_CONCERN
+    is_concern = outcome in {TaskOutcome.CHECKED_CONCERN, TaskOutcome.UNABLE_TO_CONTACT}
     assert decision.state.is_concern is is_concern
     [event] = decision.events
     assert isinstance(event, TaskFulfilled)

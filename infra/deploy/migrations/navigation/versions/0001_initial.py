@@ -115,6 +115,7 @@ def _home_checks() -> None:
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("cancel_reason", sa.Text),
+        sa.Column("person_gone_at", INSTANT, comment="the record of the death or move that ended the check"),
         sa.Column("ended_at", INSTANT),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_home_check"),
