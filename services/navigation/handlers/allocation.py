@@ -1,6 +1,7 @@
 """Creates, saves, allocates, ends and restores tasks. The caller has taken the allocation lock (`store.tables.lock_allocation`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from services.navigation.commands import AssignTask, ReassignTask
@@ -19,7 +20,7 @@ from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.envelope import Envelope
 from shared.contracts.navigation import CancelReason, ReassignReason, TaskSource
 from shared.kernel.decision import Decision
-from shared.kernel.ids import PersonId
+from shared.kernel.ids import PersonId, derived_id
 
 
 def origin_of(envelope: Envelope, source: TaskSource) -> WorkSource:
@@ -34,6 +35,15 @@ async def save_task(before: Task | None, decision: Decision[Task], *, tx: Tx) ->
     update_caseloads(tx, before, after)
     await feed.append(tx, entries_for(before, after))
     return after
+
+
+async def with_new_id(work: Work, withdrawn: CancelReason, *, tx: Tx) -> Work:
+    """A new id for work whose task ended for this reason, and which is wanted again. A task with another end is not repeated."""
+    task = await tasks.find(tx, work.task_id)
+    while task is not None and task.cancel_reason is withdrawn:
+        work = replace(work, task_id=derived_id(work.task_id, "again"))
+        task = await tasks.find(tx, work.task_id)
+    return work
 
 
 async def create_if_absent(work: Work, *, tx: Tx) -> None:

@@ -16,7 +16,7 @@ from services.navigation.domain.closure import REASON_OF
 from services.navigation.domain.person_change import death_among, ended_with, names_contact
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import of_bereavement
-from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all, with_new_id
 from services.navigation.store import home_check
 from services.navigation.store.projections import locality_of, project_person, record_of
 from services.navigation.store.tables import CHANGES, MERGED, Tx, lock_allocation
@@ -132,8 +132,8 @@ async def _support_bereaved(died_at: datetime, envelope: Envelope, tx: Tx) -> No
     support = [task for each in group for task in await open_tasks_about(tx, each) if _is_support(task)]
     if under and not support:
         origin = replace(origin, person_id=under[0], source_id=survivor, happened_at=died_at)
-        locality = await locality_of(tx, origin.person_id)
-        await create_if_absent(of_bereavement(origin, locality, tx.now, tx.policy), tx=tx)
+        work = of_bereavement(origin, await locality_of(tx, origin.person_id), tx.now, tx.policy)
+        await create_if_absent(await with_new_id(work, CancelReason.PERSON_RESTORED, tx=tx), tx=tx)
 
 
 async def _without_successor(ended: Sequence[Task], person_id: PersonId, tx: Tx) -> list[Task]:

@@ -1,14 +1,13 @@
 """Care plans: their actions become tasks, which follow revisions, end with the plan, and are restored with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from services.navigation.commands import RescheduleTask
 from services.navigation.domain import due_time
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource, of_plan
-from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from, save_task
+from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_from, save_task, with_new_id
 from services.navigation.store.projections import locality_of, project_plan, set_plan_in_force
 from services.navigation.store.tables import CHANGES, Tx, lock_allocation
 from services.navigation.store.task import open_tasks_from, tasks
@@ -16,7 +15,6 @@ from shared.contracts.care_plans import CarePlanAgreed, CarePlanClosed, CarePlan
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.navigation import CancelReason, RescheduleReason, TaskSource
-from shared.kernel.ids import derived_id
 from shared.kernel.totality import total
 
 #: The reason with which the tasks of a closed plan end.
@@ -85,16 +83,8 @@ async def on_care_plan_reopened(_: CarePlanReopened, envelope: Envelope, *, tx: 
 
 async def _work_of_plan(origin: WorkSource, event: CarePlanAgreed | CarePlanRevised, tx: Tx) -> list[Work]:
     locality = event.locality or await locality_of(tx, origin.person_id)
-    return [await _with_new_id(work, tx) for work in of_plan(origin, event.actions, locality, tx.policy)]
-
-
-async def _with_new_id(work: Work, tx: Tx) -> Work:
-    """A new id for an action whose task an earlier revision cancelled. The lead keeps one that a coordinator cancelled."""
-    task = await tasks.find(tx, work.task_id)
-    while task is not None and task.cancel_reason is CancelReason.CARE_PLAN_REVISED:
-        work = replace(work, task_id=derived_id(work.task_id, "again"))
-        task = await tasks.find(tx, work.task_id)
-    return work
+    planned = of_plan(origin, event.actions, locality, tx.policy)
+    return [await with_new_id(work, CancelReason.CARE_PLAN_REVISED, tx=tx) for work in planned]
 
 
 async def _follow(task: Task, work: Work, tx: Tx) -> None:
