@@ -222,7 +222,7 @@ class RecordReturn:
 
 @dataclass(frozen=True, slots=True)
 class RestorePerson:
-    """The last recorded death or move of the person was a mistake, for the stated reason."""
+    """The last recorded death or move of the person was a mistake, or they never left, for the stated reason."""
 
     reason: str
 

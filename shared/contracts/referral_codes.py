@@ -148,3 +148,4 @@ class ReopenReason(StrEnum):
 
     PERSON_RESTORED = "person-restored"
     ENDED_IN_ERROR = "ended-in-error"
+    PERSON_RETURNED = "person-returned"

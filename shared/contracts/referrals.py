@@ -80,7 +80,7 @@ class ReferralMerged(Event):
 
 
 class ReferralTriaged(Event):
-    """A clinician decided the urgency of the referral."""
+    """A clinician decided the urgency of the referral. `has_red_flag`: life is in danger (G23)."""
 
     TYPE = "referrals.referral.triaged.v1"
     TOPIC = "referrals.referral"
@@ -89,6 +89,7 @@ class ReferralTriaged(Event):
     outcome: Urgency
     is_complex: bool
     triaged_at: Instant
+    has_red_flag: bool = False
 
 
 class ReferralRouted(Event):
@@ -334,10 +335,11 @@ class ReferralSeparated(Event):
 
 
 class ReferralReopened(Event):
-    """The referral had ended by mistake. Its owner has it again.
+    """The referral had ended by mistake, or the person has returned. Its owner has it again.
 
     `person-restored`: it had ended with a recorded death or move. `ended-in-error`: it was closed or cancelled by mistake; the Community
     Point of Access triages it again unless an outside service continues, so that no other service restores what it had ended.
+    `person-returned`: it had ended with a true death or move on record, and the Community Point of Access triages it again.
     """
 
     TYPE = "referrals.referral.reopened.v1"

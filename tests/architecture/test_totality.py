@@ -113,12 +113,14 @@ MEANINGS: dict[str, set[str]] = {
         "services.navigation.handlers.events",
         "services.rapid_care.handlers.referral",
         "services.referrals.domain.closure",
+        "services.referrals.queries.feedback",
     },
     "shared.contracts.referral_codes.Discrepancy": {"services.referrals.domain.access", "services.referrals.domain.discrepancies"},
     "shared.contracts.referral_codes.Outcome": {
         "services.mdt.handlers.case",
         "services.navigation.handlers.events",
         "services.referrals.domain.closure",
+        "services.referrals.queries.feedback",
     },
     "shared.contracts.persons.PersonChange": {
         "services.mdt.domain.person_change",
@@ -128,7 +130,7 @@ MEANINGS: dict[str, set[str]] = {
         "services.referrals.domain.closure",
         "services.referrals.domain.life",
     },
-    "shared.contracts.referral_codes.ReturnReason": {"services.referrals.domain.routing"},
+    "shared.contracts.referral_codes.ReturnReason": {"services.referrals.domain.routing", "services.referrals.queries.feedback"},
     "shared.contracts.referral_codes.Route": {
         "services.referrals.domain.access",
         "services.referrals.domain.calls",

@@ -50,9 +50,21 @@ def tokens_of(keys: Keys) -> Tokens:
     return Tokens(KeySet.import_key_set(orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE)
 
 
-def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correlation: UUID | None = None, sequence: int = 1) -> Record:
+#: The time of an event of another context, unless a test states one.
+_LONG_BEFORE = datetime.fromisoformat("2015-03-01T09:00:00+00:00")
+
+
+def arrived(
+    event: Event,
+    *,
+    key: UUID,
+    subject: UUID,
+    secrets: Secrets,
+    correlation: UUID | None = None,
+    sequence: int = 1,
+    at: datetime = _LONG_BEFORE,
+) -> Record:
     """The Kafka record of an event published by another context."""
-    now = datetime.fromisoformat("2015-03-01T09:00:00+00:00")
     envelope = Envelope(
         id=new_id(),
         type=event.TYPE,
@@ -60,8 +72,8 @@ def arrived(event: Event, *, key: UUID, subject: UUID, secrets: Secrets, correla
         subject=str(subject),
         key=str(key),
         sequence=sequence,
-        time=now,
-        recorded_time=now,
+        time=at,
+        recorded_time=at,
         correlation_id=correlation or subject,
         causation_id=None,
         actor_org="CARE",
@@ -83,9 +95,9 @@ class RunningContext:
     scheduler: DeadlineScheduler
     keys: Keys
 
-    async def deliver(self, event: Event, *, key: UUID, subject: UUID, correlation: UUID | None = None, sequence: int = 1) -> Record:
-        """Applies an event and returns its record, so that a test can deliver it again."""
-        record = arrived(event, key=key, subject=subject, secrets=self.database.secrets, correlation=correlation, sequence=sequence)
+    async def deliver(self, event: Event, *, key: UUID, subject: UUID, **envelope: Any) -> Record:
+        """Applies an event and returns its record, so that a test can deliver it again. `envelope` is as of `arrived`."""
+        record = arrived(event, key=key, subject=subject, secrets=self.database.secrets, **envelope)
         await self.processor.apply([record])
         return record
 

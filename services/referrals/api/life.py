@@ -8,7 +8,7 @@ from fastapi import Response as HttpResponse
 
 from services.referrals import commands
 from services.referrals.api.auth import PointOfAccess, Triager
-from services.referrals.domain.life import DeathReversible, LifeStatus, RestorationTooLate, available_changes
+from services.referrals.domain.life import DeathReversible, LifeStatus, MoveReversible, RestorationTooLate, available_changes
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
@@ -115,7 +115,10 @@ async def restore_person(person_id: UUID, body: Reversal, caller: Triager, versi
     return await unit.change(caller, handlers.restore_person, Target(person_id, version), body.command(), view=LifeView.model_validate)
 
 
-@router.post("/return", name="RecordReturn", response_model=LifeView, responses=problems(*_ANY, DeathReversible))
+@router.post("/return", name="RecordReturn", response_model=LifeView, responses=problems(*_ANY, DeathReversible, MoveReversible))
 async def record_return(person_id: UUID, body: PersonsReturn, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The person lives in the area, after a move or a mistaken record of a death. Ended care stays ended: send a new referral."""
+    """The person lives in the area, after a move or a mistaken record of a death, once neither can be reversed.
+
+    Ended care stays ended; a referral that ended with the person may be opened again (ReopenReferral).
+    """
     return await unit.change(caller, handlers.record_return, Target(person_id, version), body.command(), view=LifeView.model_validate)

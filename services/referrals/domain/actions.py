@@ -21,7 +21,8 @@ class Circumstances:
 
     `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
     open. `is_contacted`: Rapid Care has seen the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
-    borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening.
+    borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening;
+    `is_person_living`: no death or move of the person is recorded now.
     `has_record`: false for an onward referral of a person whom case finding alone knows. `claimed_by`: who has claimed it.
     """
 
@@ -32,6 +33,7 @@ class Circumstances:
     is_resident: bool = True
     has_record: bool = True
     is_reopened_in_time: bool = True
+    is_person_living: bool = True
     claimed_by: str | None = None
 
 
@@ -50,7 +52,9 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.CancelReferral: _withdrawal,
     commands.RecallReferral: _recall,
     commands.ReleaseClaim: lambda referral, actor, facts: claims.require_releasable(referral, facts.claimed_by, actor_id=actor.id),
-    commands.ReopenReferral: lambda referral, _, facts: reversal.require_reopenable(referral, is_in_time=facts.is_reopened_in_time),
+    commands.ReopenReferral: lambda referral, _, facts: reversal.require_reopenable(
+        referral, is_person_living=facts.is_person_living, is_in_time=facts.is_reopened_in_time
+    ),
     commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
     commands.AmendReferral: lambda referral, _, facts: amendment.require_amendable(referral, is_joined_open=facts.is_joined_open),

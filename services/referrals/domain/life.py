@@ -1,8 +1,9 @@
 """A person's life as recorded: living, deceased, or moved out of the area. The change holds for every service (G39).
 
 The first report of a change counts, from whichever service. A death may follow a move; no report follows a death. The last change can
-be reversed as a mistake within a day: what ended with it is open again. After any time a person who moved may return, and so may one
-whose death was recorded by mistake: they are living, and what ended stays ended. Pure. States: docs/states/referrals.md.
+be reversed as a mistake within a day: what ended with it is open again. After that day a person who moved may return, and so may one
+whose death was recorded by mistake: they are living. What ended stays ended, and may be opened again one by one (`reversal`). Pure.
+States: docs/states/referrals.md.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -103,6 +104,13 @@ class DeathReversible(RuleBroken):
     advice = "Reverse the recorded death as a mistake."
 
 
+class MoveReversible(RuleBroken):
+    """The recorded move can still be reversed, which opens again what ended with it."""
+
+    code = "move-reversible"
+    advice = "Restore the person (RestorePerson): what ended with the move is open again. A return may be recorded after that time."
+
+
 #: Guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/referrals.md.
 LIFE: Transitions = state_table(
     {
@@ -118,6 +126,9 @@ _STATUS: Mapping[PersonChange, LifeStatus] = total(
     PersonChange, {PersonChange.DEATH: LifeStatus.DECEASED, PersonChange.MOVE: LifeStatus.MOVED}
 )
 _COMMAND: Mapping[PersonChange, type] = total(PersonChange, {PersonChange.DEATH: RecordDeath, PersonChange.MOVE: RecordMove})
+_REVERSIBLE: Mapping[PersonChange, type[RuleBroken]] = total(
+    PersonChange, {PersonChange.DEATH: DeathReversible, PersonChange.MOVE: MoveReversible}
+)
 #: As a referral of the person shows the contradiction.
 _CONTRADICTION: Mapping[LifeStatus, LifeStatus | None] = total(
     LifeStatus, {LifeStatus.LIVING: None, LifeStatus.DECEASED: LifeStatus.DECEASED, LifeStatus.MOVED: LifeStatus.MOVED}
@@ -165,11 +176,14 @@ def restore(life: Life, command: RestorePerson, *, restored_by: str, now: dateti
 
 
 def record_return(life: Life, command: RecordReturn, *, returned_by: str, report: Report, policy: Policy) -> Decision[Life]:
-    """The person is living, after any time; no recorded change holds. Raises IllegalTransition, DeathReversible."""
+    """The person is living; no recorded change holds. While the last one is reversible, a return would leave closed what a reversal opens.
+
+    Raises IllegalTransition, DeathReversible, MoveReversible.
+    """
     require_transition(life.status, RecordReturn, LIFE)
     *_, last = life.changes
-    if _may_be_restored_only(last, report.recorded_at, policy):
-        raise DeathReversible("The death was recorded within the time of reversal.")
+    if _is_reversible(last, report.recorded_at, policy):
+        raise _REVERSIBLE[last.kind](f"The {last.kind} was recorded within the time of reversal.")
     returned = Return(last.kind, report.recorded_at, returned_by, command.reason)
     here = replace(life, status=LifeStatus.LIVING, changes=(), returned=returned, correlation_id=report.correlation_id)
     return Decision(here, [PersonReturned(after=last.kind, reported_by=report.reported_by, recorded_at=report.recorded_at)])
@@ -198,10 +212,8 @@ def separate(life: Life, people: Collection[PersonId], restoration: Callable[[Pe
 def available_changes(life: Life, now: datetime, policy: Policy) -> Transitions:
     """The part of the state table that this life permits now."""
     here = {trigger: row for trigger, row in LIFE.items() if life.status in row.sources}
-    if not all(_is_reversible(change, now, policy) for change in life.changes[-1:]):
-        here.pop(RestorePerson, None)
-    if any(_may_be_restored_only(change, now, policy) for change in life.changes[-1:]):
-        here.pop(RecordReturn, None)
+    for last in life.changes[-1:]:
+        here.pop(RecordReturn if _is_reversible(last, now, policy) else RestorePerson, None)
     return here
 
 
@@ -226,11 +238,6 @@ def contradiction(life: Life) -> LifeStatus | None:
 def _ends(returned: Return, change: PersonChange) -> bool:
     """Whether a change of this kind cannot hold after the return: a death may be reported late about a person who came back."""
     return change is PersonChange.MOVE or returned.after is change
-
-
-def _may_be_restored_only(change: RecordedChange, now: datetime, policy: Policy) -> bool:
-    """A death within the time of reversal: a return would leave closed what a reversal opens again."""
-    return change.kind is PersonChange.DEATH and _is_reversible(change, now, policy)
 
 
 def _for_own_change(event: Fact, life: Life) -> Fact:

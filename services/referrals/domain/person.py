@@ -82,7 +82,7 @@ class PersonNotFound(NotFound):
     """No person has this id or this NHS number."""
 
     code = "person-not-found"
-    advice = "Send a referral: it registers the person."
+    advice = "Check the id or the number, or search for the person. A first referral registers a person."
 
 
 class NhsNumberMissing(InvalidNhsNumber):

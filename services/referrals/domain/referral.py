@@ -361,7 +361,6 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
         (RecallReferral, referral.route is None or not IS_RECALLED[referral.route]),
         (Occurrence.ACCEPTED_AFTER_ALL, referral.route is None or has_ended_for_good(referral)),
         (Occurrence.PERSON_RESTORED, referral.ended_from is None),
-        (ReopenReferral, referral.ended_from is not None),
         (AnswerCall, referral.answer_by is None),
         (ReferralDeadline.CALL, referral.answer_by is None),
         (ResolveDiscrepancy, not referral.discrepancies),

@@ -1,7 +1,8 @@
 """A referral that was closed or cancelled by mistake is open again, under its reference. Sources: E11, AC4.
 
-An outside service that had accepted the referral continues. Otherwise the Community Point of Access triages it again: a service of this
-product has ended its own part, and gets the referral by another route.
+So is one that ended with a death or a move, once the person has returned. An outside service that had accepted the referral continues,
+unless it ended with the person. Otherwise the Community Point of Access triages it again: a service of this product has ended its own
+part, and gets the referral by another route.
 """
 
 from dataclasses import replace
@@ -24,10 +25,10 @@ _IS_OUTSIDE = total(Route, {Route.RAPID_CARE: False, Route.MDT: False, Route.NAV
 
 
 class EndedWithPerson(RuleBroken):
-    """The referral ended because the person died or moved away."""
+    """The referral ended because the person died or moved away, and no return is recorded."""
 
     code = "ended-with-person"
-    advice = "If the record of the death or the move is a mistake, restore the person: that opens the referral again."
+    advice = "If the recorded death or move is a mistake, restore the person: that opens the referral again. Else record the return first."
 
 
 class ReopeningTooLate(RuleBroken):
@@ -45,18 +46,19 @@ def reopen(
     `contradicts` is the recorded death or move of the person. Raises IllegalTransition, EndedWithPerson, ReopeningTooLate.
     """
     permit(referral, ReopenReferral)
-    require_reopenable(referral, is_in_time=is_in_time(referral, now, policy))
+    require_reopenable(referral, is_person_living=contradicts is None, is_in_time=is_in_time(referral, now, policy))
     opened = closure.opened(referral, _status(referral), contradicts=contradicts, now=now, policy=policy)
     opened = replace(opened, reopen_reason=command.reason, raised_at=None)
     if opened.status is not Status.ACCEPTED:
         opened = replace(opened, route=None, service_code=None, receiver_organisation=None, return_reason=None, suggestion=None)
-    event = ReferralReopened(reopened_at=now, reason=ReopenReason.ENDED_IN_ERROR, onward_of=referral.onward_of)
+    reason = ReopenReason.PERSON_RETURNED if closure.change_of(referral) else ReopenReason.ENDED_IN_ERROR
+    event = ReferralReopened(reopened_at=now, reason=reason, onward_of=referral.onward_of)
     return deadlines.begin(opened, [event], closure.due_again(opened, service, now, policy))
 
 
-def require_reopenable(referral: Referral, *, is_in_time: bool) -> None:
+def require_reopenable(referral: Referral, *, is_person_living: bool, is_in_time: bool) -> None:
     """Raises EndedWithPerson, ReopeningTooLate."""
-    if closure.change_of(referral):
+    if closure.change_of(referral) and not is_person_living:
         raise EndedWithPerson("The person was recorded as deceased or moved.")
     if not is_in_time:
         raise ReopeningTooLate("The referral ended too long ago.")
@@ -72,6 +74,7 @@ def _status(referral: Referral) -> Status:
         and referral.route is not None
         and _IS_OUTSIDE[referral.route]
         and referral.receiver_organisation is not None
+        and closure.change_of(referral) is None
     )
     if is_continued:
         return Status.ACCEPTED

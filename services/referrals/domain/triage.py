@@ -65,7 +65,9 @@ def triage(referral: Referral, command: TriageReferral, *, triaged_by: str, now:
         triaged_by=triaged_by,
         triage_reason=command.reason,
     )
-    events: list[Event] = [ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now)]
+    events: list[Event] = [
+        ReferralTriaged(outcome=command.urgency, is_complex=command.is_complex, triaged_at=now, has_red_flag=has_red_flag)
+    ]
     if is_urgent and referral.triaged_at is not None and not IS_URGENT[referral.urgency]:
         events.append(ReferralUrgencyRaised(clock_starts_at=judged.clock_starts_at))
     if judged.condition is not None and judged.condition is not referral.condition:

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from services.referrals.domain import Policy
 from services.referrals.domain.actions import Circumstances
+from services.referrals.domain.life import contradiction
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.domain.reversal import is_in_time
 from services.referrals.store import claims, directory
+from services.referrals.store.life import find_life
 from services.referrals.store.people import find_person
 from services.referrals.store.referrals import is_relied_on, referrals
 from services.referrals.store.responses import is_contacted
@@ -26,5 +28,6 @@ async def circumstances(reader: ReadSession, referral: Referral, *, now: datetim
         is_resident=person is not None and person.residence == policy.residence,
         has_record=person is not None,
         is_reopened_in_time=is_in_time(referral, now, policy),
+        is_person_living=contradiction(await find_life(reader, referral.person_id)) is None,
         claimed_by=present.claimed_by if present else None,
     )

@@ -1,4 +1,4 @@
-"""The referrer's feedback: one line in words for each event (AC6, 001:11487-11488)."""
+"""The referrer's feedback: one line in words for each event, also for Rapid Care's warnings and visits (AC6, 001:11487-11488)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,30 @@ import sqlalchemy as sa
 from services.referrals.domain import Policy
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
 from services.referrals.store.directory import SERVICE
+from services.referrals.store.responses import RESPONSE
 from services.referrals.store.tables import EVENT
+from services.referrals.store.timeline import TIMELINE_EVENT
+from shared.contracts.rapid_care import ResponseAtRisk, ResponseBreachCleared, ResponseBreached, ResponseContacted
+from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralAmended
+from shared.kernel.totality import total
 from shared.persistence.statements import ReadSession, Statement
 
 _EVENTS = Statement(
     sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
     .where(EVENT.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))), EVENT.c.topic == sa.bindparam("topic"))
     .order_by(EVENT.c.seq)
+)
+#: What Rapid Care has published of its responses to these referrals.
+_RESPONSES = Statement(
+    sa.select(RESPONSE.c.referral_id.label("subject"), TIMELINE_EVENT.c.type, TIMELINE_EVENT.c.occurred_at, TIMELINE_EVENT.c.data)
+    .join(RESPONSE, RESPONSE.c.response_id == TIMELINE_EVENT.c.subject)
+    .where(
+        RESPONSE.c.referral_id == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))),
+        TIMELINE_EVENT.c.correlation_id == sa.bindparam("correlation_id", type_=sa.Uuid),
+        TIMELINE_EVENT.c.type == sa.any_(sa.bindparam("types", type_=sa.ARRAY(sa.Text))),
+    )
+    .order_by(TIMELINE_EVENT.c.occurred_at, TIMELINE_EVENT.c.id)
 )
 _NAMES = Statement(sa.select(SERVICE.c.code, SERVICE.c.name).order_by(SERVICE.c.valid_from))
 
@@ -33,7 +49,7 @@ _SENTENCES: Mapping[str, str] = {
     "routed": "We have asked {service} to take over.",
     "accepted": "{service} has taken it.",
     "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
-    "returned": "It came back from {service}: {reason}. We are finding another way; you need not do anything.",
+    "returned": "It came back from {service}. We are finding another way; you need not do anything.",
     "recalled": "We have taken it back from {service}, to find a quicker way; you need not do anything.",
     "call-repeated": "There was another urgent call about the person. {service} must answer it.",
     "call-answered": "The other urgent call about the person was answered.",
@@ -45,23 +61,84 @@ _SENTENCES: Mapping[str, str] = {
     "amended": "What you added has arrived.",
     "acknowledgement-overdue": "{service} should have answered by now. We are asking.",
     "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
-    "closed": "It is closed: {outcome}.",
-    "cancelled": "It was withdrawn: {reason}.",
+    "closed": "It is closed.",
+    "cancelled": "It was withdrawn.",
     "separated": "It had joined a referral of another person by mistake. Your referral is open again.",
     "reopened": "The record that the person had died or moved away was a mistake. Your referral is open again.",
 }
+#: The same for an event of Rapid Care, by its type.
+_OF_RESPONSE: Mapping[str, str] = {
+    ResponseAtRisk.TYPE: "Rapid Care has not reached the person yet, and the two hours end soon. Its coordinator and we know.",
+    ResponseBreached.TYPE: "Rapid Care did not reach the person within two hours. Its coordinator and we act on it now.",
+    ResponseBreachCleared.TYPE: "Rapid Care did reach the person within two hours; the visit was recorded late.",
+    ResponseContacted.TYPE: "A clinician of Rapid Care has reached the person.",
+}
 
-
-#: The sentence for a verb and a reason, or a discrepancy, that concerns the referrer.
-_OF_REASON: Mapping[str, str] = {
-    "returned life-threatening": "{service} sees danger to life. Call the emergency service now: {emergency}.",
-    "returned concern": "{service} has seen the person and is concerned. We are deciding who goes next.",
-    "returned no-access": "{service} has tried and did not reach the person. We are deciding who goes next.",
-    "returned call-unanswered": "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
-    "discrepancy-found receiver-uninformed": "There is more about the person. We pass it on to the service that has your referral.",
-    "discrepancy-resolved receiver-uninformed": "The service that has your referral knows what was sent since.",
-    "reopened ended-in-error": "It had ended by mistake, and is open again.",
-    "returned receiver-withdrew": "{service} cannot go on with it. We are finding another way; you need not do anything.",
+_ELSEWHERE = "We are finding another way; you need not do anything."
+_GOES_NEXT = "We are deciding who goes next."
+_RETURNED: Mapping[ReturnReason, str] = total(
+    ReturnReason,
+    {
+        ReturnReason.CAPACITY: f"It came back from {{service}}, which has no room now. {_ELSEWHERE}",
+        ReturnReason.INELIGIBLE: f"It came back from {{service}}, which is not for this person. {_ELSEWHERE}",
+        ReturnReason.CLOSED_HOURS: f"It came back from {{service}}, which is closed now. {_ELSEWHERE}",
+        ReturnReason.LIFE_THREATENING: "{service} sees danger to life. Call the emergency service now: {emergency}.",
+        ReturnReason.STANDARD_MEASURES_SUFFICE: f"It came back from {{service}}: the usual care is enough. {_ELSEWHERE}",
+        ReturnReason.INSUFFICIENT_INFORMATION: f"It came back from {{service}}, which needs more information. {_ELSEWHERE}",
+        ReturnReason.CONCERN: f"{{service}} has seen the person and is concerned. {_GOES_NEXT}",
+        ReturnReason.NO_ACCESS: f"{{service}} has tried and did not reach the person. {_GOES_NEXT}",
+        ReturnReason.CALL_UNANSWERED: "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
+        ReturnReason.RECEIVER_WITHDREW: f"{{service}} cannot go on with it. {_ELSEWHERE}",
+        ReturnReason.OTHER: _SENTENCES["returned"],
+    },
+)
+_CLOSED: Mapping[Outcome, str] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: "It is closed: the person was cared for at home, and an admission to hospital was avoided.",
+        Outcome.ADMITTED: "It is closed: the person was admitted to hospital.",
+        Outcome.NEED_MET: "It is closed: the need is met.",
+        Outcome.ADVICE_GIVEN: "It is closed: advice was given.",
+        Outcome.CARE_PLAN_AGREED: "It is closed: a care plan was agreed with the person.",
+        Outcome.SIGNPOSTED: "It is closed: the person was signposted to another service.",
+        Outcome.NOT_ACUTE: "It is closed: the need was not acute.",
+        Outcome.INAPPROPRIATE: "It is closed: the service was not the right one for this need.",
+        Outcome.NOT_NEEDED: "It is closed: the help was not needed any more.",
+        Outcome.OTHER_SERVICE_INVOLVED: "It is closed: another service cares for the person.",
+        Outcome.NO_ACCESS: "It is closed: the person was not reached.",
+        Outcome.DECLINED_BY_PERSON: "It is closed: the person declined the help.",
+        Outcome.DIED: "It is closed: the person has died.",
+        Outcome.MOVED_AWAY: "It is closed: the person has moved away.",
+        Outcome.REDIRECTED_TO_EMERGENCY: "It is closed: the emergency service has the person.",
+    },
+)
+_CANCELLED: Mapping[CancelReason, str] = total(
+    CancelReason,
+    {
+        CancelReason.WITHDRAWN: _SENTENCES["cancelled"],
+        CancelReason.SENT_IN_ERROR: "It was withdrawn, because it had been sent in error.",
+        CancelReason.DECLINED_BY_PERSON: "It was withdrawn, because the person declined the help.",
+        CancelReason.MOVED_AWAY: "It has ended, because the person is recorded as having moved away.",
+        CancelReason.DIED: "It has ended, because the person is recorded as having died.",
+    },
+)
+#: The sentence for a verb and a code of its data.
+_OF_CODE: Mapping[str, Mapping[str, str]] = {
+    "triaged": {"red-flag": "A clinician has triaged it as urgent, and sees danger to life. Call the emergency service now: {emergency}."},
+    "returned": _RETURNED,
+    "closed": _CLOSED,
+    "cancelled": _CANCELLED,
+    "reopened": {
+        "ended-in-error": "It had ended by mistake, and is open again.",
+        "person-returned": "The person is recorded as living in the area again. Your referral is open again.",
+    },
+    "discrepancy-found": {
+        "receiver-uninformed": "There is more about the person. We pass it on to the service that has your referral.",
+    },
+    "discrepancy-resolved": {
+        "receiver-uninformed": "The service that has your referral knows what was sent since.",
+    },
+    "contacted": {"no-access": "A clinician of Rapid Care visited, and did not get to see the person."},
 }
 
 
@@ -77,12 +154,15 @@ class Line:
 async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> list[Line]:
     """Oldest first; a merged referral includes the later feedback of the referral that it joined."""
     subjects = [each for each in (referral.id, referral.merged_into) if each]
-    rows = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
+    chain = {"subjects": subjects, "correlation_id": referral.correlation_id}
+    responses = await reader.fetch(_RESPONSES, types=list(_OF_RESPONSE), **chain)
+    own = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
+    rows = sorted([*responses, *own], key=lambda row: row["occurred_at"])
     names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
     since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
     relevant = [row for row in rows if row["occurred_at"] >= since[row["subject"]] and _is_own(row, referral.id)]
     emergency = names.get(policy.emergency_service, "")
-    lines = [_line(row["type"], row["occurred_at"], orjson.loads(row["data"]), names, emergency) for row in relevant]
+    lines = [_line(row["type"], row["occurred_at"], _data(row), names, emergency) for row in relevant]
     return [line for line in lines if line is not None]
 
 
@@ -92,16 +172,26 @@ _OF_ITS_REFERRER = (".received.v1", ".information-requested.v1", ".information-a
 
 def _is_own(row: Any, referral_id: UUID) -> bool:
     if row["type"] == ReferralAmended.TYPE:
-        return str(orjson.loads(row["data"])["sent_as"]) == str(referral_id) == str(row["subject"])
+        return str(_data(row)["sent_as"]) == str(referral_id) == str(row["subject"])
     return bool(row["subject"] == referral_id) or not row["type"].endswith(_OF_ITS_REFERRER)
+
+
+def _data(row: Any) -> dict[str, Any]:
+    """An event of this context is stored as it was published."""
+    return dict(orjson.loads(row["data"]) if isinstance(row["data"], bytes) else row["data"])
 
 
 def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str], emergency: str) -> Line | None:
     verb = kind.split(".")[-2]
-    if verb not in _SENTENCES:
+    sentence = _OF_CODE.get(verb, {}).get(_code(data)) or _OF_RESPONSE.get(kind) or _SENTENCES.get(verb)
+    if sentence is None:
         return None
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
-    values = {name: str(data.get(name, "")).replace("-", " ") for name in ("outcome", "reason")}
-    [reason, *_] = data.get("discrepancies") or [data.get("reason")]
-    sentence = _OF_REASON.get(f"{verb} {reason}") or _SENTENCES[verb]
-    return Line(at, verb, sentence.format(service=service, reference=data.get("reference", ""), emergency=emergency, **values))
+    values = {"service": service, "reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
+    return Line(at, verb, sentence.format(**values))
+
+
+def _code(data: dict[str, Any]) -> str:
+    """The code that decides about the sentence."""
+    [code, *_] = data.get("discrepancies") or [data.get("reason") or data.get("mode") or data.get("outcome")]
+    return "red-flag" if data.get("has_red_flag") else str(code)

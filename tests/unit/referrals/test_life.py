@@ -12,7 +12,7 @@ from services.referrals.domain.life import LIFE, Life, LifeStatus, Report, Resto
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.decision import Decision
-from shared.kernel.errors import IllegalTransition
+from shared.kernel.errors import IllegalTransition, RuleBroken
 from shared.kernel.ids import PersonId, derived_id, new_id
 from shared.kernel.state_table import Trigger, name_of
 from tests.builders.referrals import MONDAY
@@ -199,17 +199,15 @@ def test_return_after_any_time_makes_the_person_living(recorded: tuple[PersonCha
     assert returned.correlation_id == derived_id("chain")
 
 
-def test_return_follows_a_move_also_within_the_day() -> None:
-    decision = life.record_return(a_life(PersonChange.MOVE), RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY)
-
-    assert decision.state.status is LifeStatus.LIVING
-
-
-def test_mistaken_death_is_restored_while_that_is_possible() -> None:
-    lived = a_life(PersonChange.DEATH)
+@pytest.mark.parametrize(
+    ("change", "refusal"), [(PersonChange.DEATH, life.DeathReversible), (PersonChange.MOVE, life.MoveReversible)], ids=str
+)
+def test_mistaken_change_is_restored_while_that_is_possible(change: PersonChange, refusal: type[RuleBroken]) -> None:
+    lived = a_life(change)
 
     assert RecordReturn not in available_changes(lived, NOW, POLICY)
-    with pytest.raises(life.DeathReversible):
+    assert RestorePerson in available_changes(lived, NOW, POLICY)
+    with pytest.raises(refusal):
         life.record_return(lived, RETURNING, returned_by="triager-1", report=a_report(), policy=POLICY)
 
 

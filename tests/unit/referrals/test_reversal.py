@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral, ReopenReferral
-from services.referrals.domain import Policy, closure, reversal
+from services.referrals.domain import Policy, closure, deadlines, reversal
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, pending_deadlines
 from shared.contracts.codes import Urgency
@@ -78,7 +78,19 @@ def test_end_with_the_person_is_reversed_for_the_person() -> None:
     died = closure.close(a_referral(Status.ACCEPTED), CloseReferral(Outcome.DIED), NOW, POLICY).state
 
     with pytest.raises(reversal.EndedWithPerson):
-        reopened(died)
+        reopened(died, contradicts=LifeStatus.DECEASED)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DIED, Outcome.MOVED_AWAY])
+def test_end_with_a_person_who_returned_is_triaged_again(outcome: Outcome) -> None:
+    left = closure.close(a_referral(Status.ACCEPTED, triaged_at=NOW), CloseReferral(outcome), NOW, POLICY).state
+
+    decision = reopened(left)
+
+    assert (decision.state.status, decision.state.outcome, decision.state.ended_from) == (Status.RETURNED, None, None)
+    assert (owner(decision.state), decision.state.receiver_organisation) == ("community-point-of-access", None)
+    assert pending_deadlines(decision.state) == {ReferralDeadline.TRIAGE: deadlines.triage_by(decision.state, LATER, POLICY)}
+    assert decision.events == [ReferralReopened(reopened_at=LATER, reason=ReopenReason.PERSON_RETURNED)]
 
 
 @pytest.mark.parametrize(("late", "is_refused"), [(timedelta(0), False), (timedelta(microseconds=1), True)])
