@@ -1,8 +1,13 @@
 """Batches of referrals, as a practice's system sends them: each referral is acknowledged or refused separately."""
 
 import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from typing import TypeAlias
 
+import orjson
 import structlog
 from fastapi import APIRouter, Response
 
@@ -10,6 +15,8 @@ from services.referrals.api import requests
 from services.referrals.api.auth import Referrer
 from services.referrals.api.collection import acknowledge
 from services.referrals.api.responses import BatchView
+from services.referrals.commands import ReceiveReferral
+from shared.contracts.persons import Story
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.persistence.idempotency import DuplicateRequest
@@ -22,6 +29,8 @@ from shared.web.problems import invalid_request, problems, response_to
 
 log = structlog.get_logger()
 
+Item: TypeAlias = ReceiveReferral | InvalidItem
+
 router = APIRouter(prefix="/batch", route_class=FastRoute)
 
 
@@ -29,18 +38,32 @@ router = APIRouter(prefix="/batch", route_class=FastRoute)
 async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> Response:
     """Send up to a hundred referrals. The items of the response, in the same order, equal the responses to single referrals.
 
-    A repetition with the same key repeats each acknowledgement and retries each refused referral.
+    The key holds for each referral with its content. A batch that is sent again with the same key, in any order, repeats the
+    acknowledgement of each unchanged referral; corrected, added and refused referrals are received.
     """
-    keys = [IdempotencyKey(f"{key.key}#{number}", key.fingerprint) for number in range(len(body.referrals))]
-    responses = await asyncio.gather(*(_one(each, caller, own, unit) for own, each in zip(keys, body.referrals, strict=True)))
+    commands = [each if isinstance(each, InvalidItem) else each.command() for each in body.referrals]
+    responses = await asyncio.gather(*(_one(each, caller, own, unit) for each, own in _with_keys(commands, key)))
     return Response(b'{"items":[%b]}' % b",".join(map(_item, responses)), media_type="application/json")
 
 
-async def _one(body: requests.NewReferral | InvalidItem, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
-    if isinstance(body, InvalidItem):
-        return invalid_request(body.errors, requests.NewReferral)
+def _with_keys(items: Iterable[Item], key: IdempotencyKey) -> Iterator[tuple[Item, IdempotencyKey]]:
+    """Each item with a key of its own: the key of the batch, a digest of the item, and its number among equal items."""
+    equal: Counter[bytes] = Counter()
+    for item in items:
+        digest = b"" if isinstance(item, InvalidItem) else _digest(item)
+        equal[digest] += 1
+        yield item, IdempotencyKey(f"{key.key}#{digest.hex()}#{equal[digest]}", digest)
+
+
+def _digest(command: ReceiveReferral) -> bytes:
+    return hashlib.sha256(orjson.dumps(command, default=Story.model_dump)).digest()
+
+
+async def _one(item: Item, caller: Actor, key: IdempotencyKey, unit: Unit) -> Response:
+    if isinstance(item, InvalidItem):
+        return invalid_request(item.errors, requests.NewReferral)
     try:
-        return await unit.submit(caller, key, acknowledge, body.command())
+        return await unit.submit(caller, key, acknowledge, item)
     except DuplicateRequest as repeated:
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:

@@ -144,13 +144,29 @@ async def test_blocked_referral_is_refused_alone_in_batch(client: ReferralsClien
     assert [again[0], again[2]] == [items[0], items[2]]
 
 
-async def test_reused_batch_key_is_refused_for_each_item(client: ReferralsClient) -> None:
-    one, two = _numbers(2)
-    await _batch(client, [a_body(nhs_number=one)])
-    response = await _batch(client, [a_body(nhs_number=two)])
+async def test_corrected_batch_repeats_its_unchanged_items(client: ReferralsClient) -> None:
+    """Finding: the unchanged items were refused as a reuse of the key, and an added one shifted them to new references."""
+    added, one, two, three = (a_body(nhs_number=number) for number in _numbers(4))
+    urgent = three | {"urgency": "urgent", "story": {"narrative": "He fell", "history": "none"}}
+    first = (await _batch(client, [one, two | {"reason": "tired"}, urgent])).json()["items"]
 
-    assert [item["problem"]["code"] for item in response.json()["items"]] == ["idempotency-key-reused"]
-    assert await _count_referrals(client) == 1
+    corrected = (await _batch(client, [one, two, urgent])).json()["items"]
+    shifted = (await _batch(client, [added, urgent, one, two])).json()["items"]
+
+    assert [item["status"] for item in first] == [201, 422, 201]
+    assert [item["status"] for item in (*corrected, *shifted)] == [201] * 7
+    assert (corrected[0], corrected[2]) == (first[0], first[2])
+    assert shifted[1:] == [corrected[2], corrected[0], corrected[1]]
+    assert await _count_referrals(client) == 4
+
+
+async def test_equal_items_of_a_batch_have_a_receipt_each(client: ReferralsClient) -> None:
+    first = (await _batch(client, [a_body(), a_body()])).json()["items"]
+    again = (await _batch(client, [a_body(), a_body()])).json()["items"]
+
+    assert first == again
+    assert first[1]["referral"]["merged_into"] == first[0]["referral"]["id"]
+    assert await _count_referrals(client) == 2
 
 
 async def test_malformed_item_is_refused_alone(client: ReferralsClient) -> None:
