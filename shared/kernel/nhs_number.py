@@ -23,7 +23,7 @@ class InvalidNhsNumber(InvalidField):
 
 
 def parse_nhs_number(text: str) -> str:
-    """The ten digits of `text` without spaces, dashes and invisible characters. Raises InvalidNhsNumber; never repeats the number."""
+    """The ten digits of `text`, in any form that `nhs_digits` reads. Raises InvalidNhsNumber; never repeats the number."""
     digits = nhs_digits(text)
     if not (digits.isascii() and digits.isdigit() and nhs_number.is_valid(digits)) or digits in _SAME_DIGITS:
         raise InvalidNhsNumber(_fault_of(digits))

@@ -23,7 +23,11 @@ _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u180e\u200c\u200d\u200e\u200f\u2800\u
 _EDGES = "".join(chr(point) for point in range(0x3100) if chr(point).isspace()) + _FILLERS
 #: Spaces, dashes, controls and formats: an NHS number has none of them.
 _SEPARATORS = frozenset({"Zs", "Zl", "Zp", "Pd", "Cf", "Cc"})
+#: Further characters between the digits of a typed number: the minus sign and the full stop.
 _MINUS_SIGN = "\u2212"
+_BETWEEN = frozenset({_MINUS_SIGN, "."})
+#: Words before a typed NHS number.
+_NHS = re.compile("(?:NHS(?:NUMBER|NO)?:?)+", re.IGNORECASE | re.ASCII)
 _POSTCODE = re.compile(r"\b([A-Z]{1,2}[0-9][A-Z0-9]?) ?([0-9][A-Z]{2})$", re.IGNORECASE | re.ASCII)
 
 
@@ -46,11 +50,14 @@ def is_blank(typed: str) -> bool:
 
 
 def nhs_digits(typed: str) -> str:
-    """Without spaces, dashes and invisible characters of any kind."""
+    """Without spaces, dashes, full stops, invisible characters of any kind and `NHS No:` before it. Digits of full width are plain ones."""
     plain = typed.replace(" ", "").replace("-", "")
     if plain.isascii() and plain.isdigit():
         return plain
-    return "".join(each for each in plain if each != _MINUS_SIGN and unicodedata.category(each) not in _SEPARATORS)
+    compatible = "".join(unicodedata.normalize("NFKC", each) for each in plain)
+    bare = "".join(each for each in compatible if each not in _BETWEEN and unicodedata.category(each) not in _SEPARATORS)
+    found = _NHS.match(bare)
+    return bare[found.end() :] if found else bare
 
 
 def code(typed: str) -> str:

@@ -35,8 +35,19 @@ def test_number_may_contain_spaces_dashes_and_invisible_characters(separator: st
 
 @pytest.mark.parametrize(
     "text",
+    ["999.054.8609", "９９９ ０５４ ８６０９", "NHS 999 054 8609", "nhs no: 999 054 8609", "NHS Number:9990548609", "NHS No. 999-054-8609"],
+)
+def test_number_may_be_of_full_width_with_full_stops_or_after_its_name(text: str) -> None:
+    assert parse_nhs_number(text) == "9990548609"
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         "9990548600",
+        "NHS No.",
+        "HNS 999 054 8609",
+        "+999 054 8609",
         "999054860",
         "99905486099",
         "9999999999",
@@ -44,7 +55,6 @@ def test_number_may_contain_spaces_dashes_and_invisible_characters(separator: st
         "",
         "nine",
         "٩٩٩٠٥٤٨٦٠٩",
-        "999.054.8609",
         "9990548609 (not sure)",
     ],
 )
