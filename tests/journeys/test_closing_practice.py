@@ -9,8 +9,7 @@ import pytest
 from infra.demo.story_dates import day
 from infra.demo.world import Caller, World
 from infra.reference.load import load
-from tests.builders.agreement import disagreements
-from tests.builders.journey import NURSE, open_world, response_to, route
+from tests.builders.journey import NURSE, agreed_views, open_world, response_to, route
 from tests.builders.practices import a_practice_entry, write
 
 pytestmark = pytest.mark.timeout(400)
@@ -20,14 +19,14 @@ _TRIAGED = {"urgency": "routine", "is_complex": True, "reason": "Standard measur
 
 
 @dataclass(frozen=True)
-class Views:
+class Shown:
     """The professional to contact and the locality of one person, as each of the four services shows them."""
 
     contacts: dict[str, str | None]
     localities: dict[str, str | None]
 
     @classmethod
-    async def of(cls, world: World, person_id: str, response_path: str) -> "Views":
+    async def of(cls, world: World, person_id: str, response_path: str) -> "Shown":
         access, meeting = world.caller("point-of-access"), world.caller("mdt-coordinator")
         rapid, navigation = world.caller("rapid-care"), world.caller("navigation-coordinator")
         leads = await meeting.get(f"/mdt/people/{person_id}/leads")
@@ -66,15 +65,16 @@ async def test_four_services_follow_closing_practices(world: World) -> None:
     person_id, response_path = await _led_by_gp(world, "9990548609")
 
     await world.travel(day(7, "23:30"))
-    before = await Views.of(world, person_id, response_path)
+    before = await Shown.of(world, person_id, response_path)
     assert set(before.contacts.values()) == {"gp-W07"}, before
     assert set(before.localities.values()) == {"west"}, before
     assert await _registered(world, "B01") == set()
+    assert await _agreed(world, person_id) == ({"W07"}, {"gp-W07"})
 
     await world.travel(day(8, "00:10"))
-    await world.wait_until_drained()
 
-    after = await Views.of(world, person_id, response_path)
+    assert await _agreed(world, person_id) == ({"W07"}, {"gp-B01"})
+    after = await Shown.of(world, person_id, response_path)
     assert set(after.contacts.values()) == {"gp-B01"}, after
     assert set(after.localities.values()) == {"locality-b"}, after
     assert person_id in await _registered(world, "B01")
@@ -82,7 +82,12 @@ async def test_four_services_follow_closing_practices(world: World) -> None:
     kinds = {task["kind"] for task in (await world.caller("navigation-coordinator").get(f"/navigation/people/{person_id}/tasks"))["items"]}
     assert "inform-person-and-family" in kinds
     await _is_asked_about(world, left)
-    assert await disagreements(world.owner) == []
+
+
+async def _agreed(world: World, person_id: str) -> tuple[set[str], set[str]]:
+    """The recorded practices, which a closure does not change, and the leads that the four services have of a person."""
+    facts = (await agreed_views(world, person_id)).facts
+    return set(facts["practice"].values()), set(facts["lead"].values())
 
 
 async def _is_asked_about(world: World, left: dict[str, Any]) -> None:
@@ -92,10 +97,11 @@ async def _is_asked_about(world: World, left: dict[str, Any]) -> None:
     assert [(item["id"], item["discrepancies"]) for item in waiting] == [(left["id"], ["practice-unknown"])]
     assert (await access.get(f"{path}/contact"))["professional_id"] == "community-point-of-access"
     assert (await access.get(path))["locality"] is None
+    assert await _agreed(world, left["person_id"]) == ({"W09"}, {""})
 
     await access.act(path, "record", {"demographics": _demographics("W10")})
-    await world.wait_until_drained()
 
+    assert await _agreed(world, left["person_id"]) == ({"W10"}, {""})
     assert (await access.get(f"{path}/contact"))["professional_id"] == "gp-W10"
     assert (await access.get("/referrals/work", section="discrepancies"))["items"] == []
     copy = await world.caller("navigation-coordinator").get(f"/navigation/people/{left['person_id']}/story")

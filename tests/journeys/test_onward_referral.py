@@ -10,7 +10,7 @@ import pytest
 from infra.demo.story_dates import day
 from infra.demo.world import World
 from shared.clock import LONDON
-from tests.builders.journey import NURSE, open_world, refer, response_to, route
+from tests.builders.journey import NURSE, agreed_views, open_world, refer, response_to, route
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -50,6 +50,7 @@ async def test_step_down_is_received_accepted_and_closed(world: World) -> None:
     timeline = await world.caller("point-of-access").get(f"/referrals/people/{stepped_down.origin['person_id']}/timeline")
     verbs = [entry["type"].split(".")[2] for entry in timeline["items"] if entry["subject"] == onward["id"]]
     assert verbs == ["received", "identified", "triaged", "routed", "accepted", "closed"]
+    await agreed_views(world, stepped_down.origin["person_id"])
 
 
 async def test_returned_step_down_goes_to_another_service(world: World) -> None:
@@ -64,6 +65,8 @@ async def test_returned_step_down_goes_to_another_service(world: World) -> None:
     await world.wait_until_drained()
     response = await world.caller("rapid-care").get(stepped_down.response_path)
     assert [(each["service_code"], each["state"]) for each in response["onward"]] == [("enablement", "asked")]
+    views = await agreed_views(world, stepped_down.origin["person_id"])
+    assert views.open_work["referrals"] == ["referral routed"]
 
 
 async def test_late_acknowledgement_is_shown_and_may_still_come(world: World) -> None:
@@ -77,6 +80,8 @@ async def test_late_acknowledgement_is_shown_and_may_still_come(world: World) ->
     assert stepped_down.onward["id"] in {item["id"] for item in overdue["items"]}
     await world.caller("locality-team").act(stepped_down.onward_path, "acceptance")
     assert await _seen_by_rapid_care(world, stepped_down) == ["accepted"]
+    views = await agreed_views(world, stepped_down.origin["person_id"])
+    assert views.open_work["referrals"] == ["referral accepted"]
 
 
 async def _step_down(world: World, nhs_number: str) -> SteppedDown:

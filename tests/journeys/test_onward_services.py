@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from infra.operations.person_views import views_of
 from services.rapid_care.domain.response import Status
 from tests.builders.agreement import digests, disagreements
 from tests.builders.four_contexts import FourContexts, four_contexts
@@ -33,6 +34,7 @@ async def test_services_agree_after_a_step_down(owner_url: str, keys: Keys, dest
 
             assert await faults(owner) == []
             assert await disagreements(owner) == []
+            assert (await views_of(owner, person_id)).differing == []
             before = await digests(owner)
             await contexts.replay()
             await contexts.settle()
