@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from tests.builders.hostile_values import BLANKS, Hostile, values_of
-from tests.builders.operations import Operation, with_value
+from tests.builders.operations import Operation, pointer, with_value
 
 JSON = {"Content-Type": "application/json"}
 _PROBLEM = "application/problem+json"
@@ -17,6 +17,8 @@ _SERVER_ERROR, _INVALID = 500, 422
 _LONGEST_IN_URL = 10_000
 #: Half of a surrogate pair becomes three octets that are no UTF-8.
 _SURROGATES = "surrogatepass"
+#: Pointers into an item of a batch begin at the item, which is answered alone.
+_ITEM = "body.referrals.0"
 #: A refusal of a whole parameter, which names it by its code: a cursor, or a path that no route has.
 _ELSEWHERE = {400: {"cursor-malformed"}, 404: {"not-found"}}
 
@@ -48,7 +50,7 @@ class HostileRequest:
 
     def fault(self, response: httpx.Response) -> str | None:
         """The first promise that the response breaks; None when it keeps all."""
-        problem, status = _answer(response)
+        status, problem = answer_of(response)
         if status >= _SERVER_ERROR:
             return f"{self}: {status}"
         if status < httpx.codes.BAD_REQUEST:
@@ -57,24 +59,24 @@ class HostileRequest:
             return f"{self}: {status} without a problem"
         if status == _INVALID and not problem["errors"]:
             return f"{self}: {problem['code']} without a pointer"
-        if self.value.is_refused and problem["code"] not in _ELSEWHERE.get(status, ()) and not self._is_named(problem["errors"]):
-            return f"{self}: {status} {problem['code']} {problem['errors']}"
-        return None
+        is_alone = response.is_success or not self.pointer.startswith(_ITEM)
+        is_named = not self.value.is_refused or problem["code"] in _ELSEWHERE.get(status, ()) or self._is_named(problem["errors"])
+        return None if is_alone and is_named else f"{self}: {response.status_code} {problem['code']} {problem['errors']}"
 
     def _is_named(self, errors: list[dict[str, str]]) -> bool:
-        """Whether a pointer is the field's, or that of a part of it; an item of a batch has pointers of its own."""
-        own = {f"{self.pointer}.", f"{self.pointer}.".replace("body.referrals.0.", "body.")}
-        return any(f"{error['field']}.".startswith(each) for error in errors for each in own)
+        """Whether a pointer is the field's, or that of a part of it."""
+        own = f"{self.pointer}.".replace(f"{_ITEM}.", "body.")
+        return any(f"{error['field']}.".startswith(own) for error in errors)
 
 
-def _answer(response: httpx.Response) -> tuple[Mapping[str, Any], int]:
-    """The problem, if any, and the status; of the first item for a batch, which answers each item."""
+def answer_of(response: httpx.Response) -> tuple[int, Mapping[str, Any]]:
+    """The status and the problem, if any; those of the first item for a batch, which answers each item."""
     is_problem = response.headers["content-type"] == _PROBLEM
     answered = response.json() if response.headers["content-type"] == "application/json" else None
     if isinstance(answered, dict) and answered.get("items") and isinstance(answered["items"][0].get("status"), int):
         first = answered["items"][0]
-        return first.get("problem", {}), first["status"]
-    return response.json() if is_problem else {}, response.status_code
+        return first["status"], first.get("problem", {})
+    return response.status_code, response.json() if is_problem else {}
 
 
 def hostile_requests(operation: Operation) -> Iterator[HostileRequest]:
@@ -107,10 +109,9 @@ def _in_body(operation: Operation) -> Iterator[HostileRequest]:
     query, body = operation.query(), operation.example()
     for path, schema in operation.fields():
         for value in values_of(schema):
-            pointer = ".".join(map(str, ("body", *path)))
             is_absent = isinstance(path[-1], int) and isinstance(value.value, str) and value.value in BLANKS  # a blank text of a list
             refused = replace(value, is_refused=value.is_refused and not is_absent)
-            yield HostileRequest(operation, pointer, refused, query, with_value(body, path, value.value))
+            yield HostileRequest(operation, pointer(path), refused, query, with_value(body, path, value.value))
 
 
 def _unknown_names(operation: Operation, query: Mapping[str, Any], body: Any) -> Iterator[HostileRequest]:
@@ -118,8 +119,8 @@ def _unknown_names(operation: Operation, query: Mapping[str, Any], body: Any) ->
     if operation.body is not None:
         objects = [(), *(path for path, schema in operation.fields() if _is_object(schema))]
         for path in objects:
-            pointer = ".".join(map(str, ("body", *path, "remark")))
-            yield HostileRequest(operation, pointer, Hostile("text"), query, with_value(body, (*path, "remark"), "text"))
+            unknown = (*path, "remark")
+            yield HostileRequest(operation, pointer(unknown), Hostile("text"), query, with_value(body, unknown, "text"))
 
 
 def _is_of_url(value: Hostile) -> bool:

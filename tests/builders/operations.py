@@ -67,6 +67,11 @@ class Operation:
         if self.body is not None:
             yield from _fields(self.body, ())
 
+    def pointers(self) -> Iterator[str]:
+        """Every parameter of the path and the query and every field of the body, as a refusal names it."""
+        yield from (f"{each['in']}.{each['name']}" for place in ("path", "query") for each in self._of(place))
+        yield from (pointer(path) for path, _ in self.fields())
+
     def _of(self, place: str) -> Iterator[Mapping[str, Any]]:
         yield from (each for each in self.parameters if each["in"] == place)
 
@@ -79,6 +84,11 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
             if described and described.get("security") and not _is_stream(described):
                 parameters = tuple(_plain(each, document) for each in described.get("parameters", ()))
                 yield Operation(described["operationId"], method.upper(), path, parameters, _body(described, document))
+
+
+def pointer(path: Path) -> str:
+    """The name of a field of the body in a refusal."""
+    return ".".join(map(str, ("body", *path)))
 
 
 def with_value(body: Any, path: Path, value: Any) -> Any:
