@@ -105,6 +105,8 @@ Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN), _no_person, _norm
 OdsCode = Annotated[str, StringConstraints(pattern=_ODS_PATTERN), _no_person, _normalised(normalisation.ods_code)]
 #: The code of a GP practice: a capital and two to five digits.
 PracticeCode = Annotated[str, StringConstraints(pattern=PRACTICE_PATTERN), _normalised(normalisation.ods_code)]
+#: A practice code as typed, in capitals: an urgent referral keeps one that no practice can have.
+TypedPracticeCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,9}$"), _normalised(normalisation.ods_code)]
 #: A code of the directory of services, in small letters.
 ServiceCode = Annotated[str, StringConstraints(pattern=_SERVICE_PATTERN), _no_person, _normalised(normalisation.service_code)]
 

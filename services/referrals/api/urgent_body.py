@@ -5,6 +5,7 @@ Unknown fields are refused as everywhere. An unreadable NHS number and date of b
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.referrals import commands
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
-from shared.contracts.input_types import MAX_TYPED_NUMBER
+from shared.contracts.input_types import MAX_TYPED_NUMBER, TypedPracticeCode
 from shared.contracts.persons import Story
 from shared.kernel import normalisation
 
@@ -25,6 +26,8 @@ _TOLERANT = ("nhs_number", "demographics", "story", "condition")
 _DEPTH = 2
 _UNREADABLE = object()
 _CUT = "\u2026"
+#: A value that the form of its field refuses, and this one permits, is recorded as typed.
+_AS_TYPED: Mapping[str, TypeAdapter[Any]] = {"practice_code": TypeAdapter(TypedPracticeCode)}
 
 
 def is_readable(body: Any, refusal: ValidationError) -> bool:
@@ -115,10 +118,10 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
 
 
 def _read(model: type[BaseModel], name: str, sent: Any) -> Any:
-    try:
-        return _adapter(model, name).validate_python(sent)
-    except ValidationError:
-        return _UNREADABLE
+    for form in filter(None, (_adapter(model, name), _AS_TYPED.get(name))):
+        with suppress(ValidationError):
+            return form.validate_python(sent)
+    return _UNREADABLE
 
 
 def _as_text(sent: Any) -> str:

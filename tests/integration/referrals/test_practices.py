@@ -43,6 +43,19 @@ async def localities_published(client: ReferralsClient) -> list[Locality | None]
     return [event.locality for event in await client.context.published(PersonRecordRecorded)]
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("ZZZ", "ZZZ"), ("w7o", "W7O"), ("7", "7")])
+async def test_urgent_referral_keeps_a_practice_code_that_no_practice_has(client: ReferralsClient, typed: str, kept: str) -> None:
+    """Finding: it was marked as without demographics, and the record had no practice."""
+    sent = await client.refer(urgency="urgent", condition="fall", demographics=a_demographics_body(practice_code=typed))
+
+    person = (await client.get(f"/people/{sent['person_id']}")).json()
+    assert (person["practice_code"], sent["practice_code"], sent["discrepancies"]) == (kept, kept, ["practice-unknown"])
+    assert await contact_of(client, sent) == ("community-point-of-access", OUR_TELEPHONE)
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "Fell"})
+    routed = await client.command(sent["id"], "route", {"route": "rapid-care", "service_code": "rapid-care", "override_reason": "Urgent"})
+    assert routed["status"] == "routed"
+
+
 @pytest.mark.parametrize("urgency", ["urgent", "routine"])
 async def test_referral_with_unknown_practice_has_owner_who_asks(client: ReferralsClient, urgency: str) -> None:
     sent = await client.refer(urgency=urgency, condition="fall", demographics=a_demographics_body(practice_code="E85001"))
