@@ -38,15 +38,21 @@ class AnswerCall:
 
 @dataclass(frozen=True, slots=True)
 class Depart:
-    """The clinician sets out."""
+    """The clinician sets out: the named one has the response from then on; without an id, the assigned one."""
+
+    clinician_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFirstContact:
-    """A clinician visited at the stated time. After a visit without access the next one is recorded in the same way."""
+    """A clinician visited at the stated time. After a visit without access the next one is recorded in the same way.
+
+    The named clinician has the response from then on; without an id, the assigned one visited.
+    """
 
     contacted_at: datetime
     mode: ContactMode = ContactMode.FACE_TO_FACE
+    clinician_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,10 @@ class ResponseEnRoute(Event):
 
 
 class ResponseContacted(Event):
-    """A clinician visited, and the two-hour clock stopped. After a visit without access a further visit repeats the result of the clock."""
+    """A clinician visited, and the two-hour clock stopped. After a visit without access a further visit repeats the result of the clock.
+
+    `clinician_id` has the response from then on, also in place of the assigned clinician, and after a recall that crossed the visit.
+    """
 
     TYPE = "rapid-care.response.contacted.v1"
     TOPIC = "rapid-care.response"
@@ -185,6 +188,7 @@ class ResponseContacted(Event):
     due_at: Instant
     is_met: bool
     mode: ContactMode
+    clinician_id: Code | None = None
 
     @property
     def is_seen(self) -> bool:
@@ -330,7 +334,7 @@ class ResponseEscalated(Event):
 
 
 class ResponseClosed(Event):
-    """The response ended with a stated outcome."""
+    """The response ended with a stated outcome. `is_seen`: a clinician saw the person for this response."""
 
     TYPE = "rapid-care.response.closed.v1"
     TOPIC = "rapid-care.response"
@@ -340,6 +344,7 @@ class ResponseClosed(Event):
     is_admission_avoided: bool
     benefit_pounds: int
     routing: int | None = None
+    is_seen: bool = True
 
 
 class ResponseCancelled(Event):

@@ -171,11 +171,13 @@ class RapidCareClient:
     """
 
     context: RunningContext
+    actor: str = "clinician-1"
+    staff_scopes: tuple[str, ...] = ("rapid-care:coordinate", "rapid-care:respond")
 
     @cached_property
     def staff(self) -> dict[str, str]:
-        """The header of a caller with both scopes."""
-        return self.context.token("rapid-care:coordinate", "rapid-care:respond")
+        """The header of the caller, by default with both scopes."""
+        return self.context.token(*self.staff_scopes, actor=self.actor)
 
     async def roster(self, clinician_id: str, *skills: str, is_on_duty: bool = True) -> None:
         """Enters a clinician in the roster."""

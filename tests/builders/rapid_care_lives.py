@@ -50,7 +50,7 @@ COMMANDS: dict[type, Act] = {
     DeclineResponse: lambda response, now: clock.decline(response, DeclineResponse(DeclineReason.CAPACITY), now),
     AssignClinician: lambda response, now: dispatch.assign(response, a_clinician(), None, POLICY, now),
     HandBackResponse: lambda response, now: dispatch.hand_back(response, POLICY, now),
-    Depart: dispatch.depart,
+    Depart: lambda response, now: dispatch.depart(response, Depart(), now),
     RecordFirstContact: _visit(ContactMode.FACE_TO_FACE),
     RecordAssessment: lambda response, now: care.assess(response, _NEEDS, POLICY, now),
     AgreePackage: lambda response, now: care.agree_package(response, _package(now), POLICY, now),

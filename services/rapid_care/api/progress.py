@@ -1,5 +1,6 @@
 """Commands of the clinician, from departure to the outcome."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,12 +11,14 @@ from services.rapid_care.api.auth import REFUSALS, Clinician
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assessment, Closure, FirstContact, Package, StepDownBody
 from services.rapid_care.api.responses import ResponseView
+from services.rapid_care.domain.access import visitor
 from services.rapid_care.domain.response import (
     ContactBeforeReceipt,
     ContactInFuture,
     NeedsInvalid,
     OutcomeInconsistent,
     ResponseNotFound,
+    ResponseTakenBack,
     TelephoneNotAuthorised,
 )
 from services.rapid_care.handlers import response as handlers
@@ -30,19 +33,24 @@ router = APIRouter(prefix="/responses/{response_id:uuid}")
 
 @router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
 async def depart(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The clinician sets out."""
-    return await run_command(unit, caller, handlers.depart, Target(response_id, version), commands.Depart(), is_bare=True)
+    """The clinician sets out. A colleague of the assigned clinician has the response from then on; a coordinator records it for theirs."""
+    return await run_command(unit, caller, handlers.depart, Target(response_id, version), commands.Depart(visitor(caller)))
 
 
 @router.post(
     "/first-contact",
     name="RecordFirstContact",
     response_model=ResponseView,
-    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, *REFUSALS),
+    responses=problems(ResponseNotFound, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, ResponseTakenBack, *REFUSALS),
 )
 async def record_first_contact(response_id: UUID, body: FirstContact, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
-    """A clinician visited; the clock stops at the stated time. After a visit without access the next one is recorded in the same way."""
-    return await run_command(unit, caller, handlers.record_first_contact, Target(response_id, version), body.command())
+    """A clinician visited; the clock stops at the stated time. After a visit without access the next one is recorded in the same way.
+
+    A colleague of the assigned clinician has the response from then on; a coordinator records the visit for the assigned one. A contact
+    with the person is recorded also after a recall or a decline that crossed the visit.
+    """
+    command = replace(body.command(), clinician_id=visitor(caller))
+    return await run_command(unit, caller, handlers.record_first_contact, Target(response_id, version), command)
 
 
 @router.post(

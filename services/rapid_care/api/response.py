@@ -73,7 +73,8 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
     """The commands that the response permits to this caller now."""
     async with unit.read_only() as reader:
         response = await queries.response(reader, response_id)
-    return links(request, offered(response, caller), response_id=response_id)
+        may_act = await queries.may_act(reader, response)
+    return links(request, offered(response, caller) if may_act else [], response_id=response_id)
 
 
 @router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))

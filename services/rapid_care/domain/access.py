@@ -32,6 +32,11 @@ def has_scope(actor: Actor, command: type) -> bool:
     return command not in SCOPE_OF or SCOPE_OF[command] in actor.scopes
 
 
+def visitor(actor: Actor) -> str | None:
+    """The clinician whose visit a caller records: the caller. A coordinator records it on behalf of the assigned clinician (None)."""
+    return None if COORDINATE in actor.scopes else actor.id
+
+
 def require_involved(organisation: str, ours: str) -> None:
     """Raises OrganisationNotInvolved."""
     if organisation != ours:

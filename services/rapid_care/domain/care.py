@@ -20,6 +20,7 @@ from services.rapid_care.domain.response import (
     Status,
     SubsequentlyAdmitted,
     is_unseen,
+    require_permitted,
 )
 from shared.contracts.rapid_care import (
     ContactMode,
@@ -72,8 +73,11 @@ AVOIDED = tuple(outcome for outcome, is_avoided in _IS_ADMISSION_AVOIDED.items()
 
 
 def assess(response: Response, command: RecordAssessment, policy: Policy, now: datetime) -> Decision[Response]:
-    """Health and social needs, assessed together; a side without a need is `none`. Raises IllegalTransition, NeedsInvalid."""
-    require_transition(response.status, RecordAssessment, RESPONSE)
+    """Health and social needs of a person who was seen, assessed together; a side without a need is `none`.
+
+    Raises IllegalTransition, NeedsInvalid.
+    """
+    require_permitted(response, RecordAssessment)
     for name, needs in (("health", command.health_needs), ("social", command.social_needs)):
         if not needs or (Need.NONE in needs and len(needs) > 1):
             raise NeedsInvalid(f"The {name} needs are missing or contradictory.", f"{name}_needs")
@@ -110,7 +114,8 @@ def step_down(response: Response, command: StepDownResponse, policy: Policy, now
 def close(response: Response, command: CloseResponse, policy: Policy, now: datetime) -> Decision[Response]:
     """Ends the response with a stated outcome. Only an avoided admission has a benefit (G21), which is confirmed later (G22).
 
-    `no-access` leaves the person unseen: the Community Point of Access has the referral again. No source names a number of attempts.
+    `no-access` leaves the person unseen, as `inappropriate` and `other-service-involved` may: the Community Point of Access has the
+    referral again. No source names a number of attempts.
 
     Raises IllegalTransition, OutcomeInconsistent.
     """
@@ -126,7 +131,7 @@ def close(response: Response, command: CloseResponse, policy: Policy, now: datet
     events: list[Fact] = [
         *breach,
         *([ResponseEscalated(referral_id=closed.referral_id, routing=closed.routing)] if closed.status is Status.ESCALATED else []),
-        _closed(closed),
+        _closed(closed, is_seen=not is_unseen(response)),
     ]
     confirmation = [Deadline(ResponseDeadline.AVOIDANCE, now + policy.avoidance_confirmed_after)] if is_avoided else []
     return Decision(closed, events, confirmation, cancels=list(ResponseDeadline))
@@ -150,7 +155,7 @@ def _continued(response: Response, decision: Decision[Response], policy: Policy,
 
 
 def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
-    """Raises OutcomeInconsistent. An assessed person was seen, also after a first visit without access."""
+    """Raises OutcomeInconsistent."""
     match outcome:
         case ResponseOutcome.ADMISSION_AVOIDED | ResponseOutcome.NOT_ACUTE:
             if is_unseen(response):
@@ -171,7 +176,7 @@ def _require_fitting(response: Response, outcome: ResponseOutcome) -> None:
             assert_never(outcome)
 
 
-def _closed(response: Response) -> ResponseClosed:
+def _closed(response: Response, *, is_seen: bool) -> ResponseClosed:
     assert response.outcome is not None  # noqa: S101  set by the caller
     return ResponseClosed(
         referral_id=response.referral_id,
@@ -179,4 +184,5 @@ def _closed(response: Response) -> ResponseClosed:
         is_admission_avoided=_IS_ADMISSION_AVOIDED[response.outcome],
         benefit_pounds=response.benefit_pounds,
         routing=response.routing,
+        is_seen=is_seen,
     )

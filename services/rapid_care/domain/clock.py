@@ -15,6 +15,7 @@ from services.rapid_care.domain.duties import advance, ended
 from services.rapid_care.domain.opening import closing, is_opening, next_opening
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
+    RECALLED,
     RESPONSE,
     WAITING,
     Occurrence,
@@ -39,8 +40,6 @@ from shared.kernel.decision import JUST_AFTER, Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import require_transition
 
-#: The reason to cancel a response that the Community Point of Access recalled.
-RECALLED = "recalled"
 #: What a response takes over from the previous one on the same clock.
 _OF_CLOCK = ("at_risk_since", "breached_at", "contacted_at", "first_contact_mode", "contact_recorded_at", "visited_at")
 

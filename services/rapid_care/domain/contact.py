@@ -12,10 +12,12 @@ from services.rapid_care.domain.clock import unreported_breach
 from services.rapid_care.domain.duties import advance
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
+    ENDED,
     ContactBeforeReceipt,
     ContactInFuture,
     Response,
     ResponseDeadline,
+    ResponseTakenBack,
     Status,
     TelephoneNotAuthorised,
     require_permitted,
@@ -28,17 +30,38 @@ def record_first_contact(response: Response, command: RecordFirstContact, policy
     """Stops the clock at the time that the clinician states (G05); a visit without access stops it as well (G44).
 
     A contact exactly at the deadline meets it (T2). A contact in time that was recorded late clears a breach (G53). A visit without access
-    is followed by a next attempt, which leaves the clock as the first visit stopped it.
-    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised.
+    is followed by a next attempt, which leaves the clock as the first visit stopped it. A contact that crosses a recall or a decline is a
+    fact: Rapid Care has the person in its care, and the Community Point of Access accepts it.
+    Raises IllegalTransition, ContactInFuture, ContactBeforeReceipt, TelephoneNotAuthorised, ResponseTakenBack.
     """
     require_permitted(response, RecordFirstContact)
+    _require_of_person(command.mode, response)
     _require_authorised(command.mode, response)
     _require_plausible(command.contacted_at, response, now)
-    visited = replace(response, status=Status.CONTACTED, contact_mode=command.mode, visited_at=command.contacted_at)
+    visited = _visited(response, command)
     if response.contacted_at is None:
         return advance(response, _stop_clock(visited, command, now), policy, now)
     again = Decision(visited, [_contacted(visited, command, first_contact_at=response.contacted_at)])
     return advance(response, again, policy, now, takes=OverdueStep.NEXT_ATTEMPT)
+
+
+def _visited(response: Response, command: RecordFirstContact) -> Response:
+    return replace(
+        response,
+        status=Status.CONTACTED,
+        clinician_id=command.clinician_id or response.clinician_id,
+        contact_mode=command.mode,
+        visited_at=command.contacted_at,
+        decline_reason=None,
+        cancel_reason=None,
+        ended_at=None,
+    )
+
+
+def _require_of_person(mode: ContactMode, response: Response) -> None:
+    """Raises ResponseTakenBack."""
+    if response.status in ENDED and mode is ContactMode.NO_ACCESS:
+        raise ResponseTakenBack(f"The Community Point of Access has the referral again since {response.ended_at}.")
 
 
 def _require_authorised(mode: ContactMode, response: Response) -> None:
@@ -80,4 +103,5 @@ def _contacted(response: Response, command: RecordFirstContact, *, first_contact
         due_at=response.due_at,
         is_met=first_contact_at <= response.due_at,
         mode=command.mode,
+        clinician_id=response.clinician_id,
     )

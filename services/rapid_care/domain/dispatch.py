@@ -67,11 +67,13 @@ def set_condition(response: Response, condition: Condition) -> Decision[Response
     return Decision(changed, [ResponseConditionSet(referral_id=response.referral_id, condition=condition)])
 
 
-def depart(response: Response, now: datetime) -> Decision[Response]:
-    """The clinician sets out."""
+def depart(response: Response, command: Depart, now: datetime) -> Decision[Response]:
+    """The clinician sets out, also a colleague of the assigned one, who has the response from then on."""
     require_transition(response.status, Depart, RESPONSE)
-    assert response.clinician_id is not None  # noqa: S101  an assigned response has a clinician
-    return Decision(replace(response, status=Status.EN_ROUTE), [ResponseEnRoute(clinician_id=response.clinician_id, left_at=now)])
+    clinician_id = command.clinician_id or response.clinician_id
+    assert clinician_id is not None  # noqa: S101  an assigned response has a clinician
+    sent = replace(response, status=Status.EN_ROUTE, clinician_id=clinician_id)
+    return Decision(sent, [ResponseEnRoute(clinician_id=clinician_id, left_at=now)])
 
 
 def _unassign(response: Response, reason: UnassignReason, policy: Policy, now: datetime) -> Decision[Response]:

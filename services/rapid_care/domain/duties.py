@@ -10,7 +10,7 @@ sets the deadline again.
 | requested | the acceptance; a warning and the breach of the clock | a coordinator accepts or declines |
 | accepted, or in care, without a clinician | `assignment` | a coordinator assigns a clinician |
 | breached before the contact | `contact` | a clinician visits |
-| contacted without access, or waiting on a clock that an earlier visit stopped | `next-attempt` | a clinician visits, assesses or closes |
+| contacted without access, or waiting on a clock that an earlier visit stopped | `next-attempt` | a clinician visits or closes |
 | with an unanswered call | `answer-to-call` | Rapid Care answers the call |
 | in care | `care` | the next step of care |
 """

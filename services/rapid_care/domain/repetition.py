@@ -33,7 +33,8 @@ def _has_assessed(response: Response, command: RecordAssessment, _: bool) -> boo
 
 
 def _has_visited(response: Response, command: RecordFirstContact, is_stale: bool) -> bool:  # noqa: FBT001  every entry has the same form
-    return is_stale and (response.visited_at, response.contact_mode) == (command.contacted_at, command.mode)
+    is_visit = (response.visited_at, response.contact_mode) == (command.contacted_at, command.mode)
+    return is_stale and is_visit and command.clinician_id in {None, response.clinician_id}
 
 
 #: Whether a command has been carried out, from the response, the command and whether its sender saw an older version.
@@ -46,7 +47,7 @@ _IS_DONE: Mapping[Trigger, Callable[[Response, Any, bool], bool]] = total(
             is_stale and response.clinician_id is not None and command.clinician_id in {None, response.clinician_id}
         ),
         HandBackResponse: lambda response, _, is_stale: is_stale and response.status in _ACCEPTED and response.clinician_id is None,
-        Depart: lambda response, _, __: response.status is Status.EN_ROUTE,
+        Depart: lambda response, command, _: response.status is Status.EN_ROUTE and command.clinician_id in {None, response.clinician_id},
         RecordFirstContact: _has_visited,
         RecordAssessment: _has_assessed,
         AgreePackage: lambda response, command, is_stale: is_stale and response.package == command.items,

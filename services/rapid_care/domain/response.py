@@ -205,6 +205,13 @@ class TelephoneNotAuthorised(RuleBroken):
     advice = "Visit the person and record a face-to-face contact."
 
 
+class ResponseTakenBack(RuleBroken):
+    """The response ended while its clinician was on the way, and the visit without access, or a later response, leaves it ended."""
+
+    code = "response-taken-back"
+    advice = "Ring the Community Point of Access, which has the referral; or have the later response assigned, and record the visit there."
+
+
 class NeedsInvalid(InvalidField):
     """The health or social needs are missing or contradict each other."""
 
@@ -270,6 +277,10 @@ UNFINISHED = tuple(status for status, phase in PHASE.items() if not _IS_ENDED[ph
 ENDED = _in_phase(Phase.ENDED)
 _ACCEPTED = (Status.ACCEPTED, Status.ASSIGNED, Status.EN_ROUTE)
 _SENT = (Status.ASSIGNED, Status.EN_ROUTE)
+#: The referral is with the Community Point of Access again, also while a clinician is on the way.
+_TAKEN_BACK = (Status.DECLINED, Status.CANCELLED)
+#: The reason to cancel a response that the Community Point of Access recalled.
+RECALLED = "recalled"
 
 #: The state table: guards the commands, answers `GET .../actions`, and is printed (and tested) as docs/states/rapid_care.md.
 #: A trigger that is text is a deadline, an occurrence, or the type of an event of another context.
@@ -281,7 +292,7 @@ RESPONSE: Transitions = state_table(
         HandBackResponse: transition((*_SENT, *IN_CARE), (Status.ACCEPTED, *IN_CARE), ResponseUnassigned),
         Depart: transition(Status.ASSIGNED, Status.EN_ROUTE, ResponseEnRoute),
         RecordFirstContact: transition(
-            (*_SENT, Status.CONTACTED), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
+            (*_SENT, Status.CONTACTED, *_TAKEN_BACK), Status.CONTACTED, ResponseContacted, ResponseBreached, ResponseBreachCleared
         ),
         RecordAssessment: transition(Status.CONTACTED, Status.ASSESSED, ResponseAssessed),
         AgreePackage: transition((Status.ASSESSED, Status.PACKAGE_AGREED), Status.PACKAGE_AGREED, ResponsePackageAgreed),
@@ -321,11 +332,19 @@ def is_unseen(response: Response) -> bool:
     return is_behind_door or response.status not in IN_CARE
 
 
+def _may_be_visited(response: Response) -> bool:
+    """A clinician who was sent before a recall or a decline may have seen the person: that contact counts."""
+    is_recalled = response.status is Status.CANCELLED and response.cancel_reason == RECALLED
+    was_sent = (is_recalled or response.status is Status.DECLINED) and response.clinician_id is not None
+    return is_unseen(response) and (response.status not in ENDED or was_sent)
+
+
 #: What a command needs in addition to a state of its row.
 _CONDITIONS: Mapping[type, Callable[[Response], bool]] = {
     DeclineResponse: is_unseen,
     HandBackResponse: lambda response: response.clinician_id is not None,
-    RecordFirstContact: is_unseen,
+    RecordFirstContact: _may_be_visited,
+    RecordAssessment: lambda response: not is_unseen(response),
     AnswerCall: lambda response: response.answer_by is not None,
 }
 

@@ -93,16 +93,17 @@ async def on_condition_set(event: ReferralConditionSet, envelope: Envelope, *, t
 async def _request(event: ReferralRouted, envelope: Envelope, previous: Response | None, tx: Tx) -> None:
     ids = clock.ResponseIds(new_id(), PersonId(UUID(envelope.key)), UUID(envelope.subject), envelope.correlation_id)
     response = await responses.save(tx, clock.request(event, ids, previous=previous, policy=tx.policy, now=tx.now))
-    await _end_if_gone(response, tx)
+    await end_if_gone(response, tx)
     if previous is None:
         await _count(event.received_at, tx)
 
 
-async def _end_if_gone(response: Response, tx: Tx) -> None:
-    """The routing crossed a death or a move that was recorded after the receipt of the referral."""
+async def end_if_gone(response: Response, tx: Tx) -> Response:
+    """The response crossed a death or a move that was recorded after the receipt of the referral."""
     changes = await CHANGES.standing.get(tx, response.person_id)
     if changes and response.received_at <= changes[-1].recorded_at:
-        await responses.save(tx, person_change.end(response, changes[-1], tx.now))
+        return await responses.save(tx, person_change.end(response, changes[-1], tx.now))
+    return response
 
 
 async def _cancel(unfinished: Response | None, trigger: str, reason: str, *, tx: Tx) -> Response | None:

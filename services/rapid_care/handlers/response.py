@@ -7,16 +7,18 @@ from services.rapid_care.commands import (
     AssignClinician,
     CloseResponse,
     DeclineResponse,
+    Depart,
     RecordAssessment,
     RecordFirstContact,
     StepDownResponse,
 )
 from services.rapid_care.domain import care, clock, contact, dispatch, roster, second_call
 from services.rapid_care.domain.repetition import is_repeated
-from services.rapid_care.domain.response import Response
+from services.rapid_care.domain.response import Response, ResponseTakenBack
 from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.handlers.referral import end_if_gone
 from services.rapid_care.store import projections
-from services.rapid_care.store.responses import responses
+from services.rapid_care.store.responses import is_superseded, responses
 from services.rapid_care.store.roster import locked_clinician, locked_roster
 from services.rapid_care.store.tables import SERVICE_CODES, Tx
 from shared.kernel.service_codes import require_known
@@ -61,14 +63,18 @@ async def answer_call(target: Target, *, tx: Tx) -> Response:
     return await responses.save(tx, second_call.answer_call(response, tx.policy, tx.now))
 
 
-async def depart(target: Target, *, tx: Tx) -> Response:
+async def depart(target: Target, command: Depart, *, tx: Tx) -> Response:
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, dispatch.depart(response, tx.now))
+    return await responses.save(tx, dispatch.depart(response, command, tx.now))
 
 
 async def record_first_contact(target: Target, command: RecordFirstContact, *, tx: Tx) -> Response:
+    """A contact that crossed a recall also ends with a death or a move that was recorded since."""
     response = await responses.load(tx, target.id, if_version=target.version)
-    return await responses.save(tx, contact.record_first_contact(response, command, tx.policy, tx.now))
+    if response.ended_at and await is_superseded(tx, response):
+        raise ResponseTakenBack("The referral was routed to Rapid Care again, and has a later response.")
+    visited = await responses.save(tx, contact.record_first_contact(response, command, tx.policy, tx.now))
+    return await end_if_gone(visited, tx) if response.ended_at else visited
 
 
 async def record_assessment(target: Target, command: RecordAssessment, *, tx: Tx) -> Response:

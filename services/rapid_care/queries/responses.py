@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.rapid_care.domain.response import ENDED, IN_CARE, UNFINISHED, WAITING, Response, ResponseNotFound, Status
-from services.rapid_care.store.responses import responses
+from services.rapid_care.store.responses import is_superseded, responses
 from services.rapid_care.store.tables import RESPONSE, SERVICE_CODES, Tx
 from shared.contracts.rapid_care import DeclineReason
 from shared.kernel.totality import total
@@ -108,6 +108,11 @@ async def response(reader: ReadSession, response_id: UUID) -> Response:
     if response is None:
         raise ResponseNotFound(f"No response has the id {response_id}.")
     return response
+
+
+async def may_act(reader: ReadSession, response: Response) -> bool:
+    """Whether commands may act on the response: an ended one gives way to the later response of a referral that was routed here again."""
+    return response.ended_at is None or not await is_superseded(reader, response)
 
 
 async def emergency_alternative(tx: Tx, response: Response) -> CallableService | None:

@@ -45,6 +45,13 @@ _ENDED_BY_CHANGE = Statement(
     .order_by(RESPONSE.c.id)
     .with_for_update(of=RESPONSE)
 )
+_SUPERSEDED = Statement(
+    sa.select(
+        sa.exists().where(
+            RESPONSE.c.referral_id == sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.id > sa.bindparam("id", type_=sa.Uuid)
+        )
+    )
+)
 _AMONG = RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
 _OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).with_for_update())
 _ADMITTED = Statement(
@@ -87,6 +94,12 @@ async def ended_by_change(tx: Tx, person_id: UUID, recorded: RecordedChange) -> 
 
 #: The last response to a referral, ended or not, by the referral's id.
 LATEST = responses.index(_OF_ALL, keys="referral_ids", column="referral_id")
+
+
+async def is_superseded(reader: ReadSession, response: Response) -> bool:
+    """Whether the referral was routed here again, and has a later response."""
+    is_found: bool = await reader.fetch_value(_SUPERSEDED, referral_id=response.referral_id, id=response.id)
+    return is_found
 
 
 async def is_admitted_since(tx: Tx, response: Response) -> bool:

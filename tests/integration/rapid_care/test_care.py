@@ -1,6 +1,7 @@
 """A response from assessment to its outcome, and the confirmation of an avoided admission."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -108,9 +109,16 @@ async def test_admission_is_avoided_only_after_contact(team: RapidCareClient) ->
     assert (statistics["no_access"], statistics["due"]) == (1, 0)
 
 
-async def test_no_access_contact_can_still_be_assessed(team: RapidCareClient) -> None:
+async def test_person_is_assessed_after_the_visit_that_found_them(team: RapidCareClient) -> None:
+    """Finding: a person whom nobody saw was assessed after a closed door, and their admission counted as avoided."""
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.CONTACTED, mode="no-access")
+    needs = {"health_needs": ["infection"], "social_needs": ["none"]}
+
+    assert "RecordAssessment" not in await _actions(team, response_id)
+    assert await team.refusal(response_id, "assessment", **needs) == (409, "illegal-transition")
+    assert "RecordFirstContact" in await _actions(team, response_id)
+    await team.command(response_id, "first-contact", contacted_at=team.context.clock.at.isoformat())
     await team.advance(response_id, Status.ASSESSED)
 
     assert await team.refusal(response_id, "closure", outcome="no-access") == (409, "outcome-inconsistent")
@@ -190,7 +198,8 @@ async def test_referral_taken_back_ends_unaccepted_response_only(team: RapidCare
 async def test_return_after_own_decline_changes_nothing(team: RapidCareClient) -> None:
     referral_id = new_id()
     response_id = await team.receive_referral(referral_id=referral_id)
-    declined = await team.command(response_id, "decline", reason="capacity")
+    await team.command(response_id, "decline", reason="capacity")
+    declined = await team.read(response_id)
 
     returned = ReferralReturned(service_code="rapid-care", reason=ReturnReason.CAPACITY)
     await team.context.deliver(returned, key=new_id(), subject=referral_id)
@@ -209,3 +218,7 @@ async def test_late_end_publishes_breach_before_deadline_fires(team: RapidCareCl
 
     assert (contacted["clock"], declined["clock"]) == ("breached", "breached")
     assert len(await team.context.published(ResponseBreached)) == 2
+
+
+async def _actions(team: RapidCareClient, response_id: UUID) -> str:
+    return str(await team.get(f"responses/{response_id}/actions"))

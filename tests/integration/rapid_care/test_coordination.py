@@ -1,5 +1,6 @@
 """The coordinator's work: the queue, accepting, declining and assigning a clinician."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,7 +8,14 @@ import pytest
 
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Condition
-from shared.contracts.rapid_care import DeclineReason, ResponseAccepted, ResponseAssigned, ResponseDeclined, ResponseRequested
+from shared.contracts.rapid_care import (
+    DeclineReason,
+    ResponseAccepted,
+    ResponseAssigned,
+    ResponseContacted,
+    ResponseDeclined,
+    ResponseRequested,
+)
 from shared.contracts.referral_codes import ReturnReason, Route
 from shared.contracts.referrals import ReferralCancelled, ReferralInformationRequested, ReferralReturned
 from shared.kernel.ids import new_id
@@ -272,3 +280,26 @@ async def test_actions_are_those_of_caller(team: RapidCareClient) -> None:
 
     assert await offered("rapid-care:coordinate") == ["DeclineResponse", "AssignClinician", "HandBackResponse"]
     assert await offered("rapid-care:respond") == ["HandBackResponse", "Depart", "RecordFirstContact", "CloseResponse"]
+
+
+async def test_clinician_who_goes_has_the_response(team: RapidCareClient) -> None:
+    """Finding: a colleague's departure and visit were recorded as those of the assigned clinician."""
+    departs, visits, by_coordinator = [await team.receive_referral() for _ in range(3)]
+    await team.advance(departs, Status.ASSIGNED)
+    for response_id in (visits, by_coordinator):
+        await team.advance(response_id, Status.EN_ROUTE)
+    colleague = replace(team, staff_scopes=("rapid-care:respond",), actor="nurse-2")
+    contacted_at = team.context.clock.at.isoformat()
+
+    departed = await colleague.command(departs, "departure")
+    refused = await colleague.refusal(visits, "departure")
+    visited = await colleague.command(visits, "first-contact", contacted_at=contacted_at)
+    recorded = await team.command(by_coordinator, "first-contact", contacted_at=contacted_at)
+
+    assert [view["clinician_id"] for view in (departed, visited, recorded)] == ["nurse-2", "nurse-2", NURSE]
+    assert refused == (409, "illegal-transition")
+    assert [event.clinician_id for event in await team.context.published(ResponseContacted)] == ["nurse-2", NURSE]
+    assert [item["id"] for item in (await team.get("responses", clinician_id="nurse-2", status="open"))["items"]] == [
+        str(departs),
+        str(visits),
+    ]

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from services.rapid_care.domain.response import Status
-from shared.contracts.rapid_care import ResponseAccepted, ResponseCancelled, ResponseRequested
+from shared.contracts.persons import PersonDeceased
+from shared.contracts.rapid_care import ResponseAccepted, ResponseCancelled, ResponseContacted, ResponseRequested
 from shared.contracts.referral_codes import Route
 from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.ids import new_id
-from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
+from tests.builders.rapid_care import NURSE, SUNDAY, RapidCareClient, a_routed_referral, at
 
 
 def _recalled(routing: int = 1) -> ReferralRecalled:
@@ -87,7 +88,8 @@ async def test_recall_after_contact_leaves_referral_with_rapid_care(team: RapidC
 async def test_recall_that_crosses_changes_nothing(team: RapidCareClient) -> None:
     declined_referral, rerouted_referral, elsewhere = new_id(), new_id(), new_id()
     declined = await team.receive_referral(referral_id=declined_referral)
-    before = await team.command(declined, "decline", reason="capacity")
+    await team.command(declined, "decline", reason="capacity")
+    before = await team.read(declined)
     rerouted = await team.receive_referral(referral_id=rerouted_referral, routing=2)
     await team.context.deliver(a_routed_referral(at("14:00"), route=Route.SERVICE), key=new_id(), subject=elsewhere)
 
@@ -97,3 +99,51 @@ async def test_recall_that_crosses_changes_nothing(team: RapidCareClient) -> Non
     assert await team.read(declined) == before
     assert (await team.read(rerouted))["status"] == "requested"
     assert await team.context.database.pool.fetchval("SELECT count(*) FROM inbox WHERE refused_code IS NOT NULL") == 0
+
+
+@pytest.mark.parametrize("verb", ["recall", "decline"])
+async def test_contact_that_crosses_recall_is_recorded(team: RapidCareClient, verb: str) -> None:
+    """Finding: the clinician who saw the person was refused, the actions were empty, and a second team was sent."""
+    referral_id, person_id = new_id(), new_id()
+    response_id = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.advance(response_id, Status.EN_ROUTE)
+    if verb == "recall":
+        await team.context.deliver(_recalled(), key=person_id, subject=referral_id, sequence=2)
+    else:
+        await team.command(response_id, "decline", reason="capacity")
+    contacted_at = team.context.clock.at.isoformat()
+
+    assert [action["name"] for action in await team.get(f"responses/{response_id}/actions")] == ["RecordFirstContact"]
+    unseen = await team.refusal(response_id, "first-contact", contacted_at=contacted_at, mode="no-access")
+    seen = await team.command(response_id, "first-contact", contacted_at=contacted_at)
+
+    assert unseen == (409, "response-taken-back")
+    assert (seen["status"], seen["clock"], seen["owner"], seen["cancel_reason"]) == ("contacted", "met", "clinician", None)
+    [contact] = await team.context.published(ResponseContacted)
+    assert (contact.referral_id, contact.clinician_id) == (referral_id, NURSE)
+    assert (await team.advance(response_id, Status.CLOSED))["outcome"] == "admission-avoided"
+
+
+async def test_contact_that_crosses_second_routing_is_recorded_on_later_response(team: RapidCareClient) -> None:
+    referral_id, person_id = new_id(), new_id()
+    first = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.advance(first, Status.EN_ROUTE)
+    await team.context.deliver(_recalled(), key=person_id, subject=referral_id, sequence=2)
+    await team.context.deliver(a_routed_referral(at("14:00"), routing=2), key=person_id, subject=referral_id, sequence=3)
+    contacted_at = team.context.clock.at.isoformat()
+
+    assert await team.refusal(first, "first-contact", contacted_at=contacted_at) == (409, "response-taken-back")
+    assert await team.get(f"responses/{first}/actions") == []
+
+
+async def test_contact_that_crosses_recall_and_death_is_recorded_and_ended(team: RapidCareClient) -> None:
+    referral_id, person_id = new_id(), new_id()
+    response_id = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.advance(response_id, Status.EN_ROUTE)
+    await team.context.deliver(_recalled(), key=person_id, subject=referral_id, sequence=2)
+    died = PersonDeceased(reported_by="referrals", died_on=SUNDAY, recorded_at=team.context.clock.at)
+    await team.context.deliver(died, key=person_id, subject=person_id)
+
+    seen = await team.command(response_id, "first-contact", contacted_at=team.context.clock.at.isoformat())
+
+    assert (seen["status"], seen["cancel_reason"], seen["clock"]) == ("cancelled", "died", "met")

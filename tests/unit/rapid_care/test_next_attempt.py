@@ -88,11 +88,17 @@ def test_second_closed_door_sets_next_attempt_again() -> None:
     assert decision.deadlines == [Deadline(ResponseDeadline.NEXT_ATTEMPT, at("17:00"))]
 
 
-def test_assessment_takes_place_of_next_attempt() -> None:
-    decision = assess(_behind_closed_door(), RecordAssessment((Need.INFECTION,), (Need.NONE,)), POLICY, at("16:00"))
+def test_assessment_is_possible_only_after_person_was_seen() -> None:
+    """Finding: an assessment after a closed door counted as a contact, so that an admission of an unseen person was "avoided"."""
+    unseen, needs = _behind_closed_door(), RecordAssessment((Need.INFECTION,), (Need.NONE,))
+    with pytest.raises(IllegalTransition):
+        assess(unseen, needs, POLICY, at("15:10"))
 
-    assert ResponseDeadline.NEXT_ATTEMPT in decision.cancels
-    assert [deadline.kind for deadline in decision.deadlines] == [ResponseDeadline.CARE]
+    seen = record_first_contact(unseen, RecordFirstContact(at("15:30")), POLICY, at("15:30")).state
+
+    assert {RecordFirstContact} == {RecordFirstContact, RecordAssessment} & set(permitted_commands(unseen))
+    assert {RecordAssessment} == {RecordFirstContact, RecordAssessment} & set(permitted_commands(seen))
+    assert assess(seen, needs, POLICY, at("15:40")).state.status is Status.ASSESSED
 
 
 def test_attempt_is_recorded_only_after_closed_door() -> None:
@@ -126,9 +132,7 @@ def test_recall_ends_response_after_closed_door() -> None:
     recalled = ReferralRecalled(service_code="rapid-care", routing=1)
 
     unseen = clocks.recall(_behind_closed_door(), recalled, at("15:10"))
-    assessed = clocks.recall(
-        assess(_behind_closed_door(), RecordAssessment((Need.INFECTION,), (Need.NONE,)), POLICY, at("15:10")).state, recalled, at("15:20")
-    )
+    assessed = clocks.recall(a_response(status=Status.ASSESSED), recalled, at("15:20"))
 
     assert (unseen.state.status, [type(event) for event in unseen.events]) == (Status.CANCELLED, [ResponseCancelled])
     assert (assessed.state.status, [type(event) for event in assessed.events]) == (Status.ASSESSED, [ResponseAccepted])

@@ -25,6 +25,7 @@ from services.rapid_care.domain.duties import DEADLINE_OF
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import (
     ENDED,
+    RECALLED,
     RESPONSE,
     UNFINISHED,
     WAITING,
@@ -48,7 +49,7 @@ from shared.contracts.referrals import (
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.state_table import Trigger, allowed_commands
-from tests.builders.rapid_care import a_clinician, a_repeated_call, a_response, a_routed_referral, at
+from tests.builders.rapid_care import NURSE, a_clinician, a_repeated_call, a_response, a_routed_referral, at
 
 POLICY = Policy()
 PACKAGE = (PackageItem(kind=PackageItemKind.NURSING, service_code="district-nursing", starts_at=at("20:00")),)
@@ -73,15 +74,22 @@ def _unseen(response: Response) -> Response:
     return replace(response, contact_mode=ContactMode.NO_ACCESS) if response.status is Status.CONTACTED else response
 
 
+def _seen(response: Response) -> Response:
+    return replace(response, contact_mode=ContactMode.FACE_TO_FACE)
+
+
+def _before_visit(response: Response) -> Response:
+    """Before the first visit, after one without access, or recalled or declined while the clinician is on the way."""
+    if response.status in WAITING:
+        return response
+    if response.status in ENDED:
+        return replace(response, cancel_reason=RECALLED, clinician_id=NURSE, ended_at=at("14:30"))
+    return replace(response, contacted_at=response.received_at, visited_at=response.received_at, contact_mode=ContactMode.NO_ACCESS)
+
+
 def _contact(contacted_at: Callable[[Response, datetime], datetime]) -> Rule:
-    """A first visit, or the visit after one without access."""
     return lambda response, now: contact.record_first_contact(
-        response
-        if response.status in WAITING
-        else replace(response, contacted_at=response.received_at, visited_at=response.received_at, contact_mode=ContactMode.NO_ACCESS),
-        RecordFirstContact(contacted_at(response, now)),
-        POLICY,
-        now,
+        _before_visit(response), RecordFirstContact(contacted_at(response, now)), POLICY, now
     )
 
 
@@ -101,9 +109,9 @@ RULES: dict[Trigger, tuple[Rule, ...]] = {
     DeclineResponse: (lambda response, now: clock.decline(_unseen(response), DeclineResponse(DeclineReason.CAPACITY), now),),
     AssignClinician: (lambda response, now: dispatch.assign(response, a_clinician(), None, POLICY, now),),
     HandBackResponse: (lambda response, now: dispatch.hand_back(response, POLICY, now),),
-    Depart: (dispatch.depart,),
+    Depart: (lambda response, now: dispatch.depart(response, Depart(), now),),
     RecordFirstContact: (_contact(lambda _, now: now), _contact(lambda response, _: response.received_at)),
-    RecordAssessment: (lambda response, now: care.assess(response, RecordAssessment((Need.INFECTION,), (Need.NONE,)), POLICY, now),),
+    RecordAssessment: (lambda response, now: care.assess(_seen(response), RecordAssessment((Need.INFECTION,), (Need.NONE,)), POLICY, now),),
     AgreePackage: (lambda response, now: care.agree_package(response, AgreePackage(PACKAGE), POLICY, now),),
     StepDownResponse: (lambda response, now: care.step_down(response, StepDownResponse(StepDown.GP), POLICY, now),),
     CloseResponse: (
@@ -167,9 +175,11 @@ def test_rules_cover_whole_state_table(trigger: Trigger) -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_ended_state_allows_no_command(status: Status) -> None:
+def test_ended_state_allows_no_command_but_the_contact_that_crossed_its_end(status: Status) -> None:
     assert (status in UNFINISHED) is not (status in ENDED)
-    assert bool(allowed_commands(status, RESPONSE)) is (status in UNFINISHED)
+    crossing = [RecordFirstContact] if status in {Status.CANCELLED, Status.DECLINED} else []
+    assert status in UNFINISHED or allowed_commands(status, RESPONSE) == crossing
+    assert allowed_commands(status, RESPONSE) or status in ENDED
 
 
 def test_no_rule_moves_deadline_or_clock() -> None:
