@@ -66,6 +66,7 @@ class ReturnReason(StrEnum):
     NO_ACCESS = "no-access"
     CALL_UNANSWERED = "call-unanswered"
     RECEIVER_WITHDREW = "receiver-withdrew"
+    OTHER_SERVICE_INVOLVED = "other-service-involved"
     OTHER = "other"
 
 

@@ -80,7 +80,7 @@ async def answer_call(referral_id: UUID, caller: Receiver, version: IfMatch, uni
     "/{referral_id:uuid}/closure",
     name="CloseReferral",
     response_model=AdvisedReferralView,
-    responses=problems(*_ANY, closure.OutcomeNotPossible),
+    responses=problems(*_ANY, closure.OutcomeNotPossible, closure.OutcomeLeavesRedFlag),
 )
 async def close_referral(referral_id: UUID, body: requests.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The referral ended with an outcome, which the referrer sees. With an unanswered urgent call it returns to triage instead.

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.referrals.domain import Policy
+from services.referrals.domain.calls import promised_by
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.receipt import clock_starts_at, emergency_alternative, opening
@@ -301,7 +302,8 @@ def referral_fields(
         "clock_starts_at": clock_starts_at(acting, policy),
         "opens_at": _opens_at(acting, now, policy),
         **_receiver_fields(progress if is_with_receiver(acting) else None),
-        **{name: getattr(acting, name) for name in ("call_repeated_at", "answer_by", "call_overdue_since")},
+        "answer_by": promised_by(acting),
+        **{name: getattr(acting, name) for name in ("call_repeated_at", "call_overdue_since")},
     }
     return {name: getattr(referral, name) for name in ReferralView.model_fields if name not in computed} | computed
 

@@ -37,17 +37,22 @@ def takes_call(referral: Referral, urgency: Urgency) -> bool:
 
 
 def repeat(joined: Referral, merged_id: UUID, condition: Condition | None, answer_by: datetime, now: datetime) -> Decision[Referral]:
-    """Records a second urgent call on the referral that it joined. The answer to an earlier call stays due when it was."""
+    """Records a second urgent call on the referral that it joined. The person waits from the first unanswered call."""
     permit(joined, Occurrence.CALL_REPEATED)
     repeated = replace(joined, call_repeated_at=now, answer_by=min(joined.answer_by or answer_by, answer_by))
     event = ReferralCallRepeated(
         merged_referral_id=merged_id,
         condition=condition,
         called_at=now,
-        answer_by=repeated.answer_by or answer_by,
+        answer_by=promised_by(repeated) or answer_by,
         routing=joined.routing,
     )
     return Decision(repeated, [event], deadlines.rows_of(repeated, ReferralDeadline.CALL), cancels=[ReferralDeadline.CALL])
+
+
+def promised_by(referral: Referral) -> datetime | None:
+    """When the earliest unanswered call was to be answered. A reminder moves the referral's deadline, never this promise."""
+    return referral.call_overdue_since or referral.answer_by
 
 
 def answer(referral: Referral, now: datetime) -> Decision[Referral]:

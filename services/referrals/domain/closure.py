@@ -34,6 +34,13 @@ class OutcomeNotPossible(RuleBroken):
     advice = "State what happened: advice given, need met, another service involved, admitted, declined; or triage and route the referral."
 
 
+class OutcomeLeavesRedFlag(RuleBroken):
+    """The referral has a red flag, and the outcome leaves the person whose life is in danger without an owner (G23)."""
+
+    code = "outcome-leaves-red-flag"
+    advice = "State where the person is: emergency, hospital, died, moved, declined; or withdraw the red flag by a triage with its reason."
+
+
 class HasMergedReferrals(RuleBroken):
     """The referral of another organisation was merged into this one, so its referrer alone cannot cancel it."""
 
@@ -107,6 +114,27 @@ _BASIS: Mapping[Outcome, _Basis] = total(
         Outcome.REDIRECTED_TO_EMERGENCY: _Basis.SERVICE,
     },
 )
+#: Whether the outcome is possible while life is in danger: the emergency service or a hospital has the person, or no service can go.
+_ANSWERS_RED_FLAG: Mapping[Outcome, bool] = total(
+    Outcome,
+    {
+        Outcome.ADMISSION_AVOIDED: False,
+        Outcome.ADMITTED: True,
+        Outcome.NEED_MET: False,
+        Outcome.ADVICE_GIVEN: False,
+        Outcome.CARE_PLAN_AGREED: False,
+        Outcome.SIGNPOSTED: False,
+        Outcome.NOT_ACUTE: False,
+        Outcome.INAPPROPRIATE: False,
+        Outcome.NOT_NEEDED: False,
+        Outcome.OTHER_SERVICE_INVOLVED: False,
+        Outcome.NO_ACCESS: False,
+        Outcome.DECLINED_BY_PERSON: True,
+        Outcome.DIED: True,
+        Outcome.MOVED_AWAY: True,
+        Outcome.REDIRECTED_TO_EMERGENCY: True,
+    },
+)
 _REASON: Mapping[PersonChange, CancelReason] = total(
     PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY}
 )
@@ -117,10 +145,13 @@ _CONTINUES = total(Route, {Route.RAPID_CARE: False, Route.MDT: True, Route.NAVIG
 def close(referral: Referral, command: CloseReferral, now: datetime, policy: Policy) -> Decision[Referral]:
     """Ends the referral with a stated outcome. While an urgent call about a living person is unanswered, triage gets the referral instead.
 
-    The Community Point of Access ends what it has settled itself, also before triage. Raises IllegalTransition, OutcomeNotPossible.
+    The Community Point of Access ends what it has settled itself, also before triage.
+    Raises IllegalTransition, OutcomeNotPossible, OutcomeLeavesRedFlag.
     """
     permit(referral, CloseReferral)
     _require_true(referral, command.outcome)
+    if not answers_red_flag(referral, command.outcome):
+        raise OutcomeLeavesRedFlag(f"The outcome {command.outcome} does not answer the red flag.")
     if referral.answer_by is not None and CHANGE_BY_OUTCOME[command.outcome] is not PersonChange.DEATH:
         return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
     ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
@@ -206,6 +237,11 @@ def separate(referral: Referral, now: datetime, policy: Policy) -> Decision[Refe
     alone = replace(referral, status=status, merged_into=None, ended_at=None, correlation_id=referral.id)
     event = ReferralSeparated(from_referral_id=referral.merged_into, separated_at=now)
     return deadlines.begin(alone, [event], deadlines.triage_by(alone, now, policy))
+
+
+def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
+    """Whether the outcome may end the referral: without a red flag each may."""
+    return not referral.has_red_flag or _ANSWERS_RED_FLAG[outcome]
 
 
 def _require_true(referral: Referral, outcome: Outcome) -> None:

@@ -95,6 +95,7 @@ _IS_RED_FLAG = total(
         ReturnReason.NO_ACCESS: False,
         ReturnReason.CALL_UNANSWERED: False,
         ReturnReason.RECEIVER_WITHDREW: False,
+        ReturnReason.OTHER_SERVICE_INVOLVED: False,
         ReturnReason.OTHER: False,
     },
 )
@@ -112,6 +113,7 @@ _MAKES_URGENT = total(
         ReturnReason.NO_ACCESS: False,
         ReturnReason.CALL_UNANSWERED: True,
         ReturnReason.RECEIVER_WITHDREW: False,
+        ReturnReason.OTHER_SERVICE_INVOLVED: False,
         ReturnReason.OTHER: False,
     },
 )
@@ -129,6 +131,7 @@ _IS_FINAL = total(
         ReturnReason.NO_ACCESS: True,
         ReturnReason.CALL_UNANSWERED: True,
         ReturnReason.RECEIVER_WITHDREW: True,
+        ReturnReason.OTHER_SERVICE_INVOLVED: True,
         ReturnReason.OTHER: False,
     },
 )

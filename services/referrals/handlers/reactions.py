@@ -62,6 +62,22 @@ _OF_RESPONSE: Mapping[ResponseOutcome, Outcome | None] = total(
         ResponseOutcome.NO_ACCESS: None,
     },
 )
+#: The reason with which a referral returns whose person nobody saw. An admission, a death and a refusal are known without a visit, and the
+#: other outcomes need one.
+_OF_UNSEEN: Mapping[ResponseOutcome, ReturnReason | None] = total(
+    ResponseOutcome,
+    {
+        ResponseOutcome.ADMISSION_AVOIDED: None,
+        ResponseOutcome.ADMITTED: None,
+        ResponseOutcome.NOT_ACUTE: None,
+        ResponseOutcome.INAPPROPRIATE: ReturnReason.INELIGIBLE,
+        ResponseOutcome.OTHER_SERVICE_INVOLVED: ReturnReason.OTHER_SERVICE_INVOLVED,
+        ResponseOutcome.DIED_IN_PREFERRED_PLACE: None,
+        ResponseOutcome.DIED_ELSEWHERE: None,
+        ResponseOutcome.DECLINED_BY_PERSON: None,
+        ResponseOutcome.NO_ACCESS: ReturnReason.NO_ACCESS,
+    },
+)
 #: A concern closes nothing: the Community Point of Access decides.
 _OF_TASK: Mapping[TaskOutcome, Outcome | None] = total(
     TaskOutcome,
@@ -147,12 +163,12 @@ async def on_response_declined(event: ResponseDeclined, _: Envelope, *, tx: Tx) 
 
 
 async def on_response_closed(event: ResponseClosed, envelope: Envelope, *, tx: Tx) -> None:
-    """After visits without access alone the Community Point of Access decides who goes next."""
-    outcome = _OF_RESPONSE[event.outcome]
-    if outcome is None:
-        await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(ReturnReason.NO_ACCESS), tx, event.routing)
+    """Without a contact the Community Point of Access decides who goes next."""
+    reason = None if event.is_seen else _OF_UNSEEN[event.outcome]
+    if reason is not None:
+        await _return_referral(event.referral_id, Route.RAPID_CARE, ReturnReferral(reason), tx, event.routing)
         return
-    await _conclude_and_report({event.referral_id: event.routing}, Route.RAPID_CARE, outcome, envelope, tx)
+    await _conclude_and_report({event.referral_id: event.routing}, Route.RAPID_CARE, _OF_RESPONSE[event.outcome], envelope, tx)
 
 
 async def on_response_escalated(event: ResponseEscalated, _: Envelope, *, tx: Tx) -> None:
@@ -250,13 +266,20 @@ async def _return_referral(
 
 
 async def _conclude(referral_id: UUID | None, route: Route, outcome: Outcome | None, tx: Tx, answered: int | None = None) -> None:
-    """Closes the referral that its receiver has ended; a referral that was not yet accepted is accepted first."""
+    """Closes the referral that its receiver has ended; a referral that was not yet accepted is accepted first.
+
+    With a red flag that the outcome does not answer it returns: the Community Point of Access withdraws the flag, or acts on it.
+    """
     if outcome is None or await _with_receiver(referral_id, route, tx, answered) is None:
         return
     await _accept(referral_id, route, tx, answered)
     referral = await _find(referral_id, tx)
-    if referral is not None and is_with_receiver(referral) and CloseReferral in available_transitions(referral):
+    if referral is None or not is_with_receiver(referral) or CloseReferral not in available_transitions(referral):
+        return
+    if closure.answers_red_flag(referral, outcome):
         await referrals.save(tx, closure.close(referral, CloseReferral(outcome), tx.now, tx.policy))
+    else:
+        await _return_referral(referral_id, route, ReturnReferral(ReturnReason.RECEIVER_WITHDREW), tx, answered)
 
 
 async def _conclude_and_report(

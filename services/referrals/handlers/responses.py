@@ -23,8 +23,9 @@ _STATES: Mapping[type[Event], Callable[[Any, Envelope], dict[str, Any]]] = {
     rapid_care.ResponseContacted: lambda event, envelope: {
         "contacted_at": event.contacted_at if event.is_seen else None,
         "progress_sequence": envelope.sequence,
+        "restored_sequence": envelope.sequence,
     },
-    rapid_care.ResponseAssessed: lambda _, envelope: {"contacted_at": envelope.time, "progress_sequence": envelope.sequence},
+    rapid_care.ResponseAssessed: lambda _, envelope: {"progress_sequence": envelope.sequence},
     rapid_care.ResponseCallAnswered: lambda _, envelope: {"progress_sequence": envelope.sequence},
     rapid_care.ResponseOverdue: lambda event, envelope: {
         "overdue_since": event.due_at,

@@ -89,6 +89,7 @@ _RETURNED: Mapping[ReturnReason, str] = total(
         ReturnReason.NO_ACCESS: f"{{service}} has tried and did not reach the person. {_GOES_NEXT}",
         ReturnReason.CALL_UNANSWERED: "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
         ReturnReason.RECEIVER_WITHDREW: f"{{service}} cannot go on with it. {_ELSEWHERE}",
+        ReturnReason.OTHER_SERVICE_INVOLVED: f"{{service}} has not seen the person, whom another service may have. {_GOES_NEXT}",
         ReturnReason.OTHER: _SENTENCES["returned"],
     },
 )

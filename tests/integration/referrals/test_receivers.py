@@ -296,7 +296,10 @@ async def test_repeated_call_reaches_service_that_accepted(client: ReferralsClie
     assert incoming["answer_by"] == call["answer_by"]
     await client.context.let_pass(timedelta(minutes=46))
     [waiting] = (await client.get("/work", section="unanswered-calls")).json()["items"]
-    assert (waiting["id"], waiting["call_overdue_since"]) == (routed["id"], call["answer_by"])
+    assert (waiting["id"], waiting["call_overdue_since"], waiting["answer_by"]) == (routed["id"], call["answer_by"], call["answer_by"])
+    third = await client.refer(caller=client.ambulance, demographics=None, **URGENT | {"condition": "fall"})
+    *_, again = await client.context.published(ReferralCallRepeated)
+    assert (third["answer_by"], again.answer_by.isoformat()) == (call["answer_by"], "2015-03-16T10:50:00+00:00")
 
     answered = await client.command(routed["id"], "call-answer", caller=nurse)
     assert (answered["answer_by"], answered["status"]) == (None, "accepted")

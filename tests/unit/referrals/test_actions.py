@@ -221,5 +221,5 @@ RUNS: Mapping[type, Callable[[Circumstances], list[Run]]] = {
     commands.RaiseUrgency: _one(
         lambda it, _: triage.raise_urgency(it, commands.RaiseUrgency("Fever"), raised_by="x", now=NOW, policy=POLICY)
     ),
-    commands.CloseReferral: _one(lambda it, _: closure.close(it, commands.CloseReferral(Outcome.NEED_MET), NOW, POLICY)),
+    commands.CloseReferral: _one(lambda it, _: closure.close(it, commands.CloseReferral(Outcome.ADMITTED), NOW, POLICY)),
 }

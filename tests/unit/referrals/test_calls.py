@@ -46,6 +46,18 @@ def test_third_call_moves_no_deadline() -> None:
     assert third.state.answer_by == DUE
 
 
+def test_third_call_after_reminder_repeats_first_promise() -> None:
+    """Finding: it named the next reminder, while Rapid Care kept the promise to the first caller."""
+    reminded = deadlines.mark_overdue(_called(), ReferralDeadline.CALL, DUE, POLICY).state
+
+    third = calls.repeat(reminded, new_id(), None, DUE + timedelta(hours=1), DUE + timedelta(minutes=5))
+
+    [event] = third.events
+    assert isinstance(event, ReferralCallRepeated)
+    assert (event.answer_by, calls.promised_by(third.state)) == (DUE, DUE)
+    assert pending_deadlines(third.state)[ReferralDeadline.CALL] > DUE
+
+
 def test_answer_is_due_from_opening_of_service() -> None:
     by_day = a_service(opens=time(8), closes=time(18))
 

@@ -8,7 +8,8 @@ import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
-from services.referrals.domain.referral import AT_POINT_OF_ACCESS, ReferralDeadline, Status, current_deadline, owner
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
+from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed
 from shared.kernel.errors import IllegalTransition
@@ -126,3 +127,27 @@ def test_accepted_referral_is_cancelled_on_death_or_move_only(reason: CancelReas
 @pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
 def test_death_or_move_cancels_despite_merged_referrals(reason: CancelReason) -> None:
     assert closure.cancel(a_referral(), CancelReferral(reason), has_merged=True, now=NOW).state.cancel_reason is reason
+
+
+_WITH_RED_FLAG = [
+    a_referral(Status.RETURNED, urgency=Urgency.URGENT, routing=1, has_red_flag=True, return_reason=ReturnReason.LIFE_THREATENING),
+    a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, routing=1, has_red_flag=True),
+]
+_ANSWERS = (
+    Outcome.ADMITTED,
+    Outcome.DECLINED_BY_PERSON,
+    Outcome.DIED,
+    Outcome.MOVED_AWAY,
+    Outcome.REDIRECTED_TO_EMERGENCY,
+)
+
+
+@pytest.mark.parametrize("endangered", _WITH_RED_FLAG, ids=lambda referral: str(referral.status))
+@pytest.mark.parametrize("outcome", Outcome)
+def test_outcome_answers_red_flag_that_nobody_withdrew(endangered: Referral, outcome: Outcome) -> None:
+    """Finding: a life-threatening return was closed as `need-met`."""
+    with nullcontext() if outcome in _ANSWERS else pytest.raises(closure.OutcomeLeavesRedFlag):
+        assert closure.close(endangered, CloseReferral(outcome), NOW, POLICY).state.status is Status.CLOSED
+
+    safe = replace(endangered, has_red_flag=False, return_reason=None)
+    assert closure.close(safe, CloseReferral(outcome), NOW, POLICY).state.outcome is outcome
