@@ -45,6 +45,7 @@ SHARED: Texts = {
     ),
     "last-event-id": ("Id of the last event that the client received; the stream continues after it.", "41"),
     # the person
+    "NameView": "Name and date of birth, by which staff recognise the person.",
     "person_id": ("Pseudonym of the person: the same id in all four services, never the NHS number.", _PERSON),
     "nhs_number": (
         "NHS number: ten digits with a check digit; spaces and dashes are ignored. Absent while it is not verified.",

@@ -1,7 +1,7 @@
 """Responses: a view as JSON with its version as ETag, the permitted commands, and pages of a list."""
 
 from collections.abc import Iterable, Sequence
-from datetime import time
+from datetime import date, time
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Request, Response
@@ -27,6 +27,14 @@ LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": "^[0-2]
 
 class VersionedResponse(ResponseModel):
     version: int
+
+
+class NameView(ResponseModel):
+    """The person's name and date of birth."""
+
+    given_name: str
+    family_name: str
+    born_on: date | None
 
 
 class Action(ResponseModel):

@@ -1,7 +1,7 @@
 """Cases over HTTP: referral, screening, deferral, step-down, closure. The discussion has its own module."""
 
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -9,7 +9,7 @@ from fastapi import Response as HttpResponse
 
 from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Decider, Limit, Member, Reader
-from services.mdt.api.responses import CaseView
+from services.mdt.api.responses import CaseView, ListedCaseView
 from services.mdt.domain import case as domain
 from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.care_plan import Status as PlanStatus
@@ -23,6 +23,7 @@ from shared.contracts.input_types import Code, Flag, PracticeCode
 from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.actor import Actor
 from shared.kernel.target import Target
+from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
@@ -83,12 +84,15 @@ async def list_cases(
     person_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[CaseView]:
-    """Cases of one status, with a plan of one status, of one person, or all; the oldest referral first."""
+) -> Page[ListedCaseView]:
+    """Cases of one status, with a plan of one status, of one person, or all; the oldest referral first.
+
+    Each person on a page is audited as read.
+    """
     last = decode_cursor(cursor) if cursor else None
     async with unit.transaction(caller) as tx:
         cases = await queries.cases_where(tx, status=status, plan_status=care_plan_status, person_id=person_id, after=last, limit=limit + 1)
-        items = [CaseView.of(*known) for known in await queries.with_context(tx, cases[:limit])]
+        items = await _listed(tx, cases[:limit])
     following = encode_cursor(items[-1].referred_at, items[-1].id) if len(cases) > limit else None
     return Page(items=items, next=following)
 
@@ -168,3 +172,12 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, tar
         case = await handler(target, command, tx=tx)
         [known] = await queries.with_context(tx, [case])
         return changed(tx, CaseView.of(*known))
+
+
+async def _listed(tx: Transaction[Any], page: Sequence[domain.Case]) -> list[ListedCaseView]:
+    """The cases of a page with the names of their people, each of whom is audited as read."""
+    for person_id in {case.person_id for case in page}:
+        tx.audit(person_id)
+    names = await queries.names(tx, page)
+    views = [CaseView.of(*known) for known in await queries.with_context(tx, page)]
+    return [ListedCaseView.named(view, names.get(view.person_id)) for view in views]

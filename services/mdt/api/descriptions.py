@@ -26,6 +26,7 @@ _TEXTS: Texts = {
     "list_cases.care_plan_status": ("State of the care plan of the cases; all by default.", None),
     "care_plan_id": ("Id of the person's care plan; absent before the first discussion.", _ID),
     "risk_level": ("Risk level from 0 (low) to 3 (very high); absent while it is unknown.", 2),
+    "person": "Name and date of birth of the person, whose read is audited; absent when case finding alone knows the person.",
     "is_high_climber": ("The person's risk has risen steeply.", False),
     "allocation": "The row of Table 16 for this person's risk.",
     "AllocationView.care_plan": ("Whether the person has a care plan.", "offer"),

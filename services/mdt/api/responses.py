@@ -10,8 +10,9 @@ from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule
 from shared.contracts.care_plans import CrisisSection, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
 from shared.persistence.onward_answers import OnwardAnswer
+from shared.persistence.person_names import PersonName
 from shared.web.onward import OnwardAnswerView
-from shared.web.responses import ResponseModel, VersionedResponse
+from shared.web.responses import NameView, ResponseModel, VersionedResponse
 
 
 class AllocationView(ResponseModel):
@@ -67,6 +68,16 @@ class CaseView(VersionedResponse):
         views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
         table_16 = AllocationView.model_validate(allocation(standing))
         return cls(**own, **risk, allocation=table_16, onward=views, other_case_ids=other_case_ids, care_plan_status=care_plan_status)
+
+
+class ListedCaseView(CaseView):
+    """A case of a list, with the person's name."""
+
+    person: NameView | None
+
+    @classmethod
+    def named(cls, view: CaseView, name: PersonName | None) -> "ListedCaseView":
+        return cls(**dict(view), person=NameView.model_validate(name) if name else None)
 
 
 class CarerView(ResponseModel):

@@ -164,8 +164,10 @@ async def on_response_assigned(event: ResponseAssigned, envelope: Envelope, *, t
 
 async def _return_action(action_id: UUID | None, envelope: Envelope, tx: Tx) -> None:
     """Returns the action of a task to the lead. Ignores an action that the plan in force no longer has."""
-    plan = await open_plan(tx, PersonId(UUID(envelope.key))) if action_id else None
-    decision = domain.return_action(plan, action_id, tx.now, tx.policy) if plan and action_id else None
+    if action_id is None:
+        return
+    plan = await open_plan(tx, PersonId(UUID(envelope.key)))
+    decision = domain.return_action(plan, action_id, tx.now, tx.policy) if plan else None
     if decision:
         await care_plans.save(tx, decision)
         await notify_lead(tx, decision.state.person_id, Kind.ACTION_RETURNED, action_id, envelope.time)

@@ -16,8 +16,10 @@ from services.mdt.queries.meeting import meeting
 from services.mdt.store import risk_standing
 from services.mdt.store.care_plan import CARE_PLAN
 from services.mdt.store.case import CASE, cases, other_open_cases
+from services.mdt.store.person import PERSON
 from services.mdt.store.tables import MERGED, Tx
 from shared.persistence.onward_answers import OnwardAnswer
+from shared.persistence.person_names import PersonName, PersonNames
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -37,6 +39,7 @@ _WHERE = Statement(
 _PLAN_STATUSES = Statement(
     sa.select(CARE_PLAN.c.id, CARE_PLAN.c.status).where(CARE_PLAN.c.id == sa.any_(sa.bindparam("plan_ids", type_=sa.ARRAY(sa.Uuid))))
 )
+_NAMES = PersonNames(MERGED, PERSON)
 _BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 
 
@@ -89,6 +92,11 @@ async def with_context(tx: Tx, found: Sequence[Case]) -> list[CaseInContext]:
         CaseInContext(case, levels.get(case.person_id, Standing()), answers[case.id], others.get(case.id, ()), plans.get(case.care_plan_id))
         for case in found
     ]
+
+
+async def names(reader: ReadSession, found: Sequence[Case]) -> Mapping[UUID, PersonName]:
+    """The names of the people of these cases, by person."""
+    return await _NAMES.of(reader, [case.person_id for case in found])
 
 
 async def standing_of(tx: Tx, person_id: UUID) -> Standing:

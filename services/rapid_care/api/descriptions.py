@@ -51,6 +51,7 @@ _TEXTS: Texts = {
     "briefing": "The briefing of the clinician who goes.",
     "newer_call": ("A second urgent call about the person; absent without one.", None),
     "person": "The person's demographics; absent while they have not arrived.",
+    "ListedResponseView.person": "Name and date of birth of the person, whose read is audited; absent while the record has not arrived.",
     "crisis_plan": ("Crisis section of the person's care plan; absent without one.", None),
     "care_plan_id": ("Id of the care plan.", _ID),
     "plan_version": ("Version of the care plan.", 1),

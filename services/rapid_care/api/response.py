@@ -1,5 +1,6 @@
 """The queue, one response, its briefing, and the coordinator's commands: accept, decline, assign, hand back, answer a second call."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from services.rapid_care import commands
 from services.rapid_care.api.auth import REFUSALS, Coordinator, Staff
 from services.rapid_care.api.presenter import run_command
 from services.rapid_care.api.requests import Assignment, Decline
-from services.rapid_care.api.responses import AssignedView, BriefingView, DeclinedView, PersonStoryView, ResponseView
+from services.rapid_care.api.responses import AssignedView, BriefingView, DeclinedView, ListedResponseView, PersonStoryView, ResponseView
 from services.rapid_care.domain.response import Response, ResponseNotFound, offered
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
@@ -43,18 +44,17 @@ async def list_responses(
     referral_id: UUID | None = None,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
-) -> Page[ResponseView]:
+) -> Page[ListedResponseView]:
     """The queue, the earliest deadline first; of ended responses, the latest deadline first.
 
-    The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`.
+    The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`. Each person on a page is
+    audited as read.
     """
     after = decode_cursor(cursor) if cursor else None
     selection = Selection(status or (ResponseFilter.OPEN if attention else ResponseFilter.WAITING), attention, clinician_id, referral_id)
     async with unit.transaction(caller) as tx:
         responses = await queries.list_responses(tx, selection, after=after, limit=limit + 1)
-        answers = await onward.answers(tx, [response.id for response in responses])
-        policy, now = tx.policy, tx.now
-    items = [ResponseView.of(response, policy, now, answers[response.id]) for response in responses[:limit]]
+        items = await _listed(tx, responses[:limit])
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)
 
 
@@ -161,3 +161,12 @@ async def _with_advice(tx: Transaction[Any], response: Response) -> DeclinedView
 async def _with_briefing(tx: Transaction[Any], response: Response) -> AssignedView:
     current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
     return AssignedView.with_briefing(response, current, tx.policy, tx.now)
+
+
+async def _listed(tx: Transaction[Any], page: Sequence[Response]) -> list[ListedResponseView]:
+    """The responses of a page with the names of their people, each of whom is audited as read."""
+    for person_id in {response.person_id for response in page}:
+        tx.audit(person_id)
+    names, answers = await queries.names(tx, page), await onward.answers(tx, [response.id for response in page])
+    views = [ResponseView.of(response, tx.policy, tx.now, answers[response.id]) for response in page]
+    return [ListedResponseView.named(view, names.get(view.person_id)) for view in views]

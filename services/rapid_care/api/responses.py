@@ -16,9 +16,10 @@ from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.practices import gp_id
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
 from shared.persistence.onward_answers import OnwardAnswer
+from shared.persistence.person_names import PersonName
 from shared.persistence.service_codes import CallableService
 from shared.web.onward import OnwardAnswerView
-from shared.web.responses import ResponseModel, VersionedResponse
+from shared.web.responses import NameView, ResponseModel, VersionedResponse
 
 
 class GuidanceView(ResponseModel):
@@ -81,6 +82,16 @@ class ResponseView(VersionedResponse):
     def of(cls, response: Response, policy: Policy, now: datetime, onward: Sequence[OnwardAnswer] = ()) -> "ResponseView":
         views = tuple(OnwardAnswerView.model_validate(each) for each in onward)
         return cls(**_fields(response, policy, now), onward=views)
+
+
+class ListedResponseView(ResponseView):
+    """A response of a list, with the person's name."""
+
+    person: NameView | None
+
+    @classmethod
+    def named(cls, view: ResponseView, name: PersonName | None) -> "ListedResponseView":
+        return cls(**dict(view), person=NameView.model_validate(name) if name else None)
 
 
 class CallableServiceView(ResponseModel):

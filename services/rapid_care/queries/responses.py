@@ -1,6 +1,6 @@
 """One response, and lists of responses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from services.rapid_care.domain.response import ENDED, IN_CARE, UNFINISHED, WAITING, Response, ResponseNotFound, Status
 from services.rapid_care.store.responses import is_superseded, responses
-from services.rapid_care.store.tables import RESPONSE, SERVICE_CODES, Tx
+from services.rapid_care.store.tables import MERGED, PERSON, RESPONSE, SERVICE_CODES, Tx
 from shared.contracts.rapid_care import DeclineReason
 from shared.kernel.totality import total
+from shared.persistence.person_names import PersonName, PersonNames
 from shared.persistence.schema import INSTANT
 from shared.persistence.service_codes import CallableService
 from shared.persistence.statements import ReadSession, Statement, is_one_of
@@ -101,6 +102,8 @@ _CLOCKS = Statement(
     ).where(is_one_of(RESPONSE.c.status, WAITING), RESPONSE.c.contacted_at.is_(None))
 )
 
+_NAMES = PersonNames(MERGED, PERSON)
+
 
 async def response(reader: ReadSession, response_id: UUID) -> Response:
     """Raises ResponseNotFound."""
@@ -155,6 +158,11 @@ async def list_responses(reader: ReadSession, selection: Selection, *, after: tu
         limit=limit,
     )
     return [responses.from_row(row) for row in rows]
+
+
+async def names(reader: ReadSession, found: Sequence[Response]) -> Mapping[UUID, PersonName]:
+    """The names of the people of these responses, by person."""
+    return await _NAMES.of(reader, [response.person_id for response in found])
 
 
 async def observe_clocks(tx: Transaction[Any]) -> None:

@@ -10,6 +10,7 @@ from services.referrals import commands
 from services.referrals.api import pages
 from services.referrals.api.auth import IdentityKeeper, IdentityReader
 from services.referrals.api.pages import Cursor, Limit
+from services.referrals.api.presenter import audit_people, name_view
 from services.referrals.domain import identity as domain
 from services.referrals.domain.identity import Identity, IdentityStatus, offered
 from services.referrals.domain.likeness import Reason
@@ -19,6 +20,7 @@ from services.referrals.handlers import identity as handlers
 from services.referrals.queries import candidates
 from services.referrals.queries import identity as queries
 from services.referrals.queries.candidates import Candidate, FoundPerson
+from services.referrals.queries.people import names as names_of
 from shared.contracts.input_types import LongText, TypedNhsNumber
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -27,7 +29,7 @@ from shared.web import pagination
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response
 
 router = APIRouter(prefix="/people", tags=["people"])
 
@@ -86,6 +88,12 @@ class PersonIdentityView(IdentityView):
         return cls(**dict(IdentityView.model_validate(identity)), records=group.ids)
 
 
+class UntracedPersonView(IdentityView):
+    """The identity of a person whom the Community Point of Access traces, with their name."""
+
+    person: NameView | None
+
+
 class FoundPersonView(ResponseModel):
     """A person under the id of the surviving record. `records` has the ids of all records, this one first."""
 
@@ -120,14 +128,21 @@ class CandidateView(ResponseModel):
 
 
 @router.get("/unverified")
-async def unverified_people(caller: IdentityReader, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[IdentityView]:
-    """The persons without a verified NHS number, whom the Community Point of Access traces: by deadline."""
+async def unverified_people(caller: IdentityReader, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> Page[UntracedPersonView]:
+    """The persons without a verified NHS number, whom the Community Point of Access traces: by deadline.
+
+    Each person on a page is audited as read.
+    """
     after = pages.oldest_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await queries.unverified(tx, after=after, limit=limit)
+        people = [each.person_id for each in page]
+        audit_people(tx, people)
+        names = await names_of(tx, people)
     last = page[-1] if len(page) == limit else None
     more = pagination.encode_cursor(last.due_at, last.id) if last and last.due_at else None
-    return Page[IdentityView](items=[IdentityView.model_validate(each) for each in page], next=more)
+    items = [UntracedPersonView(**dict(IdentityView.model_validate(each)), person=name_view(names.get(each.person_id))) for each in page]
+    return Page[UntracedPersonView](items=items, next=more)
 
 
 @router.get("/{person_id:uuid}/identity", response_model=PersonIdentityView, responses=problems(PersonNotFound))

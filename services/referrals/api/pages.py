@@ -47,11 +47,6 @@ def of_newest(page: Sequence[Referral], items: list[ReferralView], limit: int) -
     return _page(items, limit, *([page[-1].id] if page else []))
 
 
-def of_most_urgent(page: Sequence[Referral], items: list[ReferralView], limit: int) -> Page[ReferralView]:
-    """`items` are the views of the page."""
-    return Page[ReferralView](items=items, next=after_most_urgent(page, limit))
-
-
 def after_most_urgent(page: Sequence[Referral], limit: int) -> str | None:
     """The cursor of the next page, if there may be one."""
     if len(page) < limit or not page:

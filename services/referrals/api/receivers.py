@@ -10,8 +10,8 @@ from services.referrals import commands
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import Receiver
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.presenter import run_command, views
-from services.referrals.api.responses import AdvisedReferralView, ReferralView
+from services.referrals.api.presenter import named_views, run_command
+from services.referrals.api.responses import AdvisedReferralView, NamedReferralView
 from services.referrals.domain import closure
 from services.referrals.domain.access import AnsweredByService
 from services.referrals.domain.calls import NoOpenCall
@@ -38,16 +38,17 @@ async def incoming_referrals(
     route: Annotated[Route, Query(description="The kind of receiver; outside services by default")] = Route.SERVICE,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[ReferralView]:
+) -> Page[NamedReferralView]:
     """Referrals that services of the caller's organisation are asked to accept, or have accepted: urgent first, then by deadline.
 
     Rapid Care, the meeting and the navigators have their part of a referral in their own work lists, and answer there.
+    Each person on a page is audited as read.
     """
     after = pages.most_urgent_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await referrals.incoming(tx, caller.organisation, route, after=after, limit=limit)
-        items = await views(tx, page)
-    return pages.of_most_urgent(page, items, limit)
+        items = await named_views(tx, page)
+    return Page[NamedReferralView](items=items, next=pages.after_most_urgent(page, limit))
 
 
 @router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))

@@ -31,7 +31,7 @@ from shared.contracts.rapid_care import OverdueStep
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.contracts.referrals import OnwardOf
 from shared.web.problems import Problem
-from shared.web.responses import LocalTime, ResponseModel, VersionedResponse
+from shared.web.responses import LocalTime, NameView, ResponseModel, VersionedResponse
 
 
 class OwnerView(ResponseModel):
@@ -139,6 +139,15 @@ class ReferralView(VersionedResponse):
     @classmethod
     def of(cls, referral: Referral, policy: Policy, now: datetime, progress: ReceiverProgress | None = None) -> "ReferralView":
         return cls(**referral_fields(referral, policy, now, progress=progress))
+
+
+class NamedReferralView(ReferralView):
+    """A referral of a list of work, with the person's name.
+
+    An onward referral of a person whom case finding alone knows has no name.
+    """
+
+    person: NameView | None
 
 
 class FeedbackLine(ResponseModel):

@@ -1,6 +1,6 @@
 """The work list of the Community Point of Access, and claims of its referrals."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,8 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import PointOfAccess
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.responses import ReferralView, referral_fields
+from services.referrals.api.presenter import audit_people, name_view
+from services.referrals.api.responses import NamedReferralView, referral_fields
 from services.referrals.domain.claims import ClaimedByColleague
 from services.referrals.domain.referral import ReferralNotFound, Status
 from services.referrals.handlers import claims as handlers
@@ -31,14 +32,6 @@ router = APIRouter()
 _ANY = (ReferralNotFound, IllegalTransition, ClaimedByColleague)
 
 
-class NameView(ResponseModel):
-    """The person's name and date of birth."""
-
-    given_name: str
-    family_name: str
-    born_on: date | None
-
-
 class ClaimView(ResponseModel):
     """Who works on the referral now. A claim refuses no command, lapses at `lapses_at`, and a colleague may take it over."""
 
@@ -54,13 +47,9 @@ class ClaimedReferralView(ResponseModel):
     claim: ClaimView | None
 
 
-class WorkItemView(ReferralView):
-    """A referral of the work list, with the person's name, and with the claim of the member of staff who works on it.
+class WorkItemView(NamedReferralView):
+    """A referral of the work list, with the claim of the member of staff who works on it."""
 
-    An onward referral of a person whom case finding alone knows has no name.
-    """
-
-    person: NameView | None
     claim: ClaimView | None
 
 
@@ -110,13 +99,12 @@ async def release_claim(referral_id: UUID, caller: PointOfAccess, unit: Unit) ->
 
 
 async def _views(tx: Transaction[Any], found: list[work.WorkItem]) -> list[WorkItemView]:
-    for person_id in {each.referral.person_id for each in found}:
-        tx.audit(person_id)
+    audit_people(tx, [each.referral.person_id for each in found])
     progress = await referrals.progress(tx, [each.referral.id for each in found])
     return [
         WorkItemView(
             **referral_fields(each.referral, tx.policy, tx.now, progress=progress.get(each.referral.id)),
-            person=NameView.model_validate(each.person) if each.person else None,
+            person=name_view(each.person),
             claim=ClaimView.model_validate(each.claim) if each.claim else None,
         )
         for each in found

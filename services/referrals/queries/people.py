@@ -1,5 +1,6 @@
 """Persons: their record, their one contact, and their risk level."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -12,10 +13,11 @@ from services.referrals.domain.referral import POINT_OF_ACCESS
 from services.referrals.store import directory
 from services.referrals.store.identity import find_group
 from services.referrals.store.leads import LEAD
-from services.referrals.store.people import find_person, get_person
+from services.referrals.store.people import PERSON, find_person, get_person
 from services.referrals.store.risks import RISK
 from shared.contracts.codes import Role
 from shared.contracts.practices import gp_id
+from shared.persistence.person_names import PersonName
 from shared.persistence.practices import practices_of
 from shared.persistence.statements import ReadSession, Statement
 
@@ -32,6 +34,7 @@ _RISK = Statement(
     sa.select(RISK.c.level, RISK.c.valid_from, RISK.c.climbed_on).where(RISK.c.person_id == _PEOPLE).order_by(*_NEWEST).limit(1)
 )
 _PRACTICE = Statement(sa.select(RISK.c.practice_code).where(RISK.c.person_id == _PEOPLE).order_by(*_NEWEST).limit(1))
+_NAMES = Statement(sa.select(PERSON.c.id, PERSON.c.given_name, PERSON.c.family_name, PERSON.c.born_on).where(PERSON.c.id == _PEOPLE))
 
 #: A person's record; raises PersonNotFound.
 person = get_person
@@ -58,6 +61,12 @@ class Risk:
     level: int
     valid_from: date
     climbed_on: date | None
+
+
+async def names(reader: ReadSession, person_ids: Sequence[UUID]) -> Mapping[UUID, PersonName]:
+    """By record; a person whom case finding alone knows has none."""
+    rows = await reader.fetch(_NAMES, people=list(person_ids)) if person_ids else []
+    return {row["id"]: PersonName(row["given_name"], row["family_name"], row["born_on"]) for row in rows}
 
 
 async def find(reader: ReadSession, person_id: UUID) -> Person | None:

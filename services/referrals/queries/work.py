@@ -1,25 +1,24 @@
 """The work list of the Community Point of Access: its referrals with the person's name and the claim."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.referrals.domain.claims import Claim
 from services.referrals.domain.referral import Referral, Status
+from services.referrals.queries import people
 from services.referrals.queries.referrals import PageKey, WorkSection, work_statements
 from services.referrals.store import claims
 from services.referrals.store.claims import CLAIM
-from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Discrepancy
+from shared.persistence.person_names import PersonName
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession
 
 
 class ClaimFilter(StrEnum):
@@ -38,15 +37,6 @@ class WorkFilter:
     status: Status | None = None
     is_overdue: bool | None = None
     discrepancy: Discrepancy | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PersonName:
-    """The person's name and date of birth, by which staff recognise them."""
-
-    given_name: str
-    family_name: str
-    born_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +71,6 @@ _FILTERS = (
     _unless_null("discrepancy", REFERRAL.c.discrepancies.op("?")(sa.bindparam("discrepancy", type_=sa.Text))),
 )
 _ALL, _BY_SECTION = work_statements(*_FILTERS)
-_NAMES = Statement(
-    sa.select(PERSON.c.id, *(PERSON.c[field.name] for field in fields(PersonName))).where(
-        PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
-    )
-)
 
 
 async def work(
@@ -97,11 +82,6 @@ async def work(
     statement = _BY_SECTION[section] if section else _ALL
     rows = await reader.fetch(statement, **values, caller=caller, now=now, rank=rank, due_at=due_at, id=referral_id, limit=limit)
     page = [referrals.from_row(row) for row in rows]
-    names = await _names(reader, [each.person_id for each in page])
+    names = await people.names(reader, [each.person_id for each in page])
     live = await claims.live(reader, [each.id for each in page], now)
     return [WorkItem(each, names.get(each.person_id), live.get(each.id)) for each in page]
-
-
-async def _names(reader: ReadSession, people: list[Any]) -> Mapping[UUID, PersonName]:
-    rows = await reader.fetch(_NAMES, people=people) if people else []
-    return {row["id"]: PersonName(**{field.name: row[field.name] for field in fields(PersonName)}) for row in rows}

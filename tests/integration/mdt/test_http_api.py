@@ -6,7 +6,7 @@ import pytest
 
 from services.mdt.api import router
 from services.mdt.domain import care_plan, case, lead, meeting
-from shared.contracts.persons import SharingPreference
+from shared.contracts.persons import PersonMerged, SharingPreference
 from shared.kernel.ids import new_id
 from shared.kernel.state_table import Transitions
 from shared.web.responses import Action
@@ -143,6 +143,22 @@ async def test_older_person_record_does_not_replace_newer(context: RunningContex
     await context.deliver(a_person_record(address="elsewhere"), key=patient.person_id, subject=patient.person_id, sequence=1)
 
     assert (await read(context, f"/mdt/people/{patient.person_id}/story"))["address"] == "Oakleigh"
+
+
+async def test_list_of_cases_shows_names_and_audits_each_person_once(context: RunningContext) -> None:
+    """Of a merged record without a record of its own, the name of the surviving one."""
+    known, merged, unknown = new_id(), new_id(), new_id()
+    await context.deliver(a_person_record(), key=known, subject=known)
+    await context.deliver(PersonMerged(into=known, merged_at=context.clock.at), key=merged, subject=merged)
+    for person_id in (merged, unknown):
+        await Patient.referred(context, person_id)
+
+    items = (await read(context, "/mdt/cases"))["items"]
+
+    name = {"given_name": "Colin", "family_name": "Dale", "born_on": "1933-03-02"}
+    assert {item["person_id"]: item["person"] for item in items} == {str(merged): name, str(unknown): None}
+    rows = await context.database.pool.fetch("SELECT subject FROM audit WHERE action = 'list_cases'")
+    assert sorted(row["subject"] for row in rows) == sorted([merged, unknown])
 
 
 async def test_every_read_of_a_person_is_audited(context: RunningContext) -> None:

