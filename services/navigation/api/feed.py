@@ -35,7 +35,7 @@ async def read_feed(
     """The changes of the navigator's tasks, oldest first, without a gap. A feed has no last page: `next` is always given."""
     after = decode_sequence(cursor) if cursor else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
-        await readable(navigator_id, tx)
+        await readable(navigator_id, tx, "The feed")
         await queries.require_reached(tx, navigator_id, after)
         entries = await queries.entries(tx, navigator_id, after=after, limit=limit)
     following = encode_sequence(entries[-1].sequence if entries else after)
@@ -61,7 +61,7 @@ async def follow_feed(
     """The entries as they are committed. With Last-Event-ID exactly the entries after it follow, in order; without it the whole feed."""
     seen = _sequence(last_event_id) if last_event_id else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
-        await readable(navigator_id, tx)
+        await readable(navigator_id, tx, "The feed")
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
     batches = _streams(request).follow(navigator_id, after=seen, duration=policy.stream_duration, heartbeat=policy.stream_heartbeat)

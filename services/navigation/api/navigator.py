@@ -127,13 +127,13 @@ async def work_list(navigator_id: NavigatorCode, caller: Staff, unit: Unit, curs
     return page(found, limit)
 
 
-async def readable(navigator_id: str, tx: Transaction[Policy]) -> Navigator:
-    """The navigator, when the caller is that navigator or coordinates them.
+async def readable(navigator_id: str, tx: Transaction[Policy], subject: str = "The list") -> Navigator:
+    """The navigator, when the caller is that navigator or coordinates them. `subject` is what the caller asks for.
 
     Raises FeedAccessDenied, also for an unknown code: a navigator cannot find out which codes exist. Then NavigatorNotFound
     and OrganisationNotInvolved.
     """
-    require_own(tx.actor, [navigator_id], "The list")
+    require_own(tx.actor, [navigator_id], subject)
     navigator = await queries.navigator(tx, navigator_id)
     require_involved(tx.actor, navigator.organisation)
     return navigator

@@ -181,3 +181,19 @@ async def test_every_read_of_a_person_is_audited(client: NavigationClient) -> No
 async def test_unknown_id_is_not_found(client: NavigationClient, path: str) -> None:
     assert await status_and_code(client, path.format(new_id()), client.coordinator) == (404, "task-not-found")
     assert await status_and_code(client, "navigators/unknown/feed", client.coordinator) == (404, "navigator-not-found")
+
+
+async def test_refusal_names_what_the_caller_asked_for(client: NavigationClient) -> None:
+    """Each said "The feed"."""
+    person_id, task = await a_person_with_a_task(client)
+    subjects = {
+        f"tasks/{task['id']}": "The task",
+        f"people/{person_id}/home-checks": "The care of this person",
+        f"navigators/{NAVIGATOR}/tasks": "The list",
+        f"navigators/{NAVIGATOR}/feed": "The feed",
+    }
+
+    refused = {path: await client.context.http.get(f"/navigation/{path}", headers=client.navigator(OTHER)) for path in subjects}
+
+    details = {path: response.json()["detail"] for path, response in refused.items()}
+    assert details == {path: f"{subject} belongs to another professional." for path, subject in subjects.items()}
