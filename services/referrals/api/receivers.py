@@ -84,7 +84,7 @@ async def answer_call(referral_id: UUID, caller: Receiver, version: IfMatch, uni
     responses=problems(*_ANY, closure.OutcomeNotPossible, closure.OutcomeLeavesRedFlag),
 )
 async def close_referral(referral_id: UUID, body: requests.Closure, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The referral ended with an outcome, which the referrer sees. With an unanswered urgent call it returns to triage instead.
+    """The referral ended with an outcome, which the referrer sees. With an unanswered urgent call, or without access, it returns instead.
 
     A clinician of the Community Point of Access closes what it has settled itself, also before triage or a route; from a receiver that
     has not answered it takes the referral back first.

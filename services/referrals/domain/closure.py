@@ -28,7 +28,7 @@ class CareInProgress(RuleBroken):
 
 
 class OutcomeNotPossible(RuleBroken):
-    """The outcome needs a service that has had the referral, or the referral returned with a concern that nobody has triaged."""
+    """The outcome needs a service that has had the referral, or the referral returned with an untriaged concern."""
 
     code = "outcome-not-possible"
     advice = "State what happened: advice given, need met, another service involved, admitted, declined; or triage and route the referral."
@@ -143,17 +143,18 @@ _CONTINUES = total(Route, {Route.RAPID_CARE: False, Route.MDT: True, Route.NAVIG
 
 
 def close(referral: Referral, command: CloseReferral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Ends the referral with a stated outcome. While an urgent call about a living person is unanswered, triage gets the referral instead.
+    """Ends the referral with a stated outcome. Triage gets it instead when its receiver did not reach the person.
 
-    The Community Point of Access ends what it has settled itself, also before triage.
+    So it does while an urgent call about a living person is unanswered. The Community Point of Access ends what it has settled itself,
+    also before triage.
     Raises IllegalTransition, OutcomeNotPossible, OutcomeLeavesRedFlag.
     """
     permit(referral, CloseReferral)
     _require_true(referral, command.outcome)
     if not answers_red_flag(referral, command.outcome):
         raise OutcomeLeavesRedFlag(f"The outcome {command.outcome} does not answer the red flag.")
-    if referral.answer_by is not None and CHANGE_BY_OUTCOME[command.outcome] is not PersonChange.DEATH:
-        return routing.to_triage(referral, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
+    if reason := _reason_to_return(referral, command.outcome):
+        return routing.to_triage(referral, ReturnReferral(reason), now, policy)
     ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
     closed = replace(referral, status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
     return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now, onward_of=referral.onward_of)], now)
@@ -244,13 +245,20 @@ def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
     return not referral.has_red_flag or _ANSWERS_RED_FLAG[outcome]
 
 
+def _reason_to_return(referral: Referral, outcome: Outcome) -> ReturnReason | None:
+    if referral.answer_by is not None and CHANGE_BY_OUTCOME[outcome] is not PersonChange.DEATH:
+        return ReturnReason.CALL_UNANSWERED
+    is_unreached = outcome is Outcome.NO_ACCESS and referral.status is Status.ACCEPTED
+    return ReturnReason.NO_ACCESS if is_unreached else None
+
+
 def _require_true(referral: Referral, outcome: Outcome) -> None:
     """Raises OutcomeNotPossible."""
     match _BASIS[outcome]:
         case _Basis.SERVICE:
             is_true = referral.routing > 0 or referral.status is Status.SIGNPOSTED
         case _Basis.MET:
-            is_true = not (effective_status(referral) is Status.RETURNED and referral.return_reason is ReturnReason.CONCERN)
+            is_true = effective_status(referral) not in UNTRIAGED or referral.return_reason is not ReturnReason.CONCERN
         case _Basis.KNOWN:
             is_true = True
         case _ as never:

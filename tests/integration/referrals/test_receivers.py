@@ -306,6 +306,17 @@ async def test_repeated_call_reaches_service_that_accepted(client: ReferralsClie
     assert (await client.get("/work", section="unanswered-calls")).json()["items"] == []
 
 
+async def test_service_that_reached_no_person_returns_referral(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route(**URGENT)
+    nurse = client.receiver("CLCH")
+    await client.command(routed["id"], "acceptance", caller=nurse)
+
+    returned = await client.command(routed["id"], "closure", {"outcome": "no-access"}, caller=nurse)
+
+    assert (returned["status"], returned["return_reason"], returned["outcome"]) == ("returned", "no-access", None)
+    assert (returned["owner"]["service_code"], returned["deadline"]["kind"]) == ("community-point-of-access", "triage")
+
+
 async def test_rapid_care_answers_repeated_call_by_event(client: ReferralsClient) -> None:
     routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
     await client.deliver(routed, _accepted(routed, 1))

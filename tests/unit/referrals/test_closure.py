@@ -8,7 +8,8 @@ import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
-from services.referrals.domain.referral import AT_POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
+from services.referrals.domain.owners import owner
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed
@@ -38,7 +39,7 @@ def test_point_of_access_closes_what_it_settled_itself(status: Status, outcome: 
 
 
 @pytest.mark.parametrize("asked_in", [Status.IDENTIFIED, Status.ROUTED])
-def test_referral_with_question_is_closed_unless_a_receiver_was_asked(asked_in: Status) -> None:
+def test_question_permits_closing_unless_a_receiver_was_asked(asked_in: Status) -> None:
     asked = a_referral(Status.INFORMATION_REQUESTED, asked_in=asked_in)
 
     with pytest.raises(IllegalTransition) if asked_in is Status.ROUTED else nullcontext():
@@ -129,6 +130,16 @@ def test_death_or_move_cancels_despite_merged_referrals(reason: CancelReason) ->
     assert closure.cancel(a_referral(), CancelReferral(reason), has_merged=True, now=NOW).state.cancel_reason is reason
 
 
+def test_receiver_that_reached_no_person_returns_referral() -> None:
+    """Finding: it closed the referral, and the unseen person had no owner. The Community Point of Access decides when to stop."""
+    accepted = a_referral(Status.ACCEPTED, routing=1)
+
+    returned = closure.close(accepted, CloseReferral(Outcome.NO_ACCESS), NOW, POLICY).state
+
+    assert (returned.status, returned.return_reason, returned.outcome) == (Status.RETURNED, ReturnReason.NO_ACCESS, None)
+    assert closure.close(returned, CloseReferral(Outcome.NO_ACCESS), NOW, POLICY).state.outcome is Outcome.NO_ACCESS
+
+
 _WITH_RED_FLAG = [
     a_referral(Status.RETURNED, urgency=Urgency.URGENT, routing=1, has_red_flag=True, return_reason=ReturnReason.LIFE_THREATENING),
     a_referral(Status.ACCEPTED, urgency=Urgency.URGENT, routing=1, has_red_flag=True),
@@ -149,5 +160,5 @@ def test_outcome_answers_red_flag_that_nobody_withdrew(endangered: Referral, out
     with nullcontext() if outcome in _ANSWERS else pytest.raises(closure.OutcomeLeavesRedFlag):
         assert closure.close(endangered, CloseReferral(outcome), NOW, POLICY).state.status is Status.CLOSED
 
-    safe = replace(endangered, has_red_flag=False, return_reason=None)
+    safe = replace(endangered, status=Status.RETURNED, has_red_flag=False, return_reason=None)
     assert closure.close(safe, CloseReferral(outcome), NOW, POLICY).state.outcome is outcome
