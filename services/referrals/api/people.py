@@ -18,6 +18,7 @@ from services.referrals.api.proposals import ContactNameView, ProposalView
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.responses import ContactView, ReferralView, ResponsibleView, owner_of
 from services.referrals.domain import access
+from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.domain.referral import Referral
 from services.referrals.handlers.people import revise_record
@@ -115,7 +116,7 @@ async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> Htt
     "/{person_id:uuid}/record",
     name="ReviseRecord",
     response_model=PersonView,
-    responses=problems(PersonNotFound, NoChanges, BirthDateInFuture, VersionConflict),
+    responses=problems(PersonNotFound, NoChanges, BirthDateInFuture, PracticeClosed, VersionConflict),
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""

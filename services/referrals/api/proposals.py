@@ -9,8 +9,9 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import PointOfAccess
 from services.referrals.api.pages import Cursor, Limit
+from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import Person
-from services.referrals.domain.proposals import PROPOSAL, Proposal, ProposalNotFound, ProposalStatus
+from services.referrals.domain.proposals import Proposal, ProposalNotFound, ProposalStatus
 from services.referrals.handlers import proposals as handlers
 from services.referrals.queries import proposals as queries
 from shared.contracts.persons import RecordField
@@ -99,13 +100,18 @@ async def read_proposal(proposal_id: UUID, caller: PointOfAccess, unit: Unit) ->
 async def proposal_actions(proposal_id: UUID, caller: PointOfAccess, unit: Unit, request: Request) -> list[Action]:
     """The commands that the proposal permits now."""
     async with unit.audited_read(caller, proposal_id) as tx:
-        proposal, _ = await queries.proposal(tx, proposal_id)
-    return actions(request, proposal.status, [PROPOSAL], proposal_id=proposal_id)
+        proposal, permitted = await queries.offered(tx, proposal_id, on=tx.policy.day_of(tx.now))
+    return actions(request, proposal.status, [permitted], proposal_id=proposal_id)
 
 
-@router.post("/{proposal_id:uuid}/confirmation", name="ConfirmProposal", response_model=ProposalView, responses=problems(*_ANY))
+@router.post(
+    "/{proposal_id:uuid}/confirmation", name="ConfirmProposal", response_model=ProposalView, responses=problems(*_ANY, PracticeClosed)
+)
 async def confirm_proposal(proposal_id: UUID, caller: PointOfAccess, version: IfMatch, unit: Unit) -> HttpResponse:
-    """The proposed value is right: it replaces the recorded one, which becomes a former value. A repetition changes nothing."""
+    """The proposed value is right: it replaces the recorded one, which becomes a former value. A repetition changes nothing.
+
+    A practice that closed without a successor is refused.
+    """
     return await unit.change(caller, handlers.confirm_proposal, Target(proposal_id, version), view=ProposalView.model_validate)
 
 

@@ -138,6 +138,13 @@ class ResidenceElsewhere(RuleBroken):
     advice = "Signpost to the council where the person lives (social-care-elsewhere)."
 
 
+class PracticeClosed(RuleBroken):
+    """The practice closed without a successor, or is not open yet: no practice cares for the person."""
+
+    code = "practice-closed"
+    advice = "Ask the person which practice cares for them now, and record that one (ReviseRecord); dismiss a proposal of the closed one."
+
+
 class EligibleHere(RuleBroken):
     """The destination is for people who are not entitled to the borough's services, and this person is."""
 

@@ -1,8 +1,8 @@
 """Faults of an urgent referral, which is accepted all the same: each is marked, and the Community Point of Access resolves it.
 
-Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends. An unknown practice is marked at
-any urgency, because no referrer can know the table of practices: the Community Point of Access asks, and signposts a person who is
-registered elsewhere (E8).
+Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends, and so does a merge; a separation
+opens those of the record again. An unknown practice is marked at any urgency, because no referrer can know the table of practices: the
+Community Point of Access asks, and signposts a person who is registered elsewhere (E8).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -90,13 +90,17 @@ _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
         Discrepancy.RECEIVER_UNINFORMED: lambda _: False,
     },
 )
+#: Faults that a merge with another record may have settled.
+_OF_RECORD = (
+    Discrepancy.NUMBER_MISSING,
+    Discrepancy.NUMBER_INVALID,
+    Discrepancy.IDENTITY_DIFFERS,
+    Discrepancy.BIRTHDAY_INVALID,
+    Discrepancy.DEMOGRAPHICS_MISSING,
+    Discrepancy.STORY_MISSING,
+)
 #: Whether the list of the receiver shows that the referrer sent more. The meeting and the navigators have the words in the record alone.
 _SHOWS_NEWS: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.MDT: False, Route.NAVIGATION: False, Route.SERVICE: True})
-#: The state of an untriaged referral whose person is identified, or is not any more.
-_IDENTIFIED_AS: Mapping[bool, Mapping[Status, Status]] = {
-    True: {Status.UNVERIFIED: Status.IDENTIFIED},
-    False: {Status.IDENTIFIED: Status.UNVERIFIED},
-}
 
 
 def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
@@ -142,7 +146,17 @@ def follow_practice(referral: Referral, person: Person, now: datetime, policy: P
     if Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies or not people.lacks_practice(person):
         return None
     permit(referral, Occurrence.PRACTICE_LOST)
-    return _with(referral, Discrepancy.PRACTICE_UNKNOWN, [], now, policy)
+    return _with(referral, [Discrepancy.PRACTICE_UNKNOWN], [], now, policy)
+
+
+def open_again(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:
+    """Marks the faults of a record that stands alone since a separation, also those that were resolved before; None without any."""
+    received = ReceiveReferral(person.number_as_typed, None, None, referral.source, referral.reason, referral.requested_urgency)
+    found = [each for each in at_receipt(received, person) if each in _OF_RECORD and each not in referral.discrepancies]
+    if not found:
+        return None
+    permit(referral, Occurrence.IDENTITY_FOLLOWED)
+    return _with(referral, found, [], now, policy)
 
 
 def follow_identity(referral: Referral, person: Person) -> Decision[Referral] | None:
@@ -151,23 +165,29 @@ def follow_identity(referral: Referral, person: Person) -> Decision[Referral] | 
     if referral.is_identified is is_identified:
         return None
     permit(referral, Occurrence.IDENTITY_FOLLOWED)
-    named = _IDENTIFIED_AS[is_identified]
-    asked_in = named.get(referral.asked_in, referral.asked_in) if referral.asked_in else None
-    followed = replace(referral, status=named.get(referral.status, referral.status), asked_in=asked_in, is_identified=is_identified)
+    asked_in = referral.asked_in and _named(referral.asked_in, is_identified=is_identified)
+    status = _named(referral.status, is_identified=is_identified)
+    followed = replace(referral, status=status, asked_in=asked_in, is_identified=is_identified)
     return Decision(followed, [ReferralIdentified() if is_identified else ReferralIdentityUnverified()])
+
+
+def _named(status: Status, *, is_identified: bool) -> Status:
+    """The status of an untriaged referral whose person is identified now, or is not any more; any other status stays."""
+    before, after = (Status.UNVERIFIED, Status.IDENTIFIED) if is_identified else (Status.IDENTIFIED, Status.UNVERIFIED)
+    return after if status is before else status
 
 
 def join(referral: Referral, merged_id: UUID, now: datetime, policy: Policy) -> Decision[Referral]:
     """Another referral with new words joined this one, which a receiver has: the Community Point of Access passes them on by a deadline."""
     permit(referral, Occurrence.REFERRAL_JOINED)
     amended = ReferralAmended(amended_at=now, sent_as=merged_id, parts=(AmendedPart.INFORMATION,))
-    return _with(replace(referral, informed_at=now), Discrepancy.RECEIVER_UNINFORMED, [amended], now, policy)
+    return _with(replace(referral, informed_at=now), [Discrepancy.RECEIVER_UNINFORMED], [amended], now, policy)
 
 
 def join_unreadable(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
     """Marks the referral that an urgent one with unreadable values joined: the person's record has their text."""
     permit(referral, Occurrence.TEXT_JOINED)
-    return _with(referral, Discrepancy.TEXT_UNREADABLE, [], now, policy)
+    return _with(referral, [Discrepancy.TEXT_UNREADABLE], [], now, policy)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:
@@ -181,15 +201,15 @@ def pass_on(informed: Decision[Referral], now: datetime, policy: Policy) -> Deci
     referral = informed.state
     if not is_with_receiver(referral) or referral.route is None or _SHOWS_NEWS[referral.route]:
         return informed
-    marked = _with(referral, Discrepancy.RECEIVER_UNINFORMED, [], now, policy)
+    marked = _with(referral, [Discrepancy.RECEIVER_UNINFORMED], [], now, policy)
     return replace(marked, events=[*informed.events, *marked.events])
 
 
-def _with(referral: Referral, found: Discrepancy, events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
+def _with(referral: Referral, found: Collection[Discrepancy], events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
     resolve_by = referral.discrepancies_due_at or deadlines.triage_by(referral, now, policy)
-    others = (each for each in referral.discrepancies if each is not found)
-    marked = replace(referral, discrepancies=(*others, found), discrepancies_due_at=resolve_by)
-    fact = ReferralDiscrepancyFound(discrepancies=(found,), resolve_by=resolve_by)
+    others = (each for each in referral.discrepancies if each not in found)
+    marked = replace(referral, discrepancies=(*others, *found), discrepancies_due_at=resolve_by)
+    fact = ReferralDiscrepancyFound(discrepancies=tuple(found), resolve_by=resolve_by)
     rows = deadlines.rows_of(marked, ReferralDeadline.DISCREPANCY)
     return Decision(marked, [*events, fact], rows, cancels=[ReferralDeadline.DISCREPANCY])
 

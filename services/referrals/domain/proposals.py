@@ -14,6 +14,7 @@ from services.referrals.commands import ConfirmProposal, DismissProposal
 from services.referrals.domain import deadlines, differences
 from services.referrals.domain.access import HANDLE
 from services.referrals.domain.differences import Difference
+from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record_fields import is_equal
@@ -139,9 +140,14 @@ def propose_separated(
     return _proposed(found, earlier, person, origin, now, policy)
 
 
-def confirm(proposal: Proposal, person: Person, *, decided_by: str, now: datetime) -> Decision[Proposal]:
-    """`person` is the record before. Raises IllegalTransition."""
+def confirm(proposal: Proposal, person: Person, *, decided_by: str, now: datetime, is_practice_closed: bool = False) -> Decision[Proposal]:
+    """`person` is the record before. `is_practice_closed`: no practice stands for the proposed one.
+
+    Raises IllegalTransition, PracticeClosed.
+    """
     require_transition(proposal.status, ConfirmProposal, PROPOSAL)
+    if is_practice_closed:
+        raise PracticeClosed(f"The practice {proposal.proposed_value} is closed and has no successor.")
     decided = _decided(shown(proposal, person), ProposalStatus.CONFIRMED, decided_by, now)
     return Decision(decided, [ProposalConfirmed(field=proposal.field, decided_at=now)], cancels=list(ProposalDeadline))
 
@@ -165,6 +171,11 @@ def is_settled(proposal: Proposal, person: Person) -> bool:
     """Whether the record has the proposed value, because staff corrected it."""
     value = differences.value_of(person, proposal.field, proposal.contact)
     return is_equal(proposal.field, value or NOT_GIVEN, proposal.proposed_value)
+
+
+def offered(*, is_practice_closed: bool) -> Transitions:
+    """The part of the state table whose commands may be given now."""
+    return {trigger: row for trigger, row in PROPOSAL.items() if trigger is not ConfirmProposal or not is_practice_closed}
 
 
 def shown(proposal: Proposal, person: Person) -> Proposal:

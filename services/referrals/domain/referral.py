@@ -291,7 +291,7 @@ REFERRAL: Transitions = state_table(
         ),
         Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.TEXT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
-        Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified),
+        Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified, ReferralDiscrepancyFound),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
         ReferralDeadline.TRIAGE: transition(AT_POINT_OF_ACCESS, (), ReferralAcknowledgementOverdue),

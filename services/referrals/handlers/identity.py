@@ -72,7 +72,7 @@ async def separate_person(target: Target, command: SeparatePerson, *, tx: Tx) ->
     await _leave(identity, before, command.reason, tx)
     await _restore_lives(Group(own.id), command.reason, tx)
     await persons.publish(tx, Group(own.id))
-    await settle_discrepancies(own, tx=tx)
+    await settle_discrepancies(own, tx=tx, is_separated=True)
     return separated
 
 
@@ -122,7 +122,7 @@ async def _leave(identity: Identity, before: Group, reason: str, tx: Tx) -> None
         for referral in await joined_across(tx, people, others):
             await referrals.save(tx, closure.separate(referral, tx.now, tx.policy))
     await persons.publish(tx, left)
-    await settle_discrepancies(await persons.load(tx, left.survivor), tx=tx)
+    await settle_discrepancies(await persons.load(tx, left.survivor), tx=tx, is_separated=True)
     await separate_proposals(own, left.survivor, identity.merge.merged_at, tx=tx)
 
 

@@ -3,6 +3,7 @@
 from services.referrals.commands import ReviseRecord
 from services.referrals.domain import differences
 from services.referrals.domain import person as people
+from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import Person
 from services.referrals.domain.record import Records
 from services.referrals.handlers.discrepancies import settle_discrepancies
@@ -15,7 +16,10 @@ from shared.kernel.target import Target
 
 
 async def revise_record(target: Target, command: ReviseRecord, *, tx: Tx) -> Person:
-    """Corrects the person's one record. That of a merged record is the surviving one; the preference holds for every record."""
+    """Corrects the person's one record. That of a merged record is the surviving one; the preference holds for every record.
+
+    Raises PracticeClosed, and as the rule does.
+    """
     people.require_born(command.demographics, tx.policy.day_of(tx.now))
     own = await persons.load(tx, target.id, if_version=target.version)
     records = await records_of(tx, own.id)
@@ -26,7 +30,10 @@ async def revise_record(target: Target, command: ReviseRecord, *, tx: Tx) -> Per
 
 async def _revise(command: ReviseRecord, person: Person, own: PersonId, tx: Tx) -> None:
     code = (command.demographics.practice_code if command.demographics else None) or person.practice_code
-    practice = await directory.practice(tx, code, tx.policy.day_of(tx.now))
+    today = tx.policy.day_of(tx.now)
+    if code != person.practice_code and await directory.is_practice_closed(tx, code, today):
+        raise PracticeClosed(f"The practice {code} is closed and has no successor.")
+    practice = await directory.practice(tx, code, today)
     change = people.revise(person, command, locality=practice.locality if practice else None)
     source, replaced_by = tx.actor.organisation, tx.actor.id
     former = differences.keep_former(person, change, source=source, replaced_by=replaced_by, now=tx.now, stated_for=own)

@@ -18,7 +18,7 @@ from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.store import directory
 from services.referrals.store.identity import find_group
 from services.referrals.store.people import persons
-from services.referrals.store.proposals import get_proposal, of_person, open_of_person, proposals
+from services.referrals.store.proposals import get_proposal, is_practice_closed, of_person, open_of_person, proposals
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
@@ -35,10 +35,12 @@ async def propose(found: Iterable[Difference], person: Person, referral: Referra
 
 
 async def confirm_proposal(target: Target, *, tx: Tx) -> Proposal:
-    """Records the proposed value. Raises ProposalNotFound, VersionConflict and as the rule does."""
+    """Records the proposed value, unless it is a closed practice. Raises ProposalNotFound, VersionConflict and as the rule does."""
     person, proposal = await _load(target, tx)
     target.require(f"The proposal {target.id}", proposal.version)
-    confirmed = await proposals.save(tx, domain.confirm(proposal, person, decided_by=tx.actor.id, now=tx.now))
+    is_closed = await is_practice_closed(tx, proposal, tx.policy.day_of(tx.now))
+    decision = domain.confirm(proposal, person, decided_by=tx.actor.id, now=tx.now, is_practice_closed=is_closed)
+    confirmed = await proposals.save(tx, decision)
     change = differences.with_value(person, proposal, locality=await _locality(proposal, person, tx))
     if change:
         source = proposal.referrer_organisation

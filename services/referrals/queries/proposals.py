@@ -1,16 +1,18 @@
 """Proposals that wait for the Community Point of Access, with the persons whom they concern."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.referrals.domain import proposals as domain
 from services.referrals.domain.person import Person
 from services.referrals.domain.proposals import Proposal, ProposalStatus, shown
 from services.referrals.store import proposals as store
 from services.referrals.store.identity import find_group
 from services.referrals.store.people import find_people, get_person
 from services.referrals.store.proposals import PROPOSAL, proposals
+from shared.kernel.state_table import Transitions
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -42,6 +44,12 @@ async def proposal(reader: ReadSession, proposal_id: UUID) -> tuple[Proposal, Pe
     found = await store.get_proposal(reader, proposal_id)
     person = await get_person(reader, found.person_id)
     return shown(found, person), person
+
+
+async def offered(reader: ReadSession, proposal_id: UUID, *, on: date) -> tuple[Proposal, Transitions]:
+    """The proposal and the commands that may be given on the day. Raises ProposalNotFound."""
+    found = await store.get_proposal(reader, proposal_id)
+    return found, domain.offered(is_practice_closed=await store.is_practice_closed(reader, found, on))
 
 
 async def of_person(reader: ReadSession, person: Person) -> list[Proposal]:

@@ -90,6 +90,11 @@ async def acting_practice(reader: ReadSession, code: str, on: date) -> str | Non
     return (await practices_of(reader, [code])).acting(code, on)
 
 
+async def is_practice_closed(reader: ReadSession, code: str, on: date) -> bool:
+    """Whether the table has the practice, and no practice stands for it on the day."""
+    return await acting_practice(reader, code, on) is None
+
+
 async def codes_of_practice(reader: ReadSession, code: str, on: date) -> frozenset[str]:
     """The codes whose people this practice cares for on the day; none once it has closed."""
     return (await practices_of(reader, [code])).codes_of(code, on)

@@ -1,13 +1,16 @@
 """Proposals: one row for each value in which a referral differed from the record of a known person."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.proposals import Proposal, ProposalNotFound, ProposalStatus
+from services.referrals.store import directory
 from services.referrals.store.tables import METADATA, Tx
+from shared.contracts.persons import RecordField
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
@@ -60,6 +63,12 @@ async def of_person(tx: Tx, records: Sequence[UUID]) -> list[Proposal]:
 async def open_of_person(reader: ReadSession, records: Sequence[UUID]) -> list[Proposal]:
     """The proposals about the records of a person that wait for a decision, in the order of their deadlines."""
     return [proposals.from_row(row) for row in await reader.fetch(_OPEN_OF_PERSON, people=list(records))]
+
+
+async def is_practice_closed(reader: ReadSession, proposal: Proposal, on: date) -> bool:
+    """Whether an open proposal is for a practice that has closed without a successor."""
+    is_practice = proposal.field is RecordField.PRACTICE_CODE and proposal.due_at is not None
+    return is_practice and await directory.is_practice_closed(reader, proposal.proposed_value, on)
 
 
 async def get_proposal(reader: ReadSession, proposal_id: UUID) -> Proposal:

@@ -240,7 +240,7 @@ async def test_record_with_merged_ones_is_merged_after_them(client: ReferralsCli
     ]
 
 
-async def test_merged_record_that_is_merged_elsewhere_leaves_no_referral_joined(client: ReferralsClient) -> None:
+async def test_record_merged_elsewhere_leaves_no_referral_joined(client: ReferralsClient) -> None:
     wrong, right = await client.refer(), await client.refer(nhs_number=OTHER_PERSON)
     unverified = await refer_unverified(client)
     await verify(client, unverified)
@@ -257,7 +257,7 @@ async def test_merged_record_that_is_merged_elsewhere_leaves_no_referral_joined(
     assert event.from_referral_id == UUID(unverified["id"])
 
 
-async def test_death_of_a_record_that_is_merged_elsewhere_leaves_the_other_person_alive(client: ReferralsClient) -> None:
+async def test_death_of_record_merged_elsewhere_leaves_other_alive(client: ReferralsClient) -> None:
     wrong, right = await client.refer(), await client.refer(nhs_number=OTHER_PERSON)
     unverified = await refer_unverified(client)
     await verify(client, unverified)
@@ -280,6 +280,27 @@ async def test_referral_of_a_separated_record_is_unverified_again(client: Referr
 
     referral = await client.read(unverified["id"])
     assert (referral["status"], referral["is_identified"]) == ("unverified", False)
+
+
+@pytest.mark.parametrize(("number", "fault"), [(None, "number-missing"), ("943 476 5918", "number-invalid"), (DALE, "identity-differs")])
+async def test_faults_of_a_separated_record_are_open_again(client: ReferralsClient, number: str | None, fault: str) -> None:
+    """Finding: the merge had settled them, and the referrer still read so after the separation."""
+    known, other = await client.refer(), a_demographics_body(given_name="Rory", address=None)
+    sent = await client.refer(**URGENT, nhs_number=number, demographics=other, story=None)
+    await command(client, sent["person_id"], "merge", {"into": known["person_id"]})
+    merged = await client.read(sent["id"])
+
+    await command(client, sent["person_id"], "separation", FATHER_AND_SON)
+
+    alone = await client.read(sent["id"])
+    assert set(sent["discrepancies"]) == {fault, "demographics-missing", "story-missing"}
+    assert (merged["discrepancies"], merged["discrepancies_due_at"]) == ([], None)
+    assert set(alone["discrepancies"]) == set(sent["discrepancies"])
+    assert alone["discrepancies_due_at"] is not None
+    seen = (await client.get(f"/{sent['id']}", client.gp())).json()
+    assert seen["feedback"][-1]["code"] == "discrepancy-found"
+    work = (await client.get("/work", section="discrepancies")).json()
+    assert [item["id"] for item in work["items"]] == [sent["id"]]
 
 
 async def test_repeated_correction_changes_nothing(client: ReferralsClient) -> None:

@@ -240,3 +240,31 @@ async def _state(client: ReferralsClient) -> tuple[list[Any], list[Any]]:
     pool = client.context.database.pool
     practices = await pool.fetch("SELECT * FROM practice ORDER BY code, valid_from")
     return practices, await pool.fetch("SELECT id, due_at FROM deadline WHERE state = 'pending' ORDER BY id")
+
+
+async def test_practice_that_closed_without_successor_is_not_recorded(
+    separate_client: ReferralsClient, own_url: str, tmp_path: Path
+) -> None:
+    """Finding: a confirmed proposal took the person's practice away without a warning."""
+    client = separate_client
+    known = await client.refer(demographics=a_demographics_body(practice_code="W08"))
+    await client.refer(reason="falls", demographics=a_demographics_body(practice_code="W07"))
+    await load_entries(own_url, client.context.clock.at, tmp_path, a_practice_entry("W07", closed=CLOSING))
+    [waiting] = (await client.get("/proposals")).json()["items"]
+    open_yet = (await client.get(f"/proposals/{waiting['id']}/actions")).json()
+    await client.context.let_pass(timedelta(days=8))
+    [waiting] = (await client.get("/proposals")).json()["items"]
+    path, record = f"/proposals/{waiting['id']}", f"/people/{known['person_id']}"
+
+    offered = (await client.get(f"{path}/actions")).json()
+    refused = await client.post(f"{path}/confirmation", {}, version=waiting["version"])
+    person = (await client.get(record)).json()
+    corrected = await client.post(f"{record}/record", {"demographics": a_demographics_body(practice_code="W07")}, version=person["version"])
+    dismissed = await client.post(f"{path}/dismissal", {"reason": "Registered with W08."}, version=waiting["version"])
+
+    assert [action["name"] for action in open_yet] == ["ConfirmProposal", "DismissProposal"]
+    assert [action["name"] for action in offered] == ["DismissProposal"]
+    assert (refused.status_code, refused.json()["code"]) == (409, "practice-closed")
+    assert (corrected.status_code, corrected.json()["code"]) == (409, "practice-closed")
+    assert dismissed.status_code == 200
+    assert await contact_of(client, known) == ("gp-W08", "020 7946 0208")
