@@ -11,7 +11,16 @@ from services.referrals.domain import deadlines, routing
 from services.referrals.domain.directory import Service
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline, effective_status, permit
+from services.referrals.domain.referral import (
+    UNTRIAGED,
+    Occurrence,
+    Referral,
+    ReferralDeadline,
+    Status,
+    current_deadline,
+    effective_status,
+    permit,
+)
 from shared.contracts.persons import PersonChange
 from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason, Route
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened, ReferralSeparated
