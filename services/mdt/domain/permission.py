@@ -25,11 +25,11 @@ from services.mdt.commands import (
     ScreenFinding,
     StepDownCase,
 )
-from services.mdt.domain.access import COORDINATE, DECIDE, LEAD, require_member
+from services.mdt.domain import access
+from services.mdt.domain.access import COORDINATE, DECIDE, require_member
 from services.mdt.domain.care_plan import CARE_PLAN, CarePlan, require_open_action
 from services.mdt.domain.case import CASE, Case, require_deferrable, require_met
-from services.mdt.domain.lead import LEAD as LEADS
-from services.mdt.domain.lead import Lead, require_lead, require_lead_or_stand_in, require_own
+from services.mdt.domain.lead import LEAD, Lead, require_lead, require_lead_or_stand_in, require_own
 from services.mdt.domain.meeting import MEETING, Meeting, require_begun
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import RISK, Risk
@@ -39,12 +39,12 @@ from shared.kernel.totality import total
 
 #: The scopes of each command, of which its caller has one; tests compare them with the routes.
 SCOPES: Mapping[type, frozenset[str]] = total(
-    [trigger for table in (MEETING, CASE, CARE_PLAN, LEADS, RISK) for trigger in table if isinstance(trigger, type)],
+    [trigger for table in (MEETING, CASE, CARE_PLAN, LEAD, RISK) for trigger in table if isinstance(trigger, type)],
     {
         **dict.fromkeys((HoldMeeting, CancelMeeting, ScreenCase, DeferCase, ScreenFinding), frozenset({COORDINATE})),
         **dict.fromkeys((DiscussCase, StepDownCase, CloseCase, AgreePlan, DeclinePlan, RequestReview), frozenset({DECIDE})),
-        **dict.fromkeys((FulfilAction, AcceptLead, DeclineLead), frozenset({LEAD})),
-        HandOverLead: frozenset({LEAD, COORDINATE}),
+        **dict.fromkeys((FulfilAction, AcceptLead, DeclineLead), frozenset({access.LEAD})),
+        HandOverLead: frozenset({access.LEAD, COORDINATE}),
     },
 )
 #: The refusals of a command for another reason than its status.
@@ -74,7 +74,7 @@ def plan_commands(plan: CarePlan, lead_id: str | None, actor: Actor, policy: Pol
 def lead_commands(lead: Lead, actor: Actor, policy: Policy) -> list[type]:
     guards = dict.fromkeys((AcceptLead, DeclineLead), lambda: require_own(lead, actor.id))
     guards[HandOverLead] = lambda: require_lead_or_stand_in(lead, actor, policy)
-    return _offered(lead.status, LEADS, actor, policy, guards)
+    return _offered(lead.status, LEAD, actor, policy, guards)
 
 
 def finding_commands(risk: Risk, actor: Actor, policy: Policy) -> list[type]:
@@ -83,7 +83,7 @@ def finding_commands(risk: Risk, actor: Actor, policy: Policy) -> list[type]:
 
 def _offered(status: StrEnum, table: Transitions, actor: Actor, policy: Policy, guards: Guards | None = None) -> list[type]:
     def require(command: type) -> None:
-        if LEAD not in SCOPES[command]:
+        if access.LEAD not in SCOPES[command]:
             require_member(actor, policy)
         if guards and command in guards:
             guards[command]()

@@ -38,7 +38,7 @@ def is_readable(body: Any, refusal: ValidationError) -> bool:
 
 def read(sent: Mapping[str, Any], whole: type[BaseModel], demographics: type[BaseModel]) -> commands.ReceiveReferral:
     """The referral with what the fields of `whole` and `demographics` can have, and the text of the rest."""
-    body, reading = _plain(sent), _Reading()
+    body, reading = _plain(sent), _Reader()
     known = {name: reading.value(whole, name, body.get(name)) for name in ("source", "reason", "urgency", "condition")}
     return commands.ReceiveReferral(
         nhs_number=reading.typed("nhs_number", body.get("nhs_number")),
@@ -49,7 +49,7 @@ def read(sent: Mapping[str, Any], whole: type[BaseModel], demographics: type[Bas
     )
 
 
-class _Reading:
+class _Reader:
     """`unreadable` has each value that its field cannot have, after the name of the field."""
 
     def __init__(self) -> None:

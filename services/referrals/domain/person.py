@@ -12,7 +12,7 @@ from uuid import UUID
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_given_name_alike, is_placeholder
-from services.referrals.domain.story import NOT_GIVEN, distinct, fit, merge_stories, published, with_texts
+from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, published
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, Story
 from shared.kernel.decision import Decision
@@ -160,26 +160,6 @@ def require_born(demographics: Demographics | None, today: date) -> None:
     """Raises BirthDateInFuture."""
     if demographics is not None and demographics.born_on is not None and demographics.born_on > today:
         raise BirthDateInFuture("The date of birth is in the future.")
-
-
-def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
-    """An urgent referral without what would refuse it: a date of birth in the future, and texts that exceed an event.
-
-    The history of its story has the unreadable texts: staff and the responding clinician read them there.
-
-    Raises BirthDateInFuture for a referral that is not urgent.
-    """
-    if not IS_URGENT[received.urgency]:
-        require_born(received.demographics, today)
-        return received
-    story = with_texts(received.story, received.unreadable)
-    return replace(received, story=fit(story) if story else None, demographics=_born(received.demographics, today))
-
-
-def _born(demographics: Demographics | None, today: date) -> Demographics | None:
-    if demographics is None or demographics.born_on is None or demographics.born_on <= today:
-        return demographics
-    return replace(demographics, born_on=None, born_as_typed=demographics.born_on.isoformat())
 
 
 def is_same_person(person: Person, received: ReceiveReferral, *, own: Person | None = None) -> bool:

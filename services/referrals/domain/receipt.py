@@ -4,16 +4,17 @@ Sources: G02, G03, G11, G23; the merge window is a default of docs/rules.md.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
-from services.referrals.commands import ReceiveReferral
+from services.referrals.commands import Demographics, ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.person import Person
+from services.referrals.domain.person import Person, require_born
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import MERGEABLE, OPEN, Referral, Status
+from services.referrals.domain.story import fit, with_texts
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
@@ -35,6 +36,26 @@ class Arrival:
     is_practice_covered: bool
     joins: Referral | None
     person_is_recorded_as: LifeStatus | None = None
+
+
+def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
+    """An urgent referral without what would refuse it: a date of birth in the future, and texts that exceed an event.
+
+    The history of its story has the unreadable texts: staff and the responding clinician read them there.
+
+    Raises BirthDateInFuture for a referral that is not urgent.
+    """
+    if not IS_URGENT[received.urgency]:
+        require_born(received.demographics, today)
+        return received
+    story = with_texts(received.story, received.unreadable)
+    return replace(received, story=fit(story) if story else None, demographics=_born(received.demographics, today))
+
+
+def _born(demographics: Demographics | None, today: date) -> Demographics | None:
+    if demographics is None or demographics.born_on is None or demographics.born_on <= today:
+        return demographics
+    return replace(demographics, born_on=None, born_as_typed=demographics.born_on.isoformat())
 
 
 def receive(received: ReceiveReferral, person: Person, arrival: Arrival, *, now: datetime, policy: Policy) -> Decision[Referral]:

@@ -1,8 +1,6 @@
-"""A referral: its states, its owner and its owner's deadline. The other modules of the domain have the rules of its commands.
+"""A referral: its states and deadlines. The other modules of the domain have its owners and the rules of its commands.
 
-Each open state has an owner and a deadline; an ended one has neither (guarantee 2 of docs/architecture.md). `received_at` and
-the reference never change; `clock_starts_at` changes at most once, when a less urgent referral becomes urgent (G02, G41).
-States: docs/states/referrals.md.
+`received_at` and the reference never change; `clock_starts_at` changes at most once, when a referral becomes urgent (G02, G41).
 """
 
 from collections.abc import Mapping
@@ -370,13 +368,6 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
     return frozenset(trigger for trigger, is_absent in absent if is_absent)
 
 
-def owner(referral: Referral) -> str | None:
-    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None for an ended referral."""
-    if referral.status in ENDED:
-        return None
-    return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
-
-
 def current_deadline(referral: Referral) -> ReferralDeadline | None:
     """The kind of deadline at `due_at`; None for an ended referral."""
     return _CURRENT_DEADLINE[effective_status(referral)]
@@ -384,8 +375,7 @@ def current_deadline(referral: Referral) -> ReferralDeadline | None:
 
 def pending_deadlines(referral: Referral) -> Mapping[ReferralDeadline, datetime]:
     """All deadlines of the referral: the current one, that of a repeated call, and that of discrepancies."""
-    due_at = {kind: _due_at(referral, kind) for kind in ReferralDeadline}
-    return {kind: instant for kind, instant in due_at.items() if instant is not None}
+    return {kind: instant for kind in ReferralDeadline if (instant := _due_at(referral, kind)) is not None}
 
 
 def _due_at(referral: Referral, kind: ReferralDeadline) -> datetime | None:
@@ -402,8 +392,7 @@ def _due_at(referral: Referral, kind: ReferralDeadline) -> datetime | None:
 
 def has_ended_for_good(referral: Referral) -> bool:
     """Whether the referral ended with its receiver, or because the person died or moved away: no acceptance opens it again."""
-    by_receiver = referral.status is Status.CLOSED and referral.receiver_organisation is not None
-    return by_receiver or referral.ended_from is not None
+    return referral.ended_from is not None or (referral.status is Status.CLOSED and referral.receiver_organisation is not None)
 
 
 def is_with_receiver(referral: Referral) -> bool:

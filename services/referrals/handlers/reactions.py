@@ -62,8 +62,8 @@ _OF_RESPONSE: Mapping[ResponseOutcome, Outcome | None] = total(
         ResponseOutcome.NO_ACCESS: None,
     },
 )
-#: The reason with which a referral returns whose person nobody saw. An admission, a death and a refusal are known without a visit, and the
-#: other outcomes need one.
+#: The reason with which a referral returns whose person was not seen. An admission, a death and a refusal are known without a visit,
+#: and the other outcomes need one.
 _OF_UNSEEN: Mapping[ResponseOutcome, ReturnReason | None] = total(
     ResponseOutcome,
     {

@@ -57,7 +57,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     Decides before the first write, so that a refusal leaves nothing. An urgent referral is never refused: its faults are marked.
     Raises InvalidNhsNumber, NhsNumberMissing, BirthDateInFuture, IdentityDiffers, DemographicsMissing, StoryMissing.
     """
-    command = people.acceptable(command, tx.policy.day_of(tx.now))
+    command = receipt.acceptable(command, tx.policy.day_of(tx.now))
     match = await _match(command, tx)
     before = match.records.as_one(match.known) if match.known else None
     practice = await PRACTICES.get(tx, _practice_code(command, before))

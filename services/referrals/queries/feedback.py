@@ -124,7 +124,7 @@ _CANCELLED: Mapping[CancelReason, str] = total(
     },
 )
 #: The sentence for a verb and a code of its data.
-_OF_CODE: Mapping[str, Mapping[str, str]] = {
+_OF_CODE: Mapping[str, Mapping[Any, str]] = {
     "triaged": {"red-flag": "A clinician has triaged it as urgent, and sees danger to life. Call the emergency service now: {emergency}."},
     "returned": _RETURNED,
     "closed": _CLOSED,

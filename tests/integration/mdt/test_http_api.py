@@ -145,7 +145,7 @@ async def test_older_person_record_does_not_replace_newer(context: RunningContex
     assert (await read(context, f"/mdt/people/{patient.person_id}/story"))["address"] == "Oakleigh"
 
 
-async def test_list_of_cases_shows_names_and_audits_each_person_once(context: RunningContext) -> None:
+async def test_cases_show_names_and_audit_each_person_once(context: RunningContext) -> None:
     """Of a merged record without a record of its own, the name of the surviving one."""
     known, merged, unknown = new_id(), new_id(), new_id()
     await context.deliver(a_person_record(), key=known, subject=known)

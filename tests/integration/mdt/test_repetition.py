@@ -17,7 +17,7 @@ _ONE_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentCommand:
     """A command on a version: of the meeting's staff, or of the professional `actor`."""
 
     path: str
@@ -26,41 +26,41 @@ class Sent:
     actor: str | None = None
 
 
-Prepare = Callable[[RunningContext], Awaitable[Sent]]
+Prepare = Callable[[RunningContext], Awaitable[SentCommand]]
 
 
 def of_case(verb: str, body: Any, before: Callable[[RunningContext], Awaitable[Patient]]) -> Prepare:
-    async def prepare(context: RunningContext) -> Sent:
+    async def prepare(context: RunningContext) -> SentCommand:
         case = await (await before(context)).case()
-        return Sent(f"/mdt/cases/{case['id']}/{verb}", case["version"], body)
+        return SentCommand(f"/mdt/cases/{case['id']}/{verb}", case["version"], body)
 
     return prepare
 
 
 def of_plan(verb: str, **discussion: Any) -> Prepare:
-    async def prepare(context: RunningContext) -> Sent:
+    async def prepare(context: RunningContext) -> SentCommand:
         plan = await (await Patient.discussed(context, **discussion)).plan()
-        return Sent(f"/mdt/care-plans/{plan['id']}/{verb}", plan["version"])
+        return SentCommand(f"/mdt/care-plans/{plan['id']}/{verb}", plan["version"])
 
     return prepare
 
 
 def of_lead(verb: str, body: Any = None, *, has_accepted: bool = False) -> Prepare:
-    async def prepare(context: RunningContext) -> Sent:
+    async def prepare(context: RunningContext) -> SentCommand:
         leads = await (await Patient.discussed(context, lead=a_lead(NURSE, has_accepted=has_accepted))).leads()
         [lead] = [each for each in leads if each["professional_id"] == NURSE]
-        return Sent(f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, NURSE)
+        return SentCommand(f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, NURSE)
 
     return prepare
 
 
 def of_meeting(verb: str, body: Any) -> Prepare:
-    async def prepare(context: RunningContext) -> Sent:
+    async def prepare(context: RunningContext) -> SentCommand:
         patient = await Patient.listed(context)
         starts_at = await context.database.pool.fetchval("SELECT min(starts_at) FROM meeting")
         await context.let_pass(starts_at - context.clock.at)
         meeting = await read(context, f"/mdt/meetings/{(await patient.case())['meeting_id']}")
-        return Sent(f"/mdt/meetings/{meeting['id']}/{verb}", meeting["version"], body)
+        return SentCommand(f"/mdt/meetings/{meeting['id']}/{verb}", meeting["version"], body)
 
     return prepare
 
@@ -71,22 +71,22 @@ async def a_case_at_its_meeting(context: RunningContext) -> Patient:
     return patient
 
 
-async def a_discussed_case(context: RunningContext) -> Sent:
+async def a_discussed_case(context: RunningContext) -> SentCommand:
     case = await (await a_case_at_its_meeting(context)).case()
-    return Sent(f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion(context.clock.at.date()))
+    return SentCommand(f"/mdt/cases/{case['id']}/discussion", case["version"], a_discussion(context.clock.at.date()))
 
 
-async def a_fulfilled_action(context: RunningContext) -> Sent:
+async def a_fulfilled_action(context: RunningContext) -> SentCommand:
     own = an_action(owner_role="gp")
     plan = await (await Patient.discussed(context, lead=a_lead(NURSE), actions=[own])).plan()
     action_id = plan["in_force"]["actions"][0]["action_id"]
-    return Sent(f"/mdt/care-plans/{plan['id']}/action-fulfilment", plan["version"], {"action_id": action_id}, NURSE)
+    return SentCommand(f"/mdt/care-plans/{plan['id']}/action-fulfilment", plan["version"], {"action_id": action_id}, NURSE)
 
 
-async def a_screened_finding(context: RunningContext) -> Sent:
+async def a_screened_finding(context: RunningContext) -> SentCommand:
     person = await a_finding(context)
     finding = await read(context, f"/mdt/case-finding/{person}")
-    return Sent(f"/mdt/case-finding/{person}/screening", finding["version"], {"destination": "mdt", "reason": "known"})
+    return SentCommand(f"/mdt/case-finding/{person}/screening", finding["version"], {"destination": "mdt", "reason": "known"})
 
 
 PREPARED: Mapping[type, Prepare] = {
@@ -138,12 +138,12 @@ async def test_other_command_on_a_stale_version_is_refused(context: RunningConte
     assert (other.status_code, other.json()["code"]) == (412, "version-conflict")
 
 
-async def test_refused_command_is_carried_out_when_it_is_sent_again_in_time(context: RunningContext) -> None:
+async def test_refused_command_is_carried_out_when_sent_in_time(context: RunningContext) -> None:
     """A refusal is not stored: the attendance is refused before the start and recorded afterwards."""
     starts_at = await context.database.pool.fetchval("SELECT min(starts_at) FROM meeting")
     await context.let_pass(starts_at - context.clock.at - _ONE_HOUR)
     [meeting, *_] = await meetings(context)
-    sent = Sent(f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": QUORUM})
+    sent = SentCommand(f"/mdt/meetings/{meeting['id']}/attendance", meeting["version"], {"attended": QUORUM})
 
     early = await _send(context, sent)
     await context.let_pass(_ONE_HOUR)
@@ -152,5 +152,5 @@ async def test_refused_command_is_carried_out_when_it_is_sent_again_in_time(cont
     assert (early.status_code, early.json()["code"], in_time.status_code) == (409, "meeting-not-started", 200)
 
 
-async def _send(context: RunningContext, sent: Sent) -> Any:
+async def _send(context: RunningContext, sent: SentCommand) -> Any:
     return await send_command(context, sent.path, sent.version, sent.body, actor=sent.actor)

@@ -211,7 +211,7 @@ async def test_family_of_a_merged_person_is_called_once(client: NavigationClient
     assert [event.kind for event in await client.context.published(TaskCreated)].count(TaskKind.BEREAVEMENT_SUPPORT) == 1
 
 
-async def test_support_is_for_the_contact_that_one_of_the_records_names(client: NavigationClient) -> None:
+async def test_support_is_for_the_contact_a_record_names(client: NavigationClient) -> None:
     survivor, merged = new_id(), await _a_known_person(client)
     alone = mr_dales_record(story=mr_dales_record().story.model_copy(update={"contacts": ()}))
     await client.publish(alone, person=survivor, subject=survivor)
@@ -224,7 +224,7 @@ async def test_support_is_for_the_contact_that_one_of_the_records_names(client: 
     assert [contact["name"] for contact in (await client.read(f"tasks/{task['id']}"))["contacts"]] == ["Louise"]
 
 
-async def test_separation_leaves_support_to_the_family_of_the_person_who_died(client: NavigationClient) -> None:
+async def test_separation_leaves_support_to_family_of_the_dead(client: NavigationClient) -> None:
     """The death was that of the merged record; the task was under the surviving one."""
     survivor, merged = await _a_known_person(client), await _a_known_person(client)
     await _merge(client, merged, survivor)

@@ -131,7 +131,7 @@ async def test_batch_of_a_death_and_its_record_offers_support(client: Navigation
     assert [task["person_id"] for task in await client.unassigned()] == [str(person_id)]
 
 
-async def test_record_long_after_a_death_or_after_its_reversal_offers_nothing(client: NavigationClient) -> None:
+async def test_record_long_after_a_death_offers_no_support(client: NavigationClient) -> None:
     dead, living = new_id(), new_id()
     for person_id in (dead, living):
         await client.publish(a_death(), person=person_id, subject=person_id)
@@ -330,7 +330,7 @@ async def test_returned_person_has_new_work_and_no_old(client: NavigationClient,
 
 
 @pytest.mark.parametrize("later", [timedelta(minutes=5), timedelta(days=100)], ids=["the same day", "after its day"])
-async def test_mistaken_move_restores_no_home_check_of_an_older_move(client: NavigationClient, later: timedelta) -> None:
+async def test_mistaken_move_restores_no_older_home_check(client: NavigationClient, later: timedelta) -> None:
     """It was expected again, and due in the past."""
     person_id, mistaken_at = await mr_dale(client), RECORDED + timedelta(minutes=5) + later
     await client.expect_home_check(person_id, WEDNESDAY)

@@ -110,7 +110,7 @@ async def test_admission_is_avoided_only_after_contact(team: RapidCareClient) ->
 
 
 async def test_person_is_assessed_after_the_visit_that_found_them(team: RapidCareClient) -> None:
-    """Finding: a person whom nobody saw was assessed after a closed door, and their admission counted as avoided."""
+    """Finding: an unseen person was assessed after a closed door, and their admission counted as avoided."""
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.CONTACTED, mode="no-access")
     needs = {"health_needs": ["infection"], "social_needs": ["none"]}

@@ -124,7 +124,7 @@ async def test_contact_that_crosses_recall_is_recorded(team: RapidCareClient, ve
     assert (await team.advance(response_id, Status.CLOSED))["outcome"] == "admission-avoided"
 
 
-async def test_contact_that_crosses_second_routing_is_recorded_on_later_response(team: RapidCareClient) -> None:
+async def test_contact_crossing_second_routing_is_on_later_response(team: RapidCareClient) -> None:
     referral_id, person_id = new_id(), new_id()
     first = await team.receive_referral(referral_id=referral_id, person_id=person_id)
     await team.advance(first, Status.EN_ROUTE)
@@ -136,7 +136,7 @@ async def test_contact_that_crosses_second_routing_is_recorded_on_later_response
     assert await team.get(f"responses/{first}/actions") == []
 
 
-async def test_contact_that_crosses_recall_and_death_is_recorded_and_ended(team: RapidCareClient) -> None:
+async def test_contact_crossing_recall_and_death_is_recorded(team: RapidCareClient) -> None:
     referral_id, person_id = new_id(), new_id()
     response_id = await team.receive_referral(referral_id=referral_id, person_id=person_id)
     await team.advance(response_id, Status.EN_ROUTE)

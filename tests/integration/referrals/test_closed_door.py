@@ -140,7 +140,7 @@ async def test_referrer_reads_warnings_and_visits_of_rapid_care(visits: Visits) 
     [(ResponseOutcome.INAPPROPRIATE, "ineligible"), (ResponseOutcome.OTHER_SERVICE_INVOLVED, "other-service-involved")],
 )
 async def test_outcome_without_contact_returns_referral(visits: Visits, outcome: ResponseOutcome, reason: str) -> None:
-    """Finding: it closed the referral of an urgent person whom nobody had seen."""
+    """Finding: it closed the referral of an urgent person who had not been seen."""
     await visits.close(outcome)
 
     returned = await visits.client.read(str(visits.id))

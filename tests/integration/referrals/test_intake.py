@@ -284,7 +284,7 @@ async def test_unreadable_values_are_kept_and_marked(client: ReferralsClient) ->
 
 
 @pytest.mark.parametrize("is_routed", [False, True])
-async def test_unreadable_values_of_a_second_call_mark_the_referral_that_it_joins(client: ReferralsClient, *, is_routed: bool) -> None:
+async def test_unreadable_values_of_second_call_mark_joined_referral(client: ReferralsClient, *, is_routed: bool) -> None:
     urgent = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "fall"}
     first = await (client.refer_and_route("rapid-care", "rapid-care", **urgent) if is_routed else client.refer(**urgent))
 

@@ -90,7 +90,7 @@ def test_each_open_state_is_tried() -> None:
 @pytest.mark.parametrize(
     ("status", "bring"), [pytest.param(status, way, id=f"{status}, {name}") for status, ways in WAYS.items() for name, way in ways.items()]
 )
-async def test_owner_sees_the_referral_in_the_list_of_the_model(client: ReferralsClient, status: Status, bring: Bring) -> None:
+async def test_owner_sees_referral_in_the_list_of_model(client: ReferralsClient, status: Status, bring: Bring) -> None:
     referral, ownership = await bring(client), REFERRAL_OWNERS[status]
     assert referral["status"] == status
     row = await client.context.database.pool.fetchrow("SELECT * FROM referral WHERE id = $1", UUID(referral["id"]))

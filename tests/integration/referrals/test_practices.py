@@ -44,7 +44,7 @@ async def localities_published(client: ReferralsClient) -> list[Locality | None]
 
 
 @pytest.mark.parametrize(("typed", "kept"), [("ZZZ", "ZZZ"), ("w7o", "W7O"), ("7", "7")])
-async def test_urgent_referral_keeps_a_practice_code_that_no_practice_has(client: ReferralsClient, typed: str, kept: str) -> None:
+async def test_urgent_referral_keeps_an_unknown_practice_code(client: ReferralsClient, typed: str, kept: str) -> None:
     """Finding: it was marked as without demographics, and the record had no practice."""
     sent = await client.refer(urgency="urgent", condition="fall", demographics=a_demographics_body(practice_code=typed))
 

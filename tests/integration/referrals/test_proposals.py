@@ -273,7 +273,7 @@ async def test_proposal_about_merged_record_is_decided_for_the_survivor(client: 
     assert (await _person(client, kept))["address"] == (await _person(client, merged))["address"] == "4 Whetstone Road"
 
 
-async def test_proposal_of_a_wrongly_merged_twin_returns_to_its_own_record(client: ReferralsClient) -> None:
+async def test_proposal_of_wrongly_merged_twin_returns_to_its_record(client: ReferralsClient) -> None:
     colin, carl = await _merged_twins(client)
     await _refer_as_carl(client, telephone="020 7946 0996")
     assert {each["field"]: each["person_id"] for each in await _open(client)} == {
@@ -296,7 +296,7 @@ async def test_proposal_of_a_wrongly_merged_twin_returns_to_its_own_record(clien
 
 
 @pytest.mark.parametrize("is_corrected", [False, True], ids=["confirmed", "corrected"])
-async def test_value_recorded_during_a_mistaken_merge_is_proposed_for_both(client: ReferralsClient, *, is_corrected: bool) -> None:
+async def test_value_recorded_during_mistaken_merge_is_proposed_twice(client: ReferralsClient, *, is_corrected: bool) -> None:
     colin, carl = await _merged_twins(client)
     if is_corrected:
         version = (await _person(client, carl))["version"]

@@ -123,7 +123,7 @@ async def test_point_of_access_passes_news_on_by_a_deadline(client: ReferralsCli
         ("service", "district-nursing", []),  # its list shows `informed_at`
     ],
 )
-async def test_information_is_passed_on_to_a_receiver_whose_list_shows_none(
+async def test_information_is_passed_on_where_no_list_shows_it(
     client: ReferralsClient, route: str, service: str, expected: list[str], verb: str, field: str
 ) -> None:
     routed = await client.refer_and_route(route, service)
@@ -134,7 +134,7 @@ async def test_information_is_passed_on_to_a_receiver_whose_list_shows_none(
     assert (informed["discrepancies_due_at"] is not None) is bool(expected)
 
 
-async def test_doubled_routine_referral_without_news_asks_nobody(client: ReferralsClient) -> None:
+async def test_doubled_routine_referral_without_news_asks_no_one(client: ReferralsClient) -> None:
     routed = await client.refer_and_route()
 
     await client.refer()

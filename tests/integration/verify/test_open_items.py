@@ -353,7 +353,7 @@ async def test_care_of_a_person_who_is_gone_is_found(owner: Connection, aggregat
     assert await _contradictions(owner, check, item, *gone, known, after) == [], "begun after the change"
 
 
-async def test_referral_in_spite_of_the_change_excuses_its_own_chain_alone(owner: Connection) -> None:
+async def test_referral_after_the_change_excuses_its_chain_alone(owner: Connection) -> None:
     (check,) = [each for each in AGREEMENT if each.contexts == ["rapid_care"]]
     gone, known = _gone("moved"), row("rapid_care.inbox", event_id=OTHER)
     marked = row("referrals.referral", id=PARENT, person_id=PERSON, person_is_recorded_as="moved")
@@ -364,7 +364,7 @@ async def test_referral_in_spite_of_the_change_excuses_its_own_chain_alone(owner
     assert await _contradictions(owner, check, _referral(status="accepted", person_is_recorded_as="moved"), *gone) == []
 
 
-async def test_rise_of_the_risk_after_a_move_excuses_its_own_chain_alone(owner: Connection) -> None:
+async def test_rise_of_risk_after_move_excuses_its_chain_alone(owner: Connection) -> None:
     (check,) = [each for each in AGREEMENT if each.contexts == ["mdt"]]
     known = row("mdt.inbox", event_id=OTHER)
     found = row("mdt.risk", id=ITEM, person_id=PERSON, status="found", correlation_id=PARENT)

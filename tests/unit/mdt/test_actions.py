@@ -63,7 +63,7 @@ MEETINGS = st.builds(
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListedCase:
     """A case, the meeting that it is listed for, and the meeting that it moved on from."""
 
     case: case.Case
@@ -72,7 +72,7 @@ class Listing:
 
 
 @st.composite
-def listings(draw: st.DrawFn) -> Listing:
+def listed_cases(draw: st.DrawFn) -> ListedCase:
     before = draw(st.none() | MEETINGS.map(lambda each: replace(each, id=new_id())))
     waiting = a_case(
         draw(st.sampled_from(case.Status)),
@@ -80,7 +80,7 @@ def listings(draw: st.DrawFn) -> Listing:
         needs_mental_health=draw(st.booleans()),
         rolled_from=before and before.id,
     )
-    return Listing(waiting, draw(MEETINGS), before)
+    return ListedCase(waiting, draw(MEETINGS), before)
 
 
 @st.composite
@@ -111,8 +111,8 @@ def test_meeting_offers_exactly_what_is_not_refused(held: meeting.Meeting, actor
 
 
 @settings(deadline=None)
-@given(listings(), ACTORS)
-def test_case_offers_exactly_what_is_not_refused(found: Listing, actor: Actor) -> None:
+@given(listed_cases(), ACTORS)
+def test_case_offers_exactly_what_is_not_refused(found: ListedCase, actor: Actor) -> None:
     waiting, meetings = found.case, [each for each in (found.listed_for, found.moved_from) if each]
     eligible = commands.ScreenCase(ScreeningOutcome.ELIGIBLE)
     acts: Acts = {

@@ -201,7 +201,7 @@ def test_forgotten_home_check_is_expected_again() -> None:
     ],
     ids=["this death", "a later death", "a move"],
 )
-def test_home_check_is_restored_with_the_change_that_ended_it(mistaken: RecordedChange, *, expected: bool) -> None:
+def test_home_check_is_restored_with_the_change_ending_it(mistaken: RecordedChange, *, expected: bool) -> None:
     check = home_check.expect(PersonId(new_id()), RECORDED.date(), RECORDED, POLICY).state
 
     assert home_check.is_ended_by(home_check.end(check, DEATH, NOW).state, mistaken) is expected

@@ -175,7 +175,7 @@ def test_rules_cover_whole_state_table(trigger: Trigger) -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_ended_state_allows_no_command_but_the_contact_that_crossed_its_end(status: Status) -> None:
+def test_ended_state_allows_only_contact_that_crossed_it(status: Status) -> None:
     assert (status in UNFINISHED) is not (status in ENDED)
     crossing = [RecordFirstContact] if status in {Status.CANCELLED, Status.DECLINED} else []
     assert status in UNFINISHED or allowed_commands(status, RESPONSE) == crossing

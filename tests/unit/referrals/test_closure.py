@@ -155,7 +155,7 @@ _ANSWERS = (
 
 @pytest.mark.parametrize("endangered", _WITH_RED_FLAG, ids=lambda referral: str(referral.status))
 @pytest.mark.parametrize("outcome", Outcome)
-def test_outcome_answers_red_flag_that_nobody_withdrew(endangered: Referral, outcome: Outcome) -> None:
+def test_outcome_answers_a_red_flag_that_stands(endangered: Referral, outcome: Outcome) -> None:
     """Finding: a life-threatening return was closed as `need-met`."""
     with nullcontext() if outcome in _ANSWERS else pytest.raises(closure.OutcomeLeavesRedFlag):
         assert closure.close(endangered, CloseReferral(outcome), NOW, POLICY).state.status is Status.CLOSED

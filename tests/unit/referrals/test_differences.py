@@ -137,7 +137,7 @@ def test_recorded_placeholder_refuses_no_birthday(recorded: date | None) -> None
     assert people.is_same_person(a_person(born_on=recorded), a_request())
 
 
-def test_own_record_of_a_merged_person_counts_unless_it_lacks_something() -> None:
+def test_own_record_of_merged_person_counts_unless_incomplete() -> None:
     twin, lacking = a_person(given_name="Carl"), a_person(given_name=NOT_GIVEN)
     request = a_request(demographics=some_demographics(given_name="Carl"), urgency=Urgency.URGENT)
 

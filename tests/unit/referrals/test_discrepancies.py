@@ -238,7 +238,7 @@ def test_urgent_story_of_any_length_fits_into_its_event(narrative: int, history:
 
 
 def people_after(request: ReceiveReferral) -> tuple[Person, Decision[Person]]:
-    accepted = people.acceptable(request, TODAY)
+    accepted = receipt.acceptable(request, TODAY)
     person, change = people.record(None, accepted, _identity(DALE), referral_id=new_id(), locality=Locality.WEST, policy=POLICY)
     assert change is not None
     return person, change
@@ -246,7 +246,7 @@ def people_after(request: ReceiveReferral) -> tuple[Person, Decision[Person]]:
 
 def _receive(known: Person | None, **changes: Any) -> tuple[Decision[Referral], Person]:
     """As the handler does: matches the person, then records them, then receives the referral."""
-    request = people.acceptable(a_request(**{"urgency": Urgency.URGENT, "condition": Condition.FALL} | changes), TODAY)
+    request = receipt.acceptable(a_request(**{"urgency": Urgency.URGENT, "condition": Condition.FALL} | changes), TODAY)
     number = people.claimed_nhs_number(request)
     if known is not None and not people.is_same_person(known, request):
         known, number = None, None

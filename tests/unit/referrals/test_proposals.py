@@ -123,7 +123,7 @@ def test_equal_proposal_opens_no_second_one() -> None:
     assert proposed(earlier=earlier, now=NOW + timedelta(hours=1)) == []
 
 
-def test_equal_proposal_of_another_record_of_the_person_stays_with_it() -> None:
+def test_equal_proposal_of_another_record_stays_with_it() -> None:
     other = a_proposal(person_id=PersonId(new_id()))
 
     [decision] = proposed(earlier=[other])
@@ -131,7 +131,7 @@ def test_equal_proposal_of_another_record_of_the_person_stays_with_it() -> None:
     assert decision.state.person_id == RECORD != other.person_id
 
 
-def test_proposal_after_a_separation_is_urgent_and_about_its_own_record() -> None:
+def test_proposal_after_separation_is_urgent_about_its_record() -> None:
     own, survivor = a_person(), a_person()
 
     [decision] = proposals.propose_separated([MOVE], [], survivor, own, organisation="CLCH", now=NOW, policy=POLICY)

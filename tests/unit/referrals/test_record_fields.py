@@ -138,5 +138,5 @@ def test_first_of_january_is_a_placeholder(day: date, *, expected: bool) -> None
         ("?", "Colin", False),
     ],
 )
-def test_short_forms_second_names_and_slips_are_one_given_name(one: str, other: str, *, expected: bool) -> None:
+def test_short_forms_and_slips_are_one_given_name(one: str, other: str, *, expected: bool) -> None:
     assert is_given_name_alike(one, other) is is_given_name_alike(other, one) is expected

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.referrals.domain.person import BirthDateInFuture, DemographicsMissing, Identity, StoryMissing, acceptable, register
+from services.referrals.domain.person import BirthDateInFuture, DemographicsMissing, Identity, StoryMissing, register
 from services.referrals.domain.policy import Policy
+from services.referrals.domain.receipt import acceptable
 from shared.contracts.codes import Locality
 from shared.kernel.errors import InvalidField
 from shared.kernel.ids import PersonId, new_id

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.referrals.api.requests import NewReferral
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import Policy
+from services.referrals.domain import Policy, receipt
 from services.referrals.domain import person as people
 from services.referrals.domain.discrepancies import at_receipt
 from services.referrals.domain.person import Identity, Person
@@ -117,7 +117,7 @@ def test_repeated_field_keeps_every_value() -> None:
     assert command.nhs_number == f'["{DALE}", "?"]'
 
 
-def test_contact_with_half_of_a_surrogate_pair_as_field_is_kept() -> None:
+def test_contact_with_half_surrogate_pair_is_kept() -> None:
     contact = {"name": "Louise", "relationship": "daughter", "\ud800": 1}
 
     assert _urgent(story={"narrative": "He fell.", "contacts": [contact]}).unreadable[0].startswith('contacts: {"name": "Louise"')
@@ -227,7 +227,7 @@ def _form(text: str) -> str:
 
 
 def _registered(command: ReceiveReferral) -> Person:
-    received, identity = people.acceptable(command, MONDAY.date()), Identity(PersonId(new_id()), None)
+    received, identity = receipt.acceptable(command, MONDAY.date()), Identity(PersonId(new_id()), None)
     return people.register(received, identity, referral_id=new_id(), locality=None, policy=Policy()).state
 
 

@@ -37,7 +37,7 @@ def test_number_may_contain_spaces_dashes_and_invisible_characters(separator: st
     "text",
     ["999.054.8609", "９９９ ０５４ ８６０９", "NHS 999 054 8609", "nhs no: 999 054 8609", "NHS Number:9990548609", "NHS No. 999-054-8609"],
 )
-def test_number_may_be_of_full_width_with_full_stops_or_after_its_name(text: str) -> None:
+def test_number_may_be_wide_dotted_or_after_its_name(text: str) -> None:
     assert parse_nhs_number(text) == "9990548609"
 
 

@@ -60,7 +60,7 @@ async def test_malformed_item_does_not_refuse_the_others(kind: Any) -> None:
     ]
 
 
-async def test_unusual_json_of_an_item_does_not_refuse_the_others() -> None:
+async def test_unusual_json_of_item_does_not_refuse_others() -> None:
     items = [r'{"note": "book"}', r'{"note": "a\ud83d"}', r'{"note": "a", "note": "b"}', r'{"note": "\ud83d\ude00"}']
 
     async with _client(FastRoute) as http:
