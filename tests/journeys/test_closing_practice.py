@@ -19,14 +19,14 @@ _TRIAGED = {"urgency": "routine", "is_complex": True, "reason": "Standard measur
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPractice:
     """The professional to contact and the locality of one person, as each of the four services shows them."""
 
     contacts: dict[str, str | None]
     localities: dict[str, str | None]
 
     @classmethod
-    async def of(cls, world: World, person_id: str, response_path: str) -> "Shown":
+    async def of(cls, world: World, person_id: str, response_path: str) -> "ShownPractice":
         access, meeting = world.caller("point-of-access"), world.caller("mdt-coordinator")
         rapid, navigation = world.caller("rapid-care"), world.caller("navigation-coordinator")
         leads = await meeting.get(f"/mdt/people/{person_id}/leads")
@@ -65,7 +65,7 @@ async def test_four_services_follow_closing_practices(world: World) -> None:
     person_id, response_path = await _led_by_gp(world, "9990548609")
 
     await world.travel(day(7, "23:30"))
-    before = await Shown.of(world, person_id, response_path)
+    before = await ShownPractice.of(world, person_id, response_path)
     assert set(before.contacts.values()) == {"gp-W07"}, before
     assert set(before.localities.values()) == {"west"}, before
     assert await _registered(world, "B01") == set()
@@ -74,7 +74,7 @@ async def test_four_services_follow_closing_practices(world: World) -> None:
     await world.travel(day(8, "00:10"))
 
     assert await _agreed(world, person_id) == ({"W07"}, {"gp-B01"})
-    after = await Shown.of(world, person_id, response_path)
+    after = await ShownPractice.of(world, person_id, response_path)
     assert set(after.contacts.values()) == {"gp-B01"}, after
     assert set(after.localities.values()) == {"locality-b"}, after
     assert person_id in await _registered(world, "B01")
