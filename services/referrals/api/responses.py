@@ -6,10 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from services.referrals.domain import Policy
-from services.referrals.domain.calls import promised_by
+from services.referrals.domain.deadlines import promised_by
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.owners import owner
 from services.referrals.domain.receipt import clock_starts_at, emergency_alternative, opening
 from services.referrals.domain.referral import (
     POINT_OF_ACCESS,
@@ -19,6 +18,7 @@ from services.referrals.domain.referral import (
     Status,
     current_deadline,
     is_with_receiver,
+    owner,
 )
 from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.amendments import SentAmendment

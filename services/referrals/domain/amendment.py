@@ -18,9 +18,9 @@ from services.referrals.domain.referral import (
     Referral,
     ReferralDeadline,
     Status,
+    effective_status,
     is_with_receiver,
     permit,
-    without_question,
 )
 from services.referrals.domain.urgency import clock_of_raise, made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
@@ -123,3 +123,8 @@ def _to_triage(urgent: Referral, before: Sequence[Event], after: Sequence[Event]
     return deadlines.begin(
         deadlines.without_call(back), [*before, *triage.recall_of(urgent), *after], deadlines.triage_by(back, now, policy)
     )
+
+
+def without_question(referral: Referral) -> Referral:
+    """The referral as it was before an open question."""
+    return replace(referral, status=effective_status(referral), asked_in=None)

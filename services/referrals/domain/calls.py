@@ -44,15 +44,10 @@ def repeat(joined: Referral, merged_id: UUID, condition: Condition | None, answe
         merged_referral_id=merged_id,
         condition=condition,
         called_at=now,
-        answer_by=promised_by(repeated) or answer_by,
+        answer_by=deadlines.promised_by(repeated) or answer_by,
         routing=joined.routing,
     )
     return Decision(repeated, [event], deadlines.rows_of(repeated, ReferralDeadline.CALL), cancels=[ReferralDeadline.CALL])
-
-
-def promised_by(referral: Referral) -> datetime | None:
-    """When the earliest unanswered call was to be answered. A reminder moves the referral's deadline, never this promise."""
-    return referral.call_overdue_since or referral.answer_by
 
 
 def answer(referral: Referral, now: datetime) -> Decision[Referral]:

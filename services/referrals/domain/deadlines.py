@@ -150,3 +150,8 @@ def rows_of(referral: Referral, *kinds: ReferralDeadline) -> list[Deadline]:
 
 def _rows(referral: Referral) -> list[Deadline]:
     return rows_of(referral, *ReferralDeadline)
+
+
+def promised_by(referral: Referral) -> datetime | None:
+    """When the earliest unanswered call was to be answered. A reminder moves the referral's deadline, never this promise."""
+    return referral.call_overdue_since or referral.answer_by

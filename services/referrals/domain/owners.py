@@ -1,7 +1,7 @@
 """The owner of each state of a referral: the desk whose work list shows it, and its pending deadlines."""
 
 from services.referrals.domain.access import RECEIVE, TRIAGE
-from services.referrals.domain.referral import ENDED, POINT_OF_ACCESS, Referral, ReferralDeadline, Status
+from services.referrals.domain.referral import ReferralDeadline, Status
 from shared.kernel.ownership import Desk, Owners, owned
 from shared.kernel.totality import total
 
@@ -30,10 +30,3 @@ REFERRAL_OWNERS: Owners = total(
         Status.CANCELLED: None,
     },
 )
-
-
-def owner(referral: Referral) -> str | None:
-    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None for an ended referral."""
-    if referral.status in ENDED:
-        return None
-    return referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS

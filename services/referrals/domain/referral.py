@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -66,8 +66,7 @@ from shared.kernel.ids import PersonId
 from shared.kernel.state_table import Transitions, Trigger, require_transition, state_table, transition
 from shared.kernel.totality import total
 
-#: The owner of everything that no receiver has accepted.
-POINT_OF_ACCESS = "community-point-of-access"
+POINT_OF_ACCESS = "community-point-of-access"  # owns everything that no receiver has accepted
 
 
 class Status(StrEnum):
@@ -330,11 +329,6 @@ def effective_status(referral: Referral) -> Status:
     return referral.asked_in or referral.status
 
 
-def without_question(referral: Referral) -> Referral:
-    """The referral as it was before an open question."""
-    return replace(referral, status=effective_status(referral), asked_in=None)
-
-
 def permit(referral: Referral, trigger: Trigger) -> None:
     """Raises IllegalTransition. An open question permits every command that was permitted before it."""
     require_transition(referral.status, trigger, REFERRAL)
@@ -366,6 +360,12 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
         (Occurrence.PRACTICE_LOST, Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies),
     ]
     return frozenset(trigger for trigger, is_absent in absent if is_absent)
+
+
+def owner(referral: Referral) -> str | None:
+    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None for an ended referral."""
+    code = referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
+    return None if referral.status in ENDED else code
 
 
 def current_deadline(referral: Referral) -> ReferralDeadline | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.referrals import commands
-from services.referrals.domain.referral import OPEN, REFERRAL, TRIAGED, Referral, Status, effective_status, without_question
+from services.referrals.domain.amendment import without_question
+from services.referrals.domain.referral import OPEN, REFERRAL, TRIAGED, Referral, Status, effective_status
 from shared.contracts.codes import IS_URGENT
 from shared.kernel.state_table import Trigger
 from shared.kernel.totality import total

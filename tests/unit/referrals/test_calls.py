@@ -54,7 +54,7 @@ def test_third_call_after_reminder_repeats_first_promise() -> None:
 
     [event] = third.events
     assert isinstance(event, ReferralCallRepeated)
-    assert (event.answer_by, calls.promised_by(third.state)) == (DUE, DUE)
+    assert (event.answer_by, deadlines.promised_by(third.state)) == (DUE, DUE)
     assert pending_deadlines(third.state)[ReferralDeadline.CALL] > DUE
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure
-from services.referrals.domain.owners import owner
-from services.referrals.domain.referral import AT_POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline
+from services.referrals.domain.referral import AT_POINT_OF_ACCESS, Referral, ReferralDeadline, Status, current_deadline, owner
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed

@@ -12,13 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from services.referrals.commands import CancelReferral, CloseReferral, RecordDeath, RecordMove, RecordReturn, RestorePerson, ReturnReferral
 from services.referrals.domain import Policy, closure, deadlines, life, receipt, routing
 from services.referrals.domain.life import Life, LifeStatus, Report, available_changes, contradiction
-from services.referrals.domain.owners import owner
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import (
     OPEN,
     Referral,
     ReferralDeadline,
     available_transitions,
+    owner,
     pending_deadlines,
 )
 from shared.contracts.codes import Urgency

@@ -8,7 +8,6 @@ import pytest
 from services.referrals.commands import CancelReferral, CloseReferral
 from services.referrals.domain import Policy, closure, receipt
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.owners import owner
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.referral import (
     OPEN,
@@ -19,6 +18,7 @@ from services.referrals.domain.referral import (
     Status,
     available_transitions,
     current_deadline,
+    owner,
 )
 from shared.contracts.codes import Urgency
 from shared.contracts.persons import PersonChange

@@ -12,7 +12,6 @@ from services.referrals.commands import CloseReferral, ReturnReferral, RouteRefe
 from services.referrals.domain import Policy, closure, onward, routing
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.onward import Request, Requester, Standing
-from services.referrals.domain.owners import owner
 from services.referrals.domain.referral import (
     POINT_OF_ACCESS,
     REFERRAL,
@@ -22,6 +21,7 @@ from services.referrals.domain.referral import (
     ReferralDeadline,
     Status,
     current_deadline,
+    owner,
 )
 from shared.contracts.codes import Condition, Locality, StepDown, Urgency
 from shared.contracts.referral_codes import AskingService, OnwardRequest, Outcome, Reason, ReturnReason, Source

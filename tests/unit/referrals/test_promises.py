@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from services.referrals.commands import AmendReferral
 from services.referrals.domain import Policy, deadlines, receipt
-from services.referrals.domain.owners import owner
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
 from services.referrals.domain.referral import (
@@ -17,6 +16,7 @@ from services.referrals.domain.referral import (
     ReferralDeadline,
     available_transitions,
     current_deadline,
+    owner,
     pending_deadlines,
 )
 from shared.contracts.codes import Urgency

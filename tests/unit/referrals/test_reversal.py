@@ -8,8 +8,7 @@ import pytest
 from services.referrals.commands import CancelReferral, CloseReferral, ReopenReferral
 from services.referrals.domain import Policy, closure, deadlines, reversal
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.owners import owner
-from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
+from services.referrals.domain.referral import Referral, ReferralDeadline, Status, owner, pending_deadlines
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReopenReason, Route
 from shared.contracts.referrals import ReferralReopened

@@ -17,9 +17,8 @@ from services.referrals.domain.directory import (
     Serves,
     Service,
 )
-from services.referrals.domain.owners import owner
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, permit
+from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, available_transitions, owner, permit
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.practices import Practice
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, ReturnReason, Route

@@ -9,7 +9,6 @@ import pytest
 from services.referrals import commands
 from services.referrals.commands import AnswerInformation, ReceiveReferral, RequestInformation
 from services.referrals.domain import Policy
-from services.referrals.domain.owners import owner
 from services.referrals.domain.referral import (
     ENDED,
     OPEN,
@@ -20,6 +19,7 @@ from services.referrals.domain.referral import (
     Status,
     available_transitions,
     current_deadline,
+    owner,
 )
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Discrepancy, Route
