@@ -22,14 +22,10 @@ from shared.kernel.errors import OrganisationNotInvolved
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.persistence.transaction import Transaction
-from shared.web.app import MAX_BODY_BYTES
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
 from shared.web.responses import Page, created
-
-#: The largest body, in bytes: no urgent referral is refused for a long history. Eight times the limit of the other routes.
-_MAX_BODY_BYTES = 8 * MAX_BODY_BYTES
 
 router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 
@@ -38,7 +34,6 @@ router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRout
     "",
     name="ReceiveReferral",
     status_code=201,
-    max_body_size=_MAX_BODY_BYTES,
     response_model=ReceivedView,
     responses=problems(
         InvalidNhsNumber,
