@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.kernel.errors import DomainError
 from shared.web.descriptions import ApiDescription
+from shared.web.problems import BODY_ADVICE
 
 Schema = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ HTTP_PROBLEMS: Mapping[str, tuple[str, str]] = {
     "scope-missing": ("The token needs the scope referrals:refer.", "Ask the access administrator for a token with this scope."),
     "malformed-request": ("The body is not valid JSON.", "Send a JSON document."),
     "not-found": ("Resource not found.", "Check the path."),
-    "body-too-large": ("The body exceeds the size limit.", "Send a smaller body."),
+    "body-too-large": ("The body exceeds the size limit.", BODY_ADVICE),
     "json-expected": ("The body is not sent as JSON.", "Send Content-Type: application/json."),
     "csv-expected": ("The risk file is not sent as CSV.", "Send the file as the body with Content-Type: text/csv."),
     "if-match-missing": ("The request has no If-Match header.", "Read the resource and send its ETag in If-Match."),

@@ -45,12 +45,13 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
 }
 
 
+BODY_ADVICE = "Send at most 1 MB, the newest history first. An urgent referral does not wait: telephone the Community Point of Access."
 #: Errors that the framework raises itself: HTTP status to code, detail and advice.
 FRAMEWORK_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     400: ("malformed-request", "The request is malformed.", "Consult the OpenAPI page of the service."),
     404: ("not-found", "Resource not found.", "Check the path."),
     405: ("method-not-allowed", "The resource does not support this method.", "Use a method that the OpenAPI page lists for the path."),
-    413: ("body-too-large", "The body exceeds the size limit.", "Send a smaller body."),
+    413: ("body-too-large", "The body exceeds the size limit.", BODY_ADVICE),
 }
 
 
