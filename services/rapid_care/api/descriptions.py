@@ -67,7 +67,7 @@ _TEXTS: Texts = {
     "emergency_alternative": ("Code of the service to call when life is in danger; absent otherwise.", None),
     "alternative_service": ("Entry of the directory for `emergency_alternative`.", None),
     "CallableServiceView.code": ("Code of the service.", "ambulance"),
-    "CallableServiceView.name": ("Name of the service.", "Ambulance: ring 999"),
+    "CallableServiceView.name": ("Name of the service.", "London Ambulance Service (999)"),
     "CallableServiceView.telephone": ("Telephone of the service.", "999"),
     "Decline.reason": ("Why Rapid Care does not take the referral.", "capacity"),
     "items": "Items of care, fifty at most.",
