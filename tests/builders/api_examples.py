@@ -21,13 +21,16 @@ from tests.builders.seeded_stack import CALLERS, SeededStack
 #: The ids of a path, and a caller.
 Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
 
-_IDS, _TRIES, _STEPS, _NEW_REFERRALS = 8, 30, 6, 4
+_IDS, _TRIES, _NEW_REFERRALS = 8, 30, 8
+#: Every so many rounds new referrals arrive and an hour passes; in between, the next meeting begins.
+_STEPS = 6
 #: Callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
 _CALLERS = {"referrals": CALLERS[:2], "rapid_care": CALLERS[:1], "mdt": CALLERS[4:], "navigation": (CALLERS[0], CALLERS[2])}
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
 _ACTIONS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1"
+_NEXT_MEETING = 'SELECT min(starts_at) FROM mdt.meeting JOIN mdt."case" ON meeting_id = meeting.id WHERE starts_at > $1'
 #: Commands on a part of the resource, which has a version of its own, by the last part of their path.
 _VERSIONED_BY = {
     **dict.fromkeys(("death", "move", "restoration", "return"), "life"),
@@ -39,6 +42,10 @@ _FORWARD = (
     "RecordFirstContact", "RecordAssessment", "AgreePackage", "ScreenCase", "HoldMeeting", "DiscussCase", "AgreePlan", "AcceptLead",
     "AssignTask", "AcknowledgeTask", "StartTask",
 )  # fmt: skip
+#: The examples that come first, in turn: those that lead to a visit of Rapid Care, those that lead to a meeting, any.
+_WAYS = (("urgent", "to Rapid Care", "at home"), ("complex", "to the weekly meeting", "eligible"), ())
+#: Commands whose NHS number must be that of no other person.
+_NEW_NUMBER = ("ReceiveReferral", "VerifyIdentity")
 NUMBERS = [number for number in (f"99954{ending:05}" for ending in range(900)) if nhs_number.is_valid(number)]
 
 
@@ -107,20 +114,25 @@ class ExampleRun:
             if answer.is_success:
                 await self.stack.contexts.settle()
                 return answer, refused
+            assert not answer.is_server_error, f"{example}: {answer.text}"
             refused[f"{answer.json()['code']} {[error['field'] for error in answer.json()['errors']] or ''}"] += 1
         return None, refused
 
     async def move_on(self, known: Sequence[Example], number: int) -> None:
-        """One step of every item; sometimes new referrals, and time."""
+        """One step of every item; sometimes new referrals, and time; deadlines that are due fire."""
         if number % _STEPS == 0:
             referrals = [each for each in known if each.operation == "ReceiveReferral" and each.body["demographics"]]
             for _ in range(_NEW_REFERRALS):
                 await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
+        preferred = _WAYS[number // _STEPS % len(_WAYS)]
         for operation, ids, caller in self._next_commands():
-            await self._send_any([each for each in known if each.operation == operation], ids, caller)
+            found = [each for each in self.random.sample(known, len(known)) if each.operation == operation]
+            await self._send_any(sorted(found, key=lambda each: each.name not in preferred), ids, caller)
         await self.stack.contexts.settle()
         if number % _STEPS == 0:
-            await self._let_time_pass()
+            await self.stack.contexts.let_pass(timedelta(hours=1))
+        if number % _STEPS == _STEPS // 2:
+            await self._wait_for_meeting()
 
     def _next_commands(self) -> list[tuple[str, *Try]]:
         """One for each item."""
@@ -132,7 +144,7 @@ class ExampleRun:
 
     async def _send_any(self, known: Sequence[Example], ids: dict[str, str], caller: tuple[str, str]) -> None:
         """The first accepted one."""
-        for example in self.random.sample(known, len(known)):
+        for example in known:
             if (await self.send(example, ids, caller)).is_success:
                 return
 
@@ -164,7 +176,7 @@ class ExampleRun:
         if not isinstance(example.body, dict):
             return self._moved(example.body) if example.body else None
         changes: dict[str, Any] = {}
-        if example.operation == "ReceiveReferral" and example.body["nhs_number"] and example.body["demographics"]:
+        if example.operation in _NEW_NUMBER and example.body["nhs_number"] and example.body.get("demographics", True):
             changes["nhs_number"] = self._unused.pop()
         for name in {"person_id", "into"} & example.body.keys():
             changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
@@ -179,12 +191,11 @@ class ExampleRun:
         since = self.stack.contexts.now.astimezone(LONDON).date() - EXAMPLE_DAY
         return _DAYS.sub(lambda day: (date.fromisoformat(day[0]) + since).isoformat(), text)
 
-    async def _let_time_pass(self) -> None:
-        """Half of the times to the middle of the next meeting, else by an hour; deadlines that are due fire."""
-        contexts = self.stack.contexts
-        meeting = await self.stack.connection.fetchval("SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1", contexts.now)
-        is_meeting = meeting is not None and self.random.random() < 0.5
-        await contexts.let_pass(meeting + timedelta(minutes=30) - contexts.now if is_meeting else timedelta(hours=1))
+    async def _wait_for_meeting(self) -> None:
+        """Until the middle of the next one that has a case, if any."""
+        starts_at = await self.stack.connection.fetchval(_NEXT_MEETING, self.stack.contexts.now)
+        if starts_at is not None:
+            await self.stack.contexts.let_pass(starts_at + timedelta(minutes=30) - self.stack.contexts.now)
 
     def _headers(self, caller: tuple[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.stack.token(*caller, list(SCOPES))}"}

@@ -1,4 +1,4 @@
-"""Each example of a request body in the OpenAPI documents is valid, most are accepted, and each answer fits its schema.
+"""Each example of a request body in the OpenAPI documents is accepted in some state, and each answer fits its schema.
 
 An example is tried where `GET .../actions` offers its command. Between the rounds new referrals arrive, items move on and time passes.
 """
@@ -23,11 +23,8 @@ from tests.builders.seeded_stack import SeededStack, seeded_stack
 
 pytestmark = pytest.mark.timeout(900)
 
-_ROUNDS = 15
-#: Refusals of a body for itself, wherever it is sent.
-_INVALID = {"validation-failed", "malformed-request", "json-expected"}
-#: The part of the bodies that a run must accept: the others need a state that the run may not reach.
-_ACCEPTED = 0.6
+#: A run ends earlier when every body is accepted.
+_ROUNDS = 80
 _VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
 
 
@@ -37,7 +34,7 @@ def stack(databases: Databases, keys: Keys) -> Iterator[SeededStack]:
         yield opened
 
 
-def test_examples_are_valid_and_most_are_accepted(stack: SeededStack, record_property: Callable[[str, object], None]) -> None:
+def test_every_example_is_accepted(stack: SeededStack, record_property: Callable[[str, object], None]) -> None:
     documents = {context: _document(context) for context in CONTEXTS}
     known = [each for context, document in documents.items() for each in examples(context, document)]
     bodies = [each for each in known if each.media_type]
@@ -54,11 +51,12 @@ def test_examples_are_valid_and_most_are_accepted(stack: SeededStack, record_pro
             break
         stack.run(run.move_on([each for each in known if each not in waiting], number))
 
-    assert [name for name, refused in refusals.items() if any(code.split()[0] in _INVALID for code in refused)] == []
+    assert refusals == {}
     assert len(bodies) > 60
-    assert len(waiting) <= (1 - _ACCEPTED) * len(bodies), "\n".join(f"{name}: {refused}" for name, refused in refusals.items())
-    accepted, operations = len(bodies) - len(waiting), {each.operation for each in bodies}
-    record_property("summary", f"examples: {accepted} of {len(bodies)} bodies of {len(operations)} operations accepted; {tries} tries")
+    operations = {each.operation for each in bodies}
+    record_property(
+        "summary", f"examples: {len(bodies)} bodies of {len(operations)} operations accepted; {number + 1} rounds, {tries} tries"
+    )
 
 
 def _document(context: str) -> dict[str, Any]:
