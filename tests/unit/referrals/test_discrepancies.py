@@ -262,3 +262,16 @@ def _identity(number: str | None) -> people.Identity:
 def _marked(*faults: Discrepancy) -> Referral:
     due_at = NOW + timedelta(days=1)
     return a_referral(Status.ROUTED, urgency=Urgency.URGENT, discrepancies=faults, discrepancies_due_at=NOW, due_at=due_at)
+
+
+def test_separated_record_opens_the_faults_of_urgent_referrals_alone() -> None:
+    alone = a_person(nhs_number=None, number_as_typed="943 476 5918")
+    urgent, routine = (a_referral(requested_urgency=each, discrepancies=()) for each in (Urgency.URGENT, Urgency.ROUTINE))
+
+    opened = discrepancies.open_again(urgent, alone, NOW, POLICY)
+
+    assert opened is not None
+    assert opened.state.discrepancies == (Discrepancy.NUMBER_INVALID,)
+    assert [deadline.kind for deadline in opened.deadlines] == [ReferralDeadline.DISCREPANCY]
+    assert discrepancies.open_again(opened.state, alone, NOW, POLICY) is None
+    assert discrepancies.open_again(routine, alone, NOW, POLICY) is None
