@@ -12,12 +12,13 @@ METHODS = ("get", "post", "put", "patch", "delete")
 Path = tuple[str | int, ...]
 #: Valid values of fields whose schema does not state every rule, by name.
 _VALID: dict[str, Any] = {
-    "nhs_number": "9990548609",
+    "nhs_number": "9876543210",
     "born_on": "1933-03-02",
     "month": "2015-03",
     "contacted_at": "2015-03-16T09:00:00Z",
     "reference": "CPA-0000-0000",
     "urgency": "routine",  # an urgent referral is accepted with invalid fields
+    "has_red_flag": False,  # else the triage is urgent
     "is_available": False,  # only an absence has an end
 }
 #: By format or type.
