@@ -44,6 +44,8 @@ _FORWARD = (
 )  # fmt: skip
 #: The examples that come first, in turn: those that lead to a visit of Rapid Care, those that lead to a meeting, any.
 _WAYS = (("urgent", "to Rapid Care", "at home"), ("complex", "to the weekly meeting", "eligible"), ())
+#: Rounds that lead new referrals to a meeting.
+ROUNDS_OF_A_MEETING = range(_STEPS, 2 * _STEPS)
 #: Commands whose NHS number must be that of no other person.
 _NEW_NUMBER = ("ReceiveReferral", "VerifyIdentity")
 NUMBERS = [number for number in (f"99954{ending:05}" for ending in range(900)) if nhs_number.is_valid(number)]
@@ -161,8 +163,7 @@ class ExampleRun:
 
     async def _version(self, http: httpx.AsyncClient, example: Example, path: str, headers: Mapping[str, str]) -> dict[str, str]:
         """From the resource, the part that the command changes, or the list that shows the item."""
-        resource, _, verb = path.rpartition("/")
-        address = path if example.method == "PUT" else f"{resource}/{_VERSIONED_BY[verb]}" if verb in _VERSIONED_BY else resource
+        resource, address = path.rpartition("/")[0], versioned(example.method, path)
         answer = await http.get(address, headers=headers)
         if "etag" in answer.headers:
             return {"If-Match": answer.headers["etag"]}
@@ -199,6 +200,14 @@ class ExampleRun:
 
     def _headers(self, caller: tuple[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.stack.token(*caller, list(SCOPES))}"}
+
+
+def versioned(method: str, path: str) -> str:
+    """The address of the resource, or of its part, whose version a command needs."""
+    resource, _, verb = path.rpartition("/")
+    if method != "POST":
+        return path
+    return f"{resource}/{_VERSIONED_BY[verb]}" if verb in _VERSIONED_BY else resource
 
 
 def names(path: str) -> list[str]:
