@@ -80,7 +80,7 @@ async def test_views_are_refused_when_no_service_knows_the_person(product: Runni
 
     assert unknown.refusal == "No service knows a person with this id: GET /referrals/{id} has it as `person_id`."
     assert unknown.out == ""
-    assert (no_id.code, "PERSON_ID" in no_id.err) == (2, True)
+    assert (no_id.code, "person_id" in no_id.err) == (2, True)
 
 
 async def _views(product: RunningProduct, person: str) -> Result:

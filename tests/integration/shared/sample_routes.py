@@ -90,8 +90,9 @@ async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
 @asynccontextmanager
 async def screen_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with mdt(owner_url, keys, MONDAY_OF_THE_MEETING) as context:
-        waiting, screened = await Patient.referred(context), await Patient.listed(context)
-        case, finished = await waiting.case(), await screened.case()
+        waiting, redirected = await Patient.referred(context), await Patient.referred(context)
+        await redirected.command("screening", {"outcome": "not-eligible", "destination": "gp"})
+        case, finished = await waiting.case(), await redirected.case()
         yield SampleRoute(
             context,
             f"/mdt/cases/{case['id']}/screening",
