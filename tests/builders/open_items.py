@@ -78,15 +78,30 @@ async def random_item(connection: "asyncpg.Connection[asyncpg.Record]", random: 
     return None
 
 
+async def open_rows(connection: "asyncpg.Connection[asyncpg.Record]", aggregate: Aggregate) -> list[dict[str, Any]]:
+    """The rows of an aggregate whose states have an owner."""
+    return await _fetch(connection, aggregate, aggregate.open_states) if aggregate.open_states else []
+
+
+async def item_of(connection: "asyncpg.Connection[asyncpg.Record]", random: Random, name: str) -> Item | None:
+    """An open item of one aggregate."""
+    rows = await _rows(connection, _AGGREGATES[name], is_open=True)
+    return Item(_AGGREGATES[name], random.choice(rows)) if rows else None
+
+
 async def _rows(connection: "asyncpg.Connection[asyncpg.Record]", aggregate: Aggregate, *, is_open: bool) -> list[dict[str, Any]]:
     has_open = any(aggregate.owners.values())
     states = [state.value for state, owner in aggregate.owners.items() if (owner is not None) == is_open or not has_open]
     if aggregate.name in {"navigator", "identity"}:
         states = [state.value for state in aggregate.owners]
+    rows = await _fetch(connection, aggregate, states)
+    return sorted(rows, key=lambda row: row["starts_at"])[:1] if aggregate.name == "meeting" else rows
+
+
+async def _fetch(connection: "asyncpg.Connection[asyncpg.Record]", aggregate: Aggregate, states: Sequence[str]) -> list[dict[str, Any]]:
     statement = _LIVES if aggregate.name == "life" else _ROWS
     found = statement.format(relation=aggregate.relation, column=aggregate.column, context=aggregate.context)
-    rows = [orjson.loads(row[0]) for row in await connection.fetch(found, states)]
-    return sorted(rows, key=lambda row: row["starts_at"])[:1] if aggregate.name == "meeting" else rows
+    return [orjson.loads(row[0]) for row in await connection.fetch(found, list(states))]
 
 
 def _of_referral(row: dict[str, Any]) -> list[Caller]:

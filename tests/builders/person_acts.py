@@ -4,7 +4,7 @@ Each act takes a `Random`, so that a seed repeats it.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ from infra.contexts import CONTEXTS
 from shared.clock import LONDON
 from shared.contracts.rapid_care import Skill
 from tests.builders.mdt import QUORUM
-from tests.builders.open_items import MEETING, Caller, Item, random_item
+from tests.builders.open_items import MEETING, Caller, Item, item_of, random_item
 from tests.builders.person_model import PersonModel
 from tests.builders.population import HEADER
 from tests.builders.random_bodies import CLINICIANS, NAVIGATORS, BodyMaker
@@ -30,6 +30,7 @@ _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::t
 _DISCHARGED = """
 SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
 ORDER BY person_id"""
+_PERSONS = "SELECT DISTINCT ON (given_name) id AS person_id FROM referrals.person ORDER BY given_name, id"
 _NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"
 _NEXT_DEADLINES = " UNION ALL ".join(
     f"SELECT kind, min(due_at) AS due_at FROM {context}.deadline WHERE state = 'pending' AND due_at > $1 GROUP BY kind"  # noqa: S608
@@ -43,7 +44,14 @@ _FORWARD = {
     *("TriageReferral", "RouteReferral", "AcceptReferral", "AcceptResponse", "AssignClinician", "Depart", "RecordFirstContact"),
     *("RecordAssessment", "AgreePackage", "ScreenCase", "HoldMeeting", "DiscussCase", "AgreePlan", "AcceptLead", "AcknowledgeTask"),
 }
-_AT_MEETING = {"HoldMeeting", "DiscussCase"}
+#: The steps from a case to the first task of an agreed plan, and their fields.
+_TO_A_PLAN = (
+    *(("case", "ScreenCase"), ("case", "DiscussCase"), ("lead", "AcceptLead"), ("care_plan", "AgreePlan")),
+    *(("task", "AcknowledgeTask"), ("task", "StartTask")),
+)
+_OF_A_PLAN: dict[str, Sequence[Any]] = {"outcome": ("eligible",), "is_agreed_by_person": (True,)}
+#: How often an act on a case or a meeting waits for the meeting, by state: its commands are offered there alone.
+_BEFORE_MEETING = {"listed": 0.5, "cut-off": 0.5}
 #: Commands that move an item on are often chosen and those that end it or ask back seldom, so that lives are long.
 _WEIGHTS = {
     **dict.fromkeys(("TriageReferral", "DiscussCase", "RecordFirstContact", "AgreePlan", "AcceptLead", "AnswerCall", "SeparatePerson"), 3),
@@ -75,12 +83,37 @@ async def begin(model: PersonModel, random: Random) -> None:
     await find_person(model, random)
     for _ in range(random.choice((0, 8, 16, 24))):
         await _advance(model, random)
+    if random.random() < 0.5:
+        await _plan(model, random)
+
+
+async def _plan(model: PersonModel, random: Random) -> None:
+    """A person without a referral becomes a case, which the meeting mostly discusses: a plan begins, and its tasks."""
+    person_id = (random.choice(await model.connection.fetch(_PERSONS)))["person_id"]
+    body = {"person_id": str(person_id), "practice_code": "W07", "locality": "west"}
+    await model.command("mdt", "ReferCase", "/mdt/cases", MEETING[0], body)
+    for name, command in _TO_A_PLAN:
+        if item := await item_of(model.connection, random, name):
+            await _act_on(model, random, item, {command}, _OF_A_PLAN)
+            await model.contexts.settle()
 
 
 async def act_on_an_item(model: PersonModel, random: Random) -> None:
     """A suitable caller sends one of the commands that an item offers."""
     if item := await random_item(model.connection, random):
         await _act_on(model, random, item)
+
+
+async def try_what_is_not_offered(model: PersonModel, random: Random) -> None:
+    """A caller sends a command that the item does not offer."""
+    if item := await random_item(model.connection, random):
+        caller = random.choice(item.callers())
+        offers = {action["name"] for action in await _offers(model, item, caller) or ()}
+        names = [name for name in await model.commands_of(item.aggregate.context, item.address) if name not in offers]
+        if names:
+            name = random.choice(names)
+            body = await _body(model, random, item, name, {})
+            await model.command_not_offered(item.aggregate.context, name, item.address, caller, body, version=item.row["version"])
 
 
 async def _advance(model: PersonModel, random: Random) -> None:
@@ -90,14 +123,16 @@ async def _advance(model: PersonModel, random: Random) -> None:
         await model.contexts.settle()
 
 
-async def _act_on(model: PersonModel, random: Random, item: Item, names: Container[str] | None = None) -> None:
+async def _act_on(
+    model: PersonModel, random: Random, item: Item, names: Container[str] | None = None, values: Mapping[str, Sequence[Any]] | None = None
+) -> None:
+    if item.state in _BEFORE_MEETING and random.random() < (_BEFORE_MEETING[item.state] if names is None else 1):
+        await _go_to_meeting(model, random, item)
     for caller in random.sample(item.callers(), k=len(item.callers())):
         actions = [action for action in await _offers(model, item, caller) or () if names is None or action["name"] in names]
         if actions:
             action = random.choices(actions, [_weight(action["name"], item) for action in actions])[0]
-            if action["name"] in _AT_MEETING:
-                await _go_to_meeting(model, random, item)
-            body = await _body(model, random, item, action["name"])
+            body = await _body(model, random, item, action["name"], values or {})
             context, version = item.aggregate.context, item.row["version"]
             await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
             return
@@ -208,9 +243,9 @@ def _set_clock(model: PersonModel, instant: datetime) -> None:
     model.trace.append(f"it is {instant}")
 
 
-async def _body(model: PersonModel, random: Random, item: Item, name: str) -> Any:
+async def _body(model: PersonModel, random: Random, item: Item, name: str, values: Mapping[str, Sequence[Any]]) -> Any:
     operation = await model.operation(item.aggregate.context, name)
-    return operation.body and BodyMaker(random, model.contexts.now, await _pools(model, item)).body(name, operation.body)
+    return operation.body and BodyMaker(random, model.contexts.now, {**await _pools(model, item), **values}).body(name, operation.body)
 
 
 async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:

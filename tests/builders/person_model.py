@@ -1,5 +1,6 @@
 """The four contexts as a random run uses them: requests by any caller, and a record of what was accepted, refused and reached."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.builders.open_items import Caller
 from tests.builders.operations import Operation, operations
 from tests.builders.transition_record import TransitionRecord
 
+_FORBIDDEN = 403
 #: Refusals of an offered command that contradict the offer.
 _CONTRADICTIONS = {IllegalTransition.code, VersionConflict.code}
 
@@ -28,6 +30,7 @@ class Statistics:
     examples: int = 0
     commands: Counter[str] = field(default_factory=Counter)
     refusals: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    refusals_of_unoffered: Counter[tuple[str, int]] = field(default_factory=Counter)
     acts: Counter[str] = field(default_factory=Counter)
 
     def count(self, name: str, answer: httpx.Response) -> None:
@@ -38,7 +41,8 @@ class Statistics:
 
     def summary(self) -> str:
         commands = ", ".join(f"{name} {count}" for name, count in self.commands.most_common())
-        return f"{self.steps} steps in {self.examples} examples; {self.refusals.total()} refusals; commands: {commands}"
+        refusals = f"{self.refusals.total()} refusals for a value, {self.refusals_of_unoffered.total()} of commands that were not offered"
+        return f"{self.steps} steps in {self.examples} examples; {refusals}; commands: {commands}"
 
 
 @dataclass
@@ -91,13 +95,34 @@ class PersonModel:
         """A command that `GET .../actions` offered. Raises AssertionError when its refusal contradicts the offer."""
         answer = await self.command(context, name, path, caller, body, version=version)
         code = None if answer.is_success else answer.json()["code"]
-        assert code not in _CONTRADICTIONS, f"{path} was offered to {caller.actor} and is refused: {answer.text}"
+        contradicts = code in _CONTRADICTIONS or answer.status_code == _FORBIDDEN
+        assert not contradicts, f"{path} was offered to {caller.actor} and is refused: {answer.text}"
+
+    async def command_not_offered(self, context: str, name: str, address: str, caller: Caller, body: Any, *, version: int) -> None:
+        """A command that `GET .../actions` did not offer. Raises AssertionError when it changes the item.
+
+        A command that the item has carried out already is repeated, and answers with the present state.
+        """
+        operation = await self.operation(context, name)
+        path = f"{address}/{operation.path.rpartition('/')[2]}"
+        answer = await self.send(context, operation.method, path, caller, body, version=version)
+        is_unchanged = answer.is_error or answer.json().get("version", version) == version
+        assert is_unchanged, f"{name} of {address} was not offered to {caller.actor} and is carried out: {answer.text}"
+        self.statistics.refusals_of_unoffered[name, answer.status_code] += 1
+
+    async def commands_of(self, context: str, address: str) -> list[str]:
+        """The commands of a resource."""
+        operations = (await self._operations(context)).values()
+        return [each.name for each in operations if each.method != "GET" and re.fullmatch(_pattern(each.path), f"{address}/_")]
 
     async def operation(self, context: str, name: str) -> Operation:
+        return (await self._operations(context))[name]
+
+    async def _operations(self, context: str) -> Mapping[str, Operation]:
         if context not in self.cache.operations:
             document = await self.contexts.contexts[context].http.get(f"{prefix(context)}/openapi.json")
             self.cache.operations[context] = {operation.name: operation for operation in operations(document.json())}
-        return self.cache.operations[context][name]
+        return self.cache.operations[context]
 
     def _header(self, caller: Caller) -> dict[str, str]:
         if caller not in self.cache.headers:
@@ -105,3 +130,9 @@ class PersonModel:
             token = keys.token(caller.actor, caller.organisation, "clinician", list(caller.scopes))
             self.cache.headers[caller] = {"Authorization": f"Bearer {token}"}
         return self.cache.headers[caller]
+
+
+def _pattern(path: str) -> str:
+    """Of the addresses of a resource followed by `_`, for the path of one of its commands."""
+    resource, _, command = path.rpartition("/")
+    return "" if command.startswith("{") else re.sub(r"\{[^}]*\}", "[^/]+", resource) + "/_"

@@ -62,7 +62,7 @@ class BodyMaker:
         made = self._value(schema, "")
         pools = {field: pool for (name, field), pool in _POOLS_OF_OPERATION.items() if name == operation}
         made |= {field: self.random.choice(pool) for field, pool in pools.items()}
-        if operation == "RouteReferral" and self.random.random() < 0.9:
+        if operation == "RouteReferral" and "route" in self.pools and self.random.random() < 0.9:
             made["route"] = self.random.choice(self.pools["route"])
             made["service_code"] = self.random.choice(SERVICES[made["route"]])
         if made.get("is_available") or made.get("until") is None:

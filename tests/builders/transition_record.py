@@ -34,6 +34,11 @@ class TransitionRecord:
         rows, all_rows = ({entry[:3] for entry in entries} for entries in (self.passed, _ALL))
         return f"{len(rows)} of {len(all_rows)} rows of the state tables, {len(self.passed)} of {len(_ALL)} states of rows"
 
+    @property
+    def rows(self) -> int:
+        """How many rows of the state tables were passed."""
+        return len({entry[:3] for entry in self.passed})
+
     def missing(self) -> list[str]:
         """The rows that were not reached."""
         rows = {entry[:3] for entry in _ALL} - {entry[:3] for entry in self.passed}

@@ -1,9 +1,10 @@
 """No person falls between two desks: a hypothesis state machine over the four services together.
 
-Each step is one random act: a referral, an offered command, a change of staff, a death, a move or a restoration, a delivery of some
-records late or again, due deadlines of one service, or time. After each step every open aggregate has a pending deadline, no record is
-parked and no handler failed. At the end everything arrives: the services agree about persons who died or moved, and a second delivery
-of the whole log changes nothing.
+Each step is one random act: a referral, an offered command, one that is not offered, a change of staff, a death, a move or a
+restoration, a delivery of some records late or again, due deadlines of one service, or time. No offered command is refused for the
+state or the right, and no other is carried out. After each step every open aggregate has a pending deadline, no record is parked and
+no handler failed. At the end everything arrives: the work list of each owner shows the open items, the services agree about persons
+who died or moved, and a second delivery of the whole log changes nothing.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import pytest
@@ -30,19 +31,25 @@ from tests.builders.ownership_check import faults
 from tests.builders.person_acts import Act
 from tests.builders.person_model import Cache, PersonModel, Statistics
 from tests.builders.transition_record import TransitionRecord, recorded_transitions
+from tests.builders.work_lists import unlisted
 
 pytestmark = pytest.mark.timeout(0 if "OWNERS_STEPS" in os.environ else 3600)
 
 T = TypeVar("T")
 
 #: `OWNERS_STEPS=1000000` for the long run.
-_STEPS = int(os.environ.get("OWNERS_STEPS", "6000"))
+_STEPS = int(os.environ.get("OWNERS_STEPS", "20000"))
 _STEPS_OF_AN_EXAMPLE = 200
+#: The rows of the state tables that a run of the usual length passes at least; it has passed 129 of 151.
+_LEAST_ROWS, _USUAL_STEPS = 115, 20_000
+#: The plan of the long statement that finds faults is made once.
+_KEPT_PLANS: dict[str, Any] = {"max_cacheable_statement_size": 0, "max_cached_statement_lifetime": 0}
 _SEEDS = st.integers(0, 2**24)
 #: How often an act is taken.
 _ACTS: dict[Act, float] = {
     person_acts.refer: 1,
     person_acts.act_on_an_item: 12,
+    person_acts.try_what_is_not_offered: 2,
     person_acts.change_staff: 1,
     person_acts.find_person: 0.7,
     person_acts.deliver: 5,
@@ -121,6 +128,7 @@ class OwnersAndDeadlines(RuleBasedStateMachine):
         await contexts.settle()
         assert await faults(connection) == []
         assert await disagreements(connection) == []
+        assert await unlisted(self._model) == []
         before = await digests(connection)
         await contexts.replay()
         assert await digests(connection) == before
@@ -143,7 +151,7 @@ def _open_run(databases: Databases, keys: Keys) -> Iterator[Run]:
         async def open_database() -> tuple[CommonDatabase, "asyncpg.Connection[asyncpg.Record]"]:
             url = await opened.enter_async_context(databases.copy(f"owners_{os.getpid()}"))
             database = await opened.enter_async_context(open_common_database(url))
-            connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+            connection = await asyncpg.connect(url, server_settings={"jit": "off"}, **_KEPT_PLANS)
             opened.push_async_callback(connection.close)
             return database, connection
 
@@ -157,7 +165,7 @@ def test_no_person_falls_between_two_desks(databases: Databases, keys: Keys, rec
         run_state_machine_as_test(
             OwnersAndDeadlines,
             settings=settings(
-                max_examples=-(-_STEPS // _STEPS_OF_AN_EXAMPLE),
+                max_examples=_STEPS // (_STEPS_OF_AN_EXAMPLE - 5) + 1,  # the last steps of some examples are not taken
                 stateful_step_count=_STEPS_OF_AN_EXAMPLE,
                 deadline=None,
                 database=None,
@@ -165,4 +173,5 @@ def test_no_person_falls_between_two_desks(databases: Databases, keys: Keys, rec
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        record_property("summary", f"{run.statistics.summary()}; {run.transitions}")
+        record_property("summary", f"{run.statistics.summary()}; {run.transitions}; not passed: {', '.join(run.transitions.missing())}")
+        assert run.transitions.rows >= _LEAST_ROWS or _STEPS < _USUAL_STEPS

@@ -203,7 +203,7 @@ TASK: Transitions = state_table(
     Occurrence,
 )
 
-_COORDINATORS = Desk("coordinator of care navigation", "list_tasks", COORDINATE)
+_COORDINATORS = Desk("coordinator of care navigation", "list_tasks", COORDINATE, query="status=unassigned")
 _NAVIGATOR = Desk("navigator of the task", "work_list", WORK)
 #: The owner of each state. An open task also has `overdue` or `long-overdue`.
 TASK_OWNERS: Owners = total(

@@ -53,8 +53,8 @@ DEADLINE_OF: Mapping[OverdueStep, ResponseDeadline] = total(
 STEP_OF: Mapping[str, OverdueStep] = {deadline.value: step for step, deadline in DEADLINE_OF.items()}
 
 
-_COORDINATOR = Desk("coordinator of Rapid Care", "list_responses", COORDINATE)
-_CLINICIAN = Desk("clinician of the response", "list_responses", RESPOND)
+_COORDINATOR = Desk("coordinator of Rapid Care", "list_responses", COORDINATE, query="status=open")
+_CLINICIAN = Desk("clinician of the response", "list_responses", RESPOND, query="status=open")
 _UNTIL_CONTACT = (ResponseDeadline.AT_RISK, ResponseDeadline.BREACH, ResponseDeadline.CONTACT, ResponseDeadline.NEXT_ATTEMPT)
 
 #: The owner of each state. A response in care that has lost its clinician is the coordinator's, with the deadline `assignment`.

@@ -85,6 +85,11 @@ async def record_end(referral: Referral, *, tx: Tx) -> None:
         await record_report(referral.person_id, change, Report(tx.actor.organisation, referral.correlation_id, tx.now), tx=tx)
 
 
+async def is_living(person_id: PersonId, *, tx: Tx) -> bool:
+    """Whether no death and no move is recorded; none is recorded before the end of this transaction."""
+    return domain.contradiction(await lock_life(tx, person_id)) is None
+
+
 async def lock_care(person_id: PersonId, *, tx: Tx) -> Life:
     """Locks the person, their life and their open referrals, before any of these may end."""
     life = await lock_life(tx, person_id)

@@ -249,7 +249,7 @@ async def _accept(referral_id: UUID | None, route: Route, tx: Tx, answered: int 
     if referral.route is route and answered in {None, referral.routing}:
         if AcceptReferral in open_to:
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
-        elif answered and Occurrence.ACCEPTED_AFTER_ALL in open_to:
+        elif answered and Occurrence.ACCEPTED_AFTER_ALL in open_to and await life.is_living(referral.person_id, tx=tx):
             service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
             receiver = service.organisation if service else None
             await referrals.save(tx, routing.accept(referral, tx.now, tx.policy, Occurrence.ACCEPTED_AFTER_ALL, receiver=receiver))

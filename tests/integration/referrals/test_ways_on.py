@@ -182,6 +182,17 @@ async def test_acceptance_that_crosses_a_death_opens_nothing(client: ReferralsCl
     assert (await client.read(routed["id"]))["status"] == "cancelled"
 
 
+async def test_acceptance_that_crosses_a_closure_opens_nothing_after_a_death(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
+    await client.command(routed["id"], "return", {"reason": "other"})
+    await client.command(routed["id"], "closure", {"outcome": "admitted"})
+    assert (await client.post(f"/people/{routed['person_id']}/death", {}, version=0)).status_code == 200
+
+    await client.deliver(routed, _accepted(routed))
+
+    assert (await client.read(routed["id"]))["status"] == "closed"
+
+
 @pytest.mark.parametrize("is_triaged", [False, True])
 async def test_referral_is_identified_once_its_person_is_verified(client: ReferralsClient, *, is_triaged: bool) -> None:
     sent = await client.refer(nhs_number=None, **URGENT)
