@@ -120,8 +120,8 @@ MEETING_OWNERS: Owners = total(
         Status.CANCELLED: None,
     },
 )
-#: Whether the meeting should have been held and is not recorded.
-_IS_UNRECORDED = total(Status, {Status.SCHEDULED: False, Status.CUT_OFF: True, Status.HELD: False, Status.CANCELLED: False})
+#: Whether the meeting is recorded neither as held nor as cancelled: a past one stays in the diary, also while its cut-off is late.
+_IS_UNRECORDED = total(Status, {Status.SCHEDULED: True, Status.CUT_OFF: True, Status.HELD: False, Status.CANCELLED: False})
 UNRECORDED = tuple(status for status, is_unrecorded in _IS_UNRECORDED.items() if is_unrecorded)
 
 

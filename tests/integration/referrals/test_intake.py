@@ -545,7 +545,7 @@ async def test_concurrent_referrals_get_distinct_references(client: ReferralsCli
     assert len({each["reference"] for each in sent}) == 12
 
 
-async def test_body_over_the_limit_is_refused_with_the_way_by_telephone(client: ReferralsClient) -> None:
+async def test_body_over_the_limit_is_refused_with_a_way(client: ReferralsClient) -> None:
     refused = await client.try_refer(urgency="urgent", condition="fall", story={"narrative": "He fell. " * 130_000})
 
     assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")

@@ -182,7 +182,7 @@ async def test_acceptance_that_crosses_a_death_opens_nothing(client: ReferralsCl
     assert (await client.read(routed["id"]))["status"] == "cancelled"
 
 
-async def test_acceptance_that_crosses_a_closure_opens_nothing_after_a_death(client: ReferralsClient) -> None:
+async def test_acceptance_that_crosses_closure_and_death_opens_nothing(client: ReferralsClient) -> None:
     routed = await client.refer_and_route("rapid-care", "rapid-care", **URGENT)
     await client.command(routed["id"], "return", {"reason": "other"})
     await client.command(routed["id"], "closure", {"outcome": "admitted"})

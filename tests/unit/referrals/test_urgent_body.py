@@ -98,7 +98,7 @@ def test_good_items_of_a_list_are_read() -> None:
     assert [contact.name for contact in person.story.contacts] == ["Louise"]
 
 
-def test_items_after_the_first_thousand_are_kept_as_one_text() -> None:
+def test_items_after_the_first_thousand_are_one_text() -> None:
     command = _urgent(story={"narrative": "He fell.", "history": [7, *["COPD"] * 999, "Asthma", 8]})
 
     assert command.story is not None
