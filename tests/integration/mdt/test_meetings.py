@@ -230,7 +230,7 @@ async def test_case_stays_listed_while_no_meeting_is_recorded(context: RunningCo
     assert datetime.fromisoformat(case["meeting_starts_at"]) > context.clock.at
 
 
-async def test_meeting_with_a_late_cut_off_stays_in_the_diary(context: RunningContext) -> None:
+async def test_meeting_with_late_cut_off_stays_in_diary(context: RunningContext) -> None:
     missed = (await meetings(context))[0]
 
     context.clock.at += timedelta(weeks=1)  # no deadline fires
