@@ -26,9 +26,9 @@ _TOLERANT = ("nhs_number", "demographics", "story", "condition")
 _DEPTH = 2
 _UNREADABLE = object()
 _CUT = "\u2026"
-#: A value that the form of its field refuses, and this one permits, is recorded as typed.
 #: The items of a list that are read one by one, about 0.1 ms each; the rest is kept as one text.
 _MOST_ITEMS = 1_000
+#: A value that the form of its field refuses, and this one permits, is recorded as typed.
 _AS_TYPED: Mapping[str, TypeAdapter[Any]] = {"practice_code": TypeAdapter(TypedPracticeCode)}
 
 

@@ -153,10 +153,11 @@ def search_form(field: RecordField, value: str) -> str:
     return form[:_INDEXED]
 
 
-def postcode_form(address: str) -> str | None:
-    """The postcode at the end of an address."""
-    found = _POSTCODE.search(_address_form(address))
-    return f"{found[1]} {found[2]}" if found else None
+def address_forms(address: str) -> tuple[str, str | None]:
+    """The forms by which a search finds an address: its `search_form`, and the postcode at its end."""
+    form = _address_form(address)
+    found = _POSTCODE.search(form)
+    return form[:_INDEXED], f"{found[1]} {found[2]}" if found else None
 
 
 def number_form(typed: str) -> str | None:

@@ -7,18 +7,17 @@ from uuid import UUID
 
 from services.referrals.domain.person import Person, recorded, recorded_value
 from services.referrals.domain.record import Group, compose, publication
-from services.referrals.domain.record_fields import number_form, postcode_form, search_form
+from services.referrals.domain.record_fields import address_forms, number_form, search_form
 from services.referrals.store.identity import GROUPS, lock_group
 from services.referrals.store.tables import Tx
 from shared.contracts.persons import PersonRecordRecorded, RecordField
 from shared.kernel.decision import Decision, Fact
 from shared.persistence.batching.batch_repository import BatchRepository
 
-#: The columns with the forms of fields by which a search finds the record.
+#: The columns with the form of one field by which a search finds the record; the address has two forms.
 _FORMS = {
     "given_name_form": RecordField.GIVEN_NAME,
     "family_name_form": RecordField.FAMILY_NAME,
-    "address_form": RecordField.ADDRESS,
     "telephone_form": RecordField.TELEPHONE,
 }
 
@@ -26,9 +25,12 @@ _FORMS = {
 def forms_of(person: Person) -> dict[str, str | None]:
     """The compared columns; None for a value that the record lacks."""
     values = {column: recorded_value(person, field) for column, field in _FORMS.items()}
+    address = recorded_value(person, RecordField.ADDRESS)
+    address_form, postcode_form = address_forms(address) if address else (None, None)
     return {
         **{column: value and search_form(_FORMS[column], value) for column, value in values.items()},
-        "postcode_form": postcode_form(person.address),
+        "address_form": address_form,
+        "postcode_form": postcode_form,
         "number_form": number_form(person.number_as_typed) if person.number_as_typed else None,
     }
 
@@ -36,7 +38,7 @@ def forms_of(person: Person) -> dict[str, str | None]:
 class PersonRepository(BatchRepository[Person]):
     """A row has the person's own data alone. A record that is to change is locked with its group, before any row."""
 
-    computed = frozenset({*_FORMS, "postcode_form", "number_form"})
+    computed = frozenset({*_FORMS, "address_form", "postcode_form", "number_form"})
 
     async def load(self, tx: Tx, subject: UUID, *, if_version: int | None = None) -> Person:
         await lock_group(tx, subject)

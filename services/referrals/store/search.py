@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.referrals.domain.record_fields import postcode_form, search_form
+from services.referrals.domain.record_fields import address_forms, search_form
 from services.referrals.store.people import PERSON
 from shared.contracts.persons import RecordField
 from shared.persistence.statements import ReadSession, Statement
@@ -81,7 +81,8 @@ async def by_address(reader: ReadSession, address: str, *, limit: int) -> list[U
 
 async def by_postcode(reader: ReadSession, postcode: str, *, limit: int) -> list[UUID]:
     """`postcode` is in the normal form of an address."""
-    return await _ids(reader, _BY_POSTCODE, limit, postcode_form=postcode_form(postcode))
+    _, form = address_forms(postcode)
+    return await _ids(reader, _BY_POSTCODE, limit, postcode_form=form)
 
 
 async def by_telephone(reader: ReadSession, telephone: str, *, limit: int) -> list[UUID]:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from services.referrals.domain.record_fields import (
     ATTRIBUTE,
     OF_PERSON,
+    address_forms,
     is_equal,
     is_given_name_alike,
     is_placeholder,
     number_form,
-    postcode_form,
     search_form,
 )
 from shared.contracts.persons import RecordField
@@ -105,11 +105,11 @@ def test_number_is_found_among_other_words(typed: str, number: str | None) -> No
 
 @pytest.mark.parametrize("address", ["12 Oakleigh Road, London N20 9AA", "12 Oakleigh Road n209aa.", "N20 9AA", "London n20-9aa"])
 def test_postcode_is_found_at_the_end_of_an_address(address: str) -> None:
-    assert postcode_form(address) == "n20 9aa"
+    assert address_forms(address)[1] == "n20 9aa"
 
 
 def test_address_without_postcode_has_none() -> None:
-    assert postcode_form("12 Oakleigh Road") is None
+    assert address_forms("12 Oakleigh Road")[1] is None
 
 
 @pytest.mark.parametrize(
