@@ -3,7 +3,7 @@
 Handlers change state through it; it writes events, outbox, deadlines and audit at its end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -192,6 +192,11 @@ class Transaction(ReadSession, Generic[P]):
         """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
         who, why = self.actor, self.cause
         self._audit.append((self.now, who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
+
+    def audit_all(self, subjects: Iterable[UUID]) -> None:
+        """Adds one entry for each of the subjects: the people of a page."""
+        for subject in set(subjects):
+            self.audit(subject)
 
     def store_response(self, status: int, headers: str, body: bytes) -> None:
         """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""

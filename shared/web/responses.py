@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from shared.kernel.state_table import Transitions, allowed_commands
 from shared.persistence.idempotency import StoredResponse, store_response
+from shared.persistence.person_names import PersonName
 from shared.persistence.transaction import Transaction
 
+N = TypeVar("N", bound="ResponseModel")
 V = TypeVar("V")
 
 
@@ -36,6 +38,10 @@ class NameView(ResponseModel):
     family_name: str
     born_on: date | None
 
+    @classmethod
+    def of(cls, name: PersonName | None) -> "NameView | None":
+        return cls.model_validate(name) if name else None
+
 
 class Action(ResponseModel):
     """A command that the current state permits."""
@@ -50,6 +56,11 @@ class Page(ResponseModel, Generic[V]):
 
     items: list[V]
     next: str | None = None
+
+
+def named(form: type[N], view: ResponseModel, name: PersonName | None) -> N:
+    """The view of an item of a list with the person's name: `form` is the class of `view` with the field `person`."""
+    return form.model_validate({**dict(view), "person": NameView.of(name)})
 
 
 def json_response(view: ResponseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -28,7 +28,7 @@ from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, Page, changed, created, json_response, links
+from shared.web.responses import Action, Page, changed, created, json_response, links, named
 
 router = APIRouter(tags=["cases"])
 
@@ -176,8 +176,7 @@ async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, tar
 
 async def _listed(tx: Transaction[Any], page: Sequence[domain.Case]) -> list[ListedCaseView]:
     """The cases of a page with the names of their people, each of whom is audited as read."""
-    for person_id in {case.person_id for case in page}:
-        tx.audit(person_id)
+    tx.audit_all(case.person_id for case in page)
     names = await queries.names(tx, page)
     views = [CaseView.of(*known) for known in await queries.with_context(tx, page)]
-    return [ListedCaseView.named(view, names.get(view.person_id)) for view in views]
+    return [named(ListedCaseView, view, names.get(view.person_id)) for view in views]

@@ -10,7 +10,6 @@ from services.mdt.domain.table_16 import CarePlanNeed, JointAssessment, LeadRule
 from shared.contracts.care_plans import CrisisSection, PlanAction
 from shared.contracts.codes import Locality, PlaceOfCare, RiskLevel, Role
 from shared.persistence.onward_answers import OnwardAnswer
-from shared.persistence.person_names import PersonName
 from shared.web.onward import OnwardAnswerView
 from shared.web.responses import NameView, ResponseModel, VersionedResponse
 
@@ -74,10 +73,6 @@ class ListedCaseView(CaseView):
     """A case of a list, with the person's name."""
 
     person: NameView | None
-
-    @classmethod
-    def named(cls, view: CaseView, name: PersonName | None) -> "ListedCaseView":
-        return cls(**dict(view), person=NameView.model_validate(name) if name else None)
 
 
 class CarerView(ResponseModel):

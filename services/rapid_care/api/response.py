@@ -26,7 +26,7 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.responses import Action, Page, json_response, links
+from shared.web.responses import Action, Page, json_response, links, named
 
 router = APIRouter()
 
@@ -165,8 +165,7 @@ async def _with_briefing(tx: Transaction[Any], response: Response) -> AssignedVi
 
 async def _listed(tx: Transaction[Any], page: Sequence[Response]) -> list[ListedResponseView]:
     """The responses of a page with the names of their people, each of whom is audited as read."""
-    for person_id in {response.person_id for response in page}:
-        tx.audit(person_id)
+    tx.audit_all(response.person_id for response in page)
     names, answers = await queries.names(tx, page), await onward.answers(tx, [response.id for response in page])
     views = [ResponseView.of(response, tx.policy, tx.now, answers[response.id]) for response in page]
-    return [ListedResponseView.named(view, names.get(view.person_id)) for view in views]
+    return [named(ListedResponseView, view, names.get(view.person_id)) for view in views]

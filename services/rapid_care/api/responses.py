@@ -16,7 +16,6 @@ from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
 from shared.contracts.practices import gp_id
 from shared.contracts.rapid_care import ContactMode, DeclineReason, Need, OverdueStep, PackageItem, ResponseOutcome
 from shared.persistence.onward_answers import OnwardAnswer
-from shared.persistence.person_names import PersonName
 from shared.persistence.service_codes import CallableService
 from shared.web.onward import OnwardAnswerView
 from shared.web.responses import NameView, ResponseModel, VersionedResponse
@@ -88,10 +87,6 @@ class ListedResponseView(ResponseView):
     """A response of a list, with the person's name."""
 
     person: NameView | None
-
-    @classmethod
-    def named(cls, view: ResponseView, name: PersonName | None) -> "ListedResponseView":
-        return cls(**dict(view), person=NameView.model_validate(name) if name else None)
 
 
 class CallableServiceView(ResponseModel):

@@ -10,7 +10,6 @@ from services.referrals import commands
 from services.referrals.api import pages
 from services.referrals.api.auth import IdentityKeeper, IdentityReader
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.presenter import audit_people, name_view
 from services.referrals.domain import identity as domain
 from services.referrals.domain.identity import Identity, IdentityStatus, offered
 from services.referrals.domain.likeness import Reason
@@ -29,7 +28,7 @@ from shared.web import pagination
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
-from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response, named
 
 router = APIRouter(prefix="/people", tags=["people"])
 
@@ -137,11 +136,11 @@ async def unverified_people(caller: IdentityReader, unit: Unit, cursor: Cursor =
     async with unit.transaction(caller) as tx:
         page = await queries.unverified(tx, after=after, limit=limit)
         people = [each.person_id for each in page]
-        audit_people(tx, people)
+        tx.audit_all(people)
         names = await names_of(tx, people)
     last = page[-1] if len(page) == limit else None
     more = pagination.encode_cursor(last.due_at, last.id) if last and last.due_at else None
-    items = [UntracedPersonView(**dict(IdentityView.model_validate(each)), person=name_view(names.get(each.person_id))) for each in page]
+    items = [named(UntracedPersonView, IdentityView.model_validate(each), names.get(each.person_id)) for each in page]
     return Page[UntracedPersonView](items=items, next=more)
 
 

@@ -1,9 +1,8 @@
 """Runs a command on a referral, and presents referrals with their feedback and merged referrals."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from fastapi import Response as HttpResponse
 
@@ -18,10 +17,9 @@ from services.referrals.queries.feedback import feedback
 from shared.kernel.actor import Actor
 from shared.kernel.errors import RuleBroken, VersionConflict
 from shared.kernel.target import Target
-from shared.persistence.person_names import PersonName
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import UnitOfWork
-from shared.web.responses import NameView, json_response
+from shared.web.responses import json_response, named
 
 
 async def run_command(
@@ -64,19 +62,9 @@ async def views(tx: Transaction[Any], page: Sequence[Referral]) -> list[Referral
 
 async def named_views(tx: Transaction[Any], page: Sequence[Referral]) -> list[NamedReferralView]:
     """The same with the names of the people, each of whom is audited as read."""
-    audit_people(tx, [each.person_id for each in page])
+    tx.audit_all(each.person_id for each in page)
     names = await people.names(tx, [each.person_id for each in page])
-    return [NamedReferralView(**dict(view), person=name_view(names.get(view.person_id))) for view in await views(tx, page)]
-
-
-def name_view(name: PersonName | None) -> NameView | None:
-    return NameView.model_validate(name) if name else None
-
-
-def audit_people(tx: Transaction[Any], person_ids: Iterable[UUID]) -> None:
-    """Audits each person of a page as read."""
-    for person_id in set(person_ids):
-        tx.audit(person_id)
+    return [named(NamedReferralView, view, names.get(view.person_id)) for view in await views(tx, page)]
 
 
 async def followed(tx: Transaction[Any], referral: Referral) -> FollowedReferralView:

@@ -80,8 +80,7 @@ async def open_proposals(caller: PointOfAccess, unit: Unit, cursor: Cursor = Non
     after = pages.oldest_first(cursor)
     async with unit.transaction(caller) as tx:
         found = await queries.open_proposals(tx, after=after, limit=limit)
-        for person_id in {person.id for _, person in found}:
-            tx.audit(person_id)
+        tx.audit_all(person.id for _, person in found)
     last = found[-1][0] if len(found) == limit else None
     more = pagination.encode_cursor(last.due_at, last.id) if last and last.due_at else None
     return Page[NamedProposalView](items=[NamedProposalView.of(*each) for each in found], next=more)

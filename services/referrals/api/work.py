@@ -10,7 +10,6 @@ from fastapi import Response as HttpResponse
 from services.referrals.api import pages, requests
 from services.referrals.api.auth import PointOfAccess
 from services.referrals.api.pages import Cursor, Limit
-from services.referrals.api.presenter import audit_people, name_view
 from services.referrals.api.responses import NamedReferralView, referral_fields
 from services.referrals.domain.claims import ClaimedByColleague
 from services.referrals.domain.referral import ReferralNotFound, Status
@@ -25,7 +24,7 @@ from shared.kernel.errors import IllegalTransition
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
-from shared.web.responses import Page, ResponseModel, json_response
+from shared.web.responses import NameView, Page, ResponseModel, json_response
 
 router = APIRouter()
 
@@ -99,12 +98,12 @@ async def release_claim(referral_id: UUID, caller: PointOfAccess, unit: Unit) ->
 
 
 async def _views(tx: Transaction[Any], found: list[work.WorkItem]) -> list[WorkItemView]:
-    audit_people(tx, [each.referral.person_id for each in found])
+    tx.audit_all(each.referral.person_id for each in found)
     progress = await referrals.progress(tx, [each.referral.id for each in found])
     return [
         WorkItemView(
             **referral_fields(each.referral, tx.policy, tx.now, progress=progress.get(each.referral.id)),
-            person=name_view(each.person),
+            person=NameView.of(each.person),
             claim=ClaimView.model_validate(each.claim) if each.claim else None,
         )
         for each in found
