@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -28,6 +29,7 @@ def derived_id(*parts: object) -> UUID:
     return uuid5(_NAMESPACE, "/".join(str(part) for part in parts))
 
 
+@lru_cache(maxsize=1_000)  # one request derives its person several times
 def person_id(secret: bytes, nhs_number: str) -> PersonId:
     """The pseudonym (UUID version 8) of a valid NHS number: HMAC-SHA-256 under the deployment's secret (IG6)."""
     number = int.from_bytes(hmac.digest(secret, nhs_number.encode(), "sha256")[:16])

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 import nhs_number
 
@@ -22,6 +23,7 @@ class InvalidNhsNumber(InvalidField):
     field = "nhs_number"
 
 
+@lru_cache(maxsize=1_000)  # one request reads its number several times
 def parse_nhs_number(text: str) -> str:
     """The ten digits of `text`, in any form that `nhs_digits` reads. Raises InvalidNhsNumber; never repeats the number."""
     digits = nhs_digits(text)

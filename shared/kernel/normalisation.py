@@ -41,6 +41,8 @@ def text(typed: str) -> str:
 
 def line(typed: str) -> str:
     """`text` on one line, with single spaces."""
+    if typed.isascii() and typed.isprintable() and "  " not in typed:
+        return typed.strip()
     return " ".join(text(typed).split())
 
 
@@ -79,7 +81,8 @@ def service_code(typed: str) -> str:
 
 def telephone(typed: str) -> str:
     """One line with plain hyphens. Words stay: "0163 296 0000, after six"."""
-    return "".join("-" if _is_dash(each) else each for each in line(typed))
+    plain = line(typed)
+    return plain if plain.isascii() else "".join("-" if _is_dash(each) else each for each in plain)
 
 
 def address(typed: str) -> str:

@@ -8,6 +8,8 @@ from shared.contracts.practices import Practice, Practices
 from shared.persistence.statements import ReadSession, Sql
 
 _PRACTICES = TypeAdapter(list[Practice])
+#: Every entry of the codes, and of those that they follow.
+_OWN = Sql("SELECT * FROM practice WHERE code = ANY($1::text[]) OR successor = ANY($1::text[])", "codes", tables=("practice",))
 #: Every entry of the codes, of all their successors, and of all their predecessors.
 _RELATED = Sql(
     """
@@ -26,7 +28,10 @@ _ALL = Sql("SELECT * FROM practice", tables=("practice",))
 
 async def practices_of(reader: ReadSession, codes: Iterable[str]) -> Practices:
     """The entries that decide about these codes on any day."""
-    return _practices(await reader.fetch(_RELATED, codes=list(codes)))
+    asked = list(codes)
+    own = await reader.fetch(_OWN, codes=asked)
+    has_related = any(row["successor"] for row in own)
+    return _practices(await reader.fetch(_RELATED, codes=asked) if has_related else own)
 
 
 async def all_practices(reader: ReadSession) -> Practices:

@@ -13,7 +13,9 @@ _Text = tuple[tuple[str | int, ...], str | None]
 
 def require_bounded(story: Story | None) -> None:
     """Raises ValidationError with the location of each text that is too long."""
-    too_long = [path for path, text in _texts(story) if text and len(text) > MAX_LONG_TEXT] if story else []
+    if story is None or len(story.model_dump_json()) <= MAX_LONG_TEXT:  # the whole story has the length of one text
+        return
+    too_long = [path for path, text in _texts(story) if text and len(text) > MAX_LONG_TEXT]
     if too_long:
         errors = [InitErrorDetails(type="string_too_long", loc=("story", *path), input=None, ctx=_LIMIT) for path in too_long]
         raise ValidationError.from_exception_data("Story", errors)

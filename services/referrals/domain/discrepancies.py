@@ -73,6 +73,7 @@ _IS_FOR_ALL: Mapping[Discrepancy, bool] = total(
         Discrepancy.RECEIVER_UNINFORMED: False,
     },
 )
+_FOR_ALL = tuple(each for each, is_for_all in _IS_FOR_ALL.items() if is_for_all)
 #: Whether a correction of the person's record has mended the fault. The others need a decision.
 _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
     Discrepancy,
@@ -105,7 +106,7 @@ _SHOWS_NEWS: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.
 
 def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
     """The faults of a referral. One that is not urgent has few of them: it is refused for the others."""
-    marked = [each for each in Discrepancy if IS_URGENT[received.urgency] or _IS_FOR_ALL[each]]
+    marked = _IS_PRESENT if IS_URGENT[received.urgency] else _FOR_ALL
     return tuple(each for each in marked if _IS_PRESENT[each](received, person))
 
 

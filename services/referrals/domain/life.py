@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import takewhile
 from typing import assert_never
 from uuid import UUID
@@ -135,6 +136,7 @@ _CONTRADICTION: Mapping[LifeStatus, LifeStatus | None] = total(
 )
 
 
+@lru_cache(maxsize=1_000)  # a lookup and a life without a row derive the same id
 def id_of(person_id: PersonId) -> UUID:
     return derived_id("referrals", "person-life", person_id)
 

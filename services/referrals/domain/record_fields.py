@@ -207,9 +207,8 @@ def _is_slip(one: str, other: str) -> bool:
 def _words_form(text: str) -> str:
     joined = text.translate(_APOSTROPHES)
     if joined.isascii():
-        spaced = joined.translate(_ASCII_SPACED)
-    else:
-        spaced = "".join(each if _is_read(each) or ord(each) in _ACCENTS else " " for each in joined)
+        return " ".join(joined.translate(_ASCII_SPACED).lower().split()) or text
+    spaced = "".join(each if _is_read(each) or ord(each) in _ACCENTS else " " for each in joined)
     return " ".join(map(name_form, spaced.split())) or text
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
 from services.referrals.commands import (
@@ -375,19 +374,12 @@ def current_deadline(referral: Referral) -> ReferralDeadline | None:
 
 def pending_deadlines(referral: Referral) -> Mapping[ReferralDeadline, datetime]:
     """All deadlines of the referral: the current one, that of a repeated call, and that of discrepancies."""
-    return {kind: instant for kind in ReferralDeadline if (instant := _due_at(referral, kind)) is not None}
-
-
-def _due_at(referral: Referral, kind: ReferralDeadline) -> datetime | None:
-    match kind:
-        case ReferralDeadline.TRIAGE | ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.OUTCOME:
-            return referral.due_at if kind is current_deadline(referral) else None
-        case ReferralDeadline.CALL:
-            return referral.answer_by
-        case ReferralDeadline.DISCREPANCY:
-            return referral.discrepancies_due_at
-        case _:
-            assert_never(kind)
+    due = (
+        (current_deadline(referral), referral.due_at),
+        (ReferralDeadline.CALL, referral.answer_by),
+        (ReferralDeadline.DISCREPANCY, referral.discrepancies_due_at),
+    )
+    return {kind: instant for kind, instant in due if kind is not None and instant is not None}
 
 
 def has_ended_for_good(referral: Referral) -> bool:

@@ -57,6 +57,8 @@ def _within(items: Sequence[T], limit: int, length_of: Callable[[T], int]) -> tu
 
 def published(story: Story) -> Story:
     """The story with as much of it as an event has room for: the newest history, needs and contacts, and the beginning of a long text."""
+    if len(story.model_dump_json()) <= MAX_LONG_TEXT:  # the narrowest bound
+        return story
     bounded = {
         "history": _newest(story.history, _HISTORY_BYTES, _json_bytes),
         "communication_needs": _newest(story.communication_needs, MAX_LONG_TEXT, len),

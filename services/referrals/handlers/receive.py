@@ -20,7 +20,7 @@ from services.referrals.store import directory
 from services.referrals.store.directory import PRACTICES
 from services.referrals.store.identity import identities, lock_group, lock_groups
 from services.referrals.store.life import find_life, prefetch_lives
-from services.referrals.store.people import persons, records_of
+from services.referrals.store.people import persons, records_in
 from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import IS_URGENT
@@ -82,7 +82,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     if match.nhs_number is None:
         await identities.save(tx, identities_of.begin(person, referral_id, tx.now, tx.policy))
     received = await referrals.save(tx, decision)
-    found = differences(person, command)
+    found = differences(person, command) if before else ()
     if found:
         await propose(found, person, received, tx=tx)
     if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
@@ -134,8 +134,8 @@ async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
     if nhs_number is None:
         return _unverified()
     person_id = tx.secrets.pseudonym(nhs_number)
-    await lock_group(tx, person_id)
-    known, records = await persons.find(tx, person_id, lock=True), await records_of(tx, person_id)
+    group = await lock_group(tx, person_id)
+    known, records = await persons.find(tx, person_id, lock=True), await records_in(tx, group)
     is_same = known is None or people.is_same_person(records.as_one(known), command, own=known)
     return _Match(person_id, records, nhs_number, known) if is_same else _unverified()
 

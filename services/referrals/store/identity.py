@@ -88,6 +88,9 @@ async def find_group(reader: ReadSession, person_id: UUID) -> Group:
 
 async def lock_groups(tx: Tx, people: Collection[UUID]) -> list[Group]:
     """Locks the records and their survivors until the transaction ends, so that their groups stay as they are."""
+    known = GROUPS.known(tx)
+    if all(person_id in known for person_id in people):  # locked before they were read
+        return [known[person_id] for person_id in people]
     await lock_people(tx, people)
     await GROUPS.prefetch(tx, people)
     groups = [await GROUPS.get(tx, person_id) for person_id in people]

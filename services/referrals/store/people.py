@@ -51,7 +51,7 @@ persons = PersonRepository(Person, PERSON, topic="referrals.person-record", key=
 
 _BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))))
 
-__all__ = ["PERSON", "find_people", "find_person", "get_person", "lock_people", "persons", "records_of"]
+__all__ = ["PERSON", "find_people", "find_person", "get_person", "lock_people", "persons", "records_in", "records_of"]
 
 
 async def get_person(reader: ReadSession, person_id: UUID) -> Person:
@@ -85,7 +85,11 @@ async def find_people(reader: ReadSession, people: Collection[UUID]) -> list[tup
 
 async def records_of(tx: Tx, person_id: UUID) -> Records:
     """The records of a person whom the transaction has locked."""
-    group = await GROUPS.get(tx, person_id)
+    return await records_in(tx, await GROUPS.get(tx, person_id))
+
+
+async def records_in(tx: Tx, group: Group) -> Records:
+    """The records of a group that the transaction has locked."""
     return Records(group, tuple(await persons.records(tx, group)) if group.merged else ())
 
 
