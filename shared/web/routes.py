@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 from starlette.responses import StreamingResponse
 from starlette.types import Scope
@@ -18,6 +19,13 @@ class RouteTable:
 
     templates: Mapping[int, str]
     entries: Sequence[tuple[re.Pattern[str], frozenset[str], str]]
+
+
+def joined(prefix: str, *parts: APIRouter) -> APIRouter:
+    """One router with the routes of the parts, which carry `prefix` already; a nested router would be searched at each request."""
+    router = APIRouter(prefix=prefix)
+    router.routes.extend(route for part in parts for route in part.routes)
+    return router
 
 
 def route_of(scope: Scope) -> str:

@@ -1,12 +1,11 @@
-"""The weekly meeting over HTTP: each aggregate has its router, this one carries their prefix."""
+"""The weekly meeting over HTTP: each aggregate has its router."""
 
 from fastapi import APIRouter
 
 from services.mdt.api import care_plan, case, case_finding, discussion, lead, meeting, person, risk
+from shared.web.routes import joined
 
-router = APIRouter(prefix="/mdt")
-
-#: One router per aggregate; each sets its own tag and no prefix.
+#: One router per aggregate; each sets its own tag.
 ROUTERS: tuple[APIRouter, ...] = (
     meeting.router,
     case.router,
@@ -20,5 +19,4 @@ ROUTERS: tuple[APIRouter, ...] = (
 #: Paths without the limit on a request's duration.
 UNLIMITED = ("/risk/imports",)
 
-for part in ROUTERS:
-    router.include_router(part)
+router = joined("/mdt", *ROUTERS)

@@ -23,7 +23,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, json_response, links
 
-router = APIRouter(tags=["care plans"])
+router = APIRouter(prefix="/mdt", tags=["care plans"])
 
 _READ = problems(domain.CarePlanNotFound, NotMdtMember)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)

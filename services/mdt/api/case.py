@@ -30,7 +30,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, changed, created, json_response, links, named
 
-router = APIRouter(tags=["cases"])
+router = APIRouter(prefix="/mdt", tags=["cases"])
 
 CaseHandler: TypeAlias = Callable[..., Awaitable[domain.Case]]
 

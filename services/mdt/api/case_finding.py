@@ -28,7 +28,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, VersionedResponse, changed, json_response, links
 
-router = APIRouter(tags=["case-finding"])
+router = APIRouter(prefix="/mdt", tags=["case-finding"])
 
 #: Whether screened, the level and the ratio of a cursor.
 _RANK = re.compile(r"[01] [0-3] [0-9]{1,6}(\.[0-9]{1,9})?")

@@ -21,7 +21,7 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 
-router = APIRouter(tags=["cases"])
+router = APIRouter(prefix="/mdt", tags=["cases"])
 
 _MEETING = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
 _CONTENT = (

@@ -30,7 +30,7 @@ from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, json_response, links
 
-router = APIRouter(tags=["leads"])
+router = APIRouter(prefix="/mdt", tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
 

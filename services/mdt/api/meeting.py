@@ -26,7 +26,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, json_response, links
 
-router = APIRouter(tags=["meetings"])
+router = APIRouter(prefix="/mdt", tags=["meetings"])
 
 _ONE_DAY = timedelta(days=1)
 

@@ -16,7 +16,7 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
 
-router = APIRouter(tags=["people"])
+router = APIRouter(prefix="/mdt", tags=["people"])
 
 
 class PersonStoryView(ResponseModel):

@@ -19,7 +19,7 @@ from shared.web.dependencies import IdempotencyHeader, Unit, require_scopes
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import ResponseModel, created, json_response
 
-router = APIRouter(tags=["risk"])
+router = APIRouter(prefix="/mdt", tags=["risk"])
 
 Importer = Annotated[Actor, require_scopes("mdt:import-risk")]
 

@@ -1,12 +1,8 @@
-"""Care navigation over HTTP: each subject has its router, this one carries their prefix."""
-
-from fastapi import APIRouter
+"""Care navigation over HTTP: each subject has its router."""
 
 from services.navigation.api import feed, home_check, navigator, person, task, task_commands
+from shared.web.routes import joined
 
-router = APIRouter(prefix="/navigation")
-
-for part in (task.router, task_commands.router, navigator.router, feed.router, person.router, home_check.router):
-    router.include_router(part)
+router = joined("/navigation", task.router, task_commands.router, navigator.router, feed.router, person.router, home_check.router)
 
 __all__ = ["router"]

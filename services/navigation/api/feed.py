@@ -22,7 +22,7 @@ from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import Page
 
-router = APIRouter(tags=["feeds"])
+router = APIRouter(prefix="/navigation", tags=["feeds"])
 
 _ID_MALFORMED = "last-event-id-malformed"
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)

@@ -26,7 +26,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel, RequestModel
 from shared.web.responses import Action, Page, actions, created, json_response
 
-router = APIRouter(tags=["people"])
+router = APIRouter(prefix="/navigation", tags=["people"])
 
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 

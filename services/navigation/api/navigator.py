@@ -29,7 +29,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, actions, created, json_response
 
-router = APIRouter(tags=["navigators"])
+router = APIRouter(prefix="/navigation", tags=["navigators"])
 
 _REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

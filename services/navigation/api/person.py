@@ -17,7 +17,7 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
 
-router = APIRouter(tags=["people"])
+router = APIRouter(prefix="/navigation", tags=["people"])
 
 RELATED = (PersonRecordNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

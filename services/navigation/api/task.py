@@ -23,7 +23,7 @@ from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, actions, json_response
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(prefix="/navigation", tags=["tasks"])
 
 _REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

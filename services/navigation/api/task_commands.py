@@ -27,7 +27,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import json_response
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(prefix="/navigation", tags=["tasks"])
 
 TaskHandler: TypeAlias = Callable[..., Awaitable[Task]]
 

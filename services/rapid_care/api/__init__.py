@@ -1,10 +1,6 @@
-"""The HTTP interface of Rapid Care: one router per subject, under one prefix."""
-
-from fastapi import APIRouter
+"""The HTTP interface of Rapid Care: one router per subject."""
 
 from services.rapid_care.api import clinicians, monthly_statistics, progress, response
+from shared.web.routes import joined
 
-router = APIRouter(prefix="/rapid-care", tags=["rapid-care"])
-
-for part in (response.router, progress.router, clinicians.router, monthly_statistics.router):
-    router.include_router(part)
+router = joined("/rapid-care", response.router, progress.router, clinicians.router, monthly_statistics.router)

@@ -17,7 +17,7 @@ from shared.web.dependencies import Unit, version_of
 from shared.web.problems import problems
 from shared.web.responses import VersionedResponse, json_response
 
-router = APIRouter(prefix="/clinicians")
+router = APIRouter(prefix="/rapid-care/clinicians", tags=["rapid-care"])
 
 
 async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for a new clinician")] = None) -> int:

@@ -14,7 +14,7 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
 
-router = APIRouter(prefix="/monthly-statistics")
+router = APIRouter(prefix="/rapid-care/monthly-statistics", tags=["rapid-care"])
 
 
 class MonthlyStatisticsView(ResponseModel):

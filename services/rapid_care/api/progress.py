@@ -28,7 +28,7 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 
-router = APIRouter(prefix="/responses/{response_id:uuid}")
+router = APIRouter(prefix="/rapid-care/responses/{response_id:uuid}", tags=["rapid-care"])
 
 
 @router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))

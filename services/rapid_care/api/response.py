@@ -28,7 +28,7 @@ from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, json_response, links, named
 
-router = APIRouter()
+router = APIRouter(prefix="/rapid-care", tags=["rapid-care"])
 
 _MAX_LIMIT = 100
 

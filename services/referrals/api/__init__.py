@@ -1,10 +1,11 @@
-"""The HTTP interface of the Community Point of Access: one router per subject, under the prefix of the collection."""
+"""The HTTP interface of the Community Point of Access: one router per subject."""
 
 from services.referrals.api import batch, collection, decisions, directory, identity, life, people, proposals, receivers, referral, work
+from shared.web.routes import joined
 
-router = collection.router
-
-for part in (
+router = joined(
+    "/referrals",
+    collection.router,
     batch.router,
     people.router,
     identity.router,
@@ -15,5 +16,4 @@ for part in (
     decisions.router,
     receivers.router,
     work.router,
-):
-    router.include_router(part)
+)

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 Item: TypeAlias = ReceiveReferral | InvalidItem
 
-router = APIRouter(prefix="/batch", route_class=FastRoute)
+router = APIRouter(prefix="/referrals/batch", tags=["referrals"], route_class=FastRoute)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())

@@ -18,7 +18,7 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 
-router = APIRouter()
+router = APIRouter(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
 

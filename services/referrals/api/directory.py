@@ -13,7 +13,7 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
 
-router = APIRouter()
+router = APIRouter(prefix="/referrals", tags=["referrals"])
 
 
 @router.get("/directory", responses=problems())

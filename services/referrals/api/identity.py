@@ -30,7 +30,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response, named
 
-router = APIRouter(prefix="/people", tags=["people"])
+router = APIRouter(prefix="/referrals/people", tags=["referrals", "people"])
 
 _ANY = (PersonNotFound, IllegalTransition, VersionConflict)
 _MERGE = (domain.SameRecord, domain.HasMergedRecords, domain.SurvivorUnverified, domain.LivesDiffer)

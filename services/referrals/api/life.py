@@ -22,7 +22,7 @@ from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, ResponseModel, VersionedResponse, actions, json_response
 
-router = APIRouter(prefix="/people/{person_id:uuid}", tags=["people"])
+router = APIRouter(prefix="/referrals/people/{person_id:uuid}", tags=["referrals", "people"])
 
 _ANY = (PersonNotFound, IllegalTransition, VersionConflict)
 

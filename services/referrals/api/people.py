@@ -35,7 +35,7 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Page, ResponseModel, VersionedResponse, json_response
 
-router = APIRouter(prefix="/people", tags=["people"])
+router = APIRouter(prefix="/referrals/people", tags=["referrals", "people"])
 
 
 class RiskView(ResponseModel):

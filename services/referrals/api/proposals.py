@@ -22,7 +22,7 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
 
-router = APIRouter(prefix="/proposals", tags=["people"])
+router = APIRouter(prefix="/referrals/proposals", tags=["referrals", "people"])
 
 _ANY = (ProposalNotFound, IllegalTransition, VersionConflict)
 

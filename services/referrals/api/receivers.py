@@ -26,7 +26,7 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
 
-router = APIRouter()
+router = APIRouter(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, OrganisationNotInvolved, AnsweredByService, IllegalTransition, VersionConflict)
 

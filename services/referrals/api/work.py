@@ -26,7 +26,7 @@ from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import NameView, Page, ResponseModel, json_response
 
-router = APIRouter()
+router = APIRouter(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, IllegalTransition, ClaimedByColleague)
 

@@ -50,6 +50,11 @@ class _Match:
     nhs_number: str | None = None
     known: Person | None = None
 
+    @property
+    def ids(self) -> Sequence[PersonId]:
+        """The ids under which the person may have referrals; a new person has none."""
+        return self.records.group.ids if self.known else ()
+
 
 async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgement:
     """Matches or registers the person, stores the story, then acknowledges the referral or merges it.
@@ -73,7 +78,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         referrer_organisation=tx.actor.organisation,
         is_story_known=before is not None and not people.lacks_story(before),
         is_practice_covered=practice is not None,
-        joins=receipt.to_join(command, await mergeable_for(tx, match.records.group.ids), tx.now, tx.policy),
+        joins=receipt.to_join(command, await mergeable_for(tx, match.ids), tx.now, tx.policy),
         person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
@@ -124,7 +129,7 @@ async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> Non
     await prefetch_lives(tx, ids)
     known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in nhs_numbers]
     await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
-    await MERGEABLE_IDS.prefetch(tx, records)
+    await MERGEABLE_IDS.prefetch(tx, [record for record in records if await persons.find(tx, record, lock=True)])
     await REFERENCE_NUMBERS.prefetch(tx, len(commands))
 
 
