@@ -22,9 +22,15 @@ class RouteTable:
 
 
 def joined(prefix: str, *parts: APIRouter) -> APIRouter:
-    """One router with the routes of the parts, which carry `prefix` already; a nested router would be searched at each request."""
+    """One router with the routes of the parts; a nested router would be searched at each request.
+
+    Raises ValueError for a part without `prefix`.
+    """
     router = APIRouter(prefix=prefix)
-    router.routes.extend(route for part in parts for route in part.routes)
+    for part in parts:
+        if not part.prefix.startswith(prefix):
+            raise ValueError(f"a router of {prefix} has the prefix {part.prefix!r}")
+        router.routes.extend(part.routes)
     return router
 
 

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 from shared.web import problems
 from shared.web.middleware import ObservabilityMiddleware
 from shared.web.overload import AdmissionSettings, OverloadMiddleware
+from shared.web.routes import joined
 
 
 def _routers() -> APIRouter:
-    """A router inside another, as the contexts have them."""
-    parcels, inner, actions = APIRouter(prefix="/parcels"), APIRouter(prefix="/sent"), APIRouter(prefix="/{parcel_id:uuid}")
+    """Two routers as one, as the contexts have them."""
+    inner, actions = APIRouter(prefix="/parcels/sent"), APIRouter(prefix="/parcels/sent/{parcel_id:uuid}")
 
     @inner.get("")
     @inner.post("")
@@ -37,9 +38,7 @@ def _routers() -> APIRouter:
     @actions.delete("/acceptance")
     async def withdraw(parcel_id: UUID) -> None: ...
 
-    inner.include_router(actions)
-    parcels.include_router(inner)
-    return parcels
+    return joined("/parcels", inner, actions)
 
 
 def _app() -> FastAPI:
@@ -90,3 +89,8 @@ async def test_route_has_its_prefix_and_no_types(slots: int, method: str, path: 
     labels = {"context": context, "route": route, "status": str(response.status_code)}
     assert REGISTRY.get_sample_value("care_http_request_duration_seconds_count", labels) == 1
     assert (response.status_code == 503) is (slots == 0)
+
+
+def test_router_without_the_prefix_is_refused() -> None:
+    with pytest.raises(ValueError, match="/sent"):
+        joined("/parcels", APIRouter(prefix="/sent"))
