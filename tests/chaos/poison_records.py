@@ -14,6 +14,7 @@ from shared.kernel.ids import new_id
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.deployment_secrets import Secrets
 from tests.builders.context_app import arrived
+from tests.builders.mdt import a_person_record
 from tests.builders.rapid_care import a_routed_referral, at
 
 TOPICS = ("referrals.referral", "referrals.person-record", "rapid-care.response", "mdt.case", "navigation.task")
@@ -31,13 +32,12 @@ class AcknowledgedRecord:
 def poison(secrets: Secrets) -> list[Record]:
     """Returns one record of each kind: no text, invalid JSON, an unknown type, no event id, and one that PostgreSQL rejects."""
     routed = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=secrets)
-    rejected = a_routed_referral(at("14:00"), routing=2**31)  # PostgreSQL's integer ends at 2**31 - 1
     return [
         replace(routed, key=_key(), value=b"\x00\xff no event", headers=()),
         replace(routed, key=_key(), value=b'{"route": '),
         replace(routed, key=_key(), headers=tuple((name, _UNKNOWN_TYPE.get(name, value)) for name, value in routed.headers)),
         replace(routed, key=_key(), headers=tuple(each for each in routed.headers if each[0] != "ce_id")),
-        arrived(rejected, key=new_id(), subject=new_id(), secrets=secrets),
+        arrived(a_person_record(), key=new_id(), subject=new_id(), secrets=secrets, sequence=2**31),  # an integer ends at 2**31 - 1
     ]
 
 

@@ -1,11 +1,22 @@
 """Poison records must be parked by every context that reads their topic and cannot skip their type."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
 from infra.contexts import CONTEXTS, subscriptions_of
 from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.envelope import Record
 from shared.contracts.referrals import ReferralRouted
 from tests.builders.context_app import secrets_of
+from tests.builders.mdt import mdt
+from tests.builders.navigation import navigation
+from tests.builders.rapid_care import at, rapid_care
 from tests.chaos.poison_records import must_park, poison
+
+_CONTEXT = {rapid_care: "rapid_care", mdt: "mdt", navigation: "navigation"}
 
 
 def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
@@ -19,3 +30,15 @@ def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
     assert parking(no_text) == parking(unknown_type) == readers
     assert parking(invalid_json) == parking(no_id) == subscribers
     assert parking(rejected) == {"rapid_care", "mdt", "navigation"}
+
+
+@pytest.mark.parametrize("opened", [rapid_care, mdt, navigation])
+async def test_subscribed_contexts_park_each_poison_record(
+    opened: Callable[..., AbstractAsyncContextManager[Any]], owner_url: str, keys: Keys
+) -> None:
+    async with opened(owner_url, keys, at("14:00")) as client:
+        context = getattr(client, "context", client)
+        records = [record for record in poison(secrets_of(keys)) if must_park(subscriptions_of(_CONTEXT[opened]), record)]
+        await context.processor.apply(records)
+
+        assert await context.database.pool.fetchval("SELECT count(*) FROM parked") == len(records)
