@@ -16,8 +16,6 @@ from tests.builders.navigation import navigation
 from tests.builders.rapid_care import at, rapid_care
 from tests.chaos.poison_records import must_park, poison
 
-_CONTEXT = {rapid_care: "rapid_care", mdt: "mdt", navigation: "navigation"}
-
 
 def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
     no_text, invalid_json, unknown_type, no_id, rejected = poison(secrets_of(keys))
@@ -32,13 +30,13 @@ def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
     assert parking(rejected) == {"rapid_care", "mdt", "navigation"}
 
 
-@pytest.mark.parametrize("opened", [rapid_care, mdt, navigation])
+@pytest.mark.parametrize(("name", "opened"), [("rapid_care", rapid_care), ("mdt", mdt), ("navigation", navigation)])
 async def test_subscribed_contexts_park_each_poison_record(
-    opened: Callable[..., AbstractAsyncContextManager[Any]], owner_url: str, keys: Keys
+    name: str, opened: Callable[..., AbstractAsyncContextManager[Any]], owner_url: str, keys: Keys
 ) -> None:
     async with opened(owner_url, keys, at("14:00")) as client:
         context = getattr(client, "context", client)
-        records = [record for record in poison(secrets_of(keys)) if must_park(subscriptions_of(_CONTEXT[opened]), record)]
+        records = [record for record in poison(secrets_of(keys)) if must_park(subscriptions_of(name), record)]
         await context.processor.apply(records)
 
         assert await context.database.pool.fetchval("SELECT count(*) FROM parked") == len(records)

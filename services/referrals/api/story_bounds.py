@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from services.referrals.domain.story import is_short
 from shared.contracts.input_types import MAX_LONG_TEXT
 from shared.contracts.persons import Story
 
@@ -13,7 +14,7 @@ _Text = tuple[tuple[str | int, ...], str | None]
 
 def require_bounded(story: Story | None) -> None:
     """Raises ValidationError with the location of each text that is too long."""
-    if story is None or len(story.model_dump_json()) <= MAX_LONG_TEXT:  # the whole story has the length of one text
+    if story is None or is_short(story):
         return
     too_long = [path for path, text in _texts(story) if text and len(text) > MAX_LONG_TEXT]
     if too_long:

@@ -55,9 +55,14 @@ def _within(items: Sequence[T], limit: int, length_of: Callable[[T], int]) -> tu
     return tuple(item for item, length in zip(items, lengths, strict=True) if length <= limit)
 
 
+def is_short(story: Story) -> bool:
+    """Whether the whole story is within the narrowest bound of one of its parts, so that no part exceeds any."""
+    return len(story.model_dump_json()) <= MAX_LONG_TEXT
+
+
 def published(story: Story) -> Story:
     """The story with as much of it as an event has room for: the newest history, needs and contacts, and the beginning of a long text."""
-    if len(story.model_dump_json()) <= MAX_LONG_TEXT:  # the narrowest bound
+    if is_short(story):
         return story
     bounded = {
         "history": _newest(story.history, _HISTORY_BYTES, _json_bytes),
