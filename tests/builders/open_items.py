@@ -83,9 +83,9 @@ async def open_rows(connection: "asyncpg.Connection[asyncpg.Record]", aggregate:
     return await _fetch(connection, aggregate, aggregate.open_states) if aggregate.open_states else []
 
 
-async def item_of(connection: "asyncpg.Connection[asyncpg.Record]", random: Random, name: str) -> Item | None:
-    """An open item of one aggregate."""
-    rows = await _rows(connection, _AGGREGATES[name], is_open=True)
+async def item_of(connection: "asyncpg.Connection[asyncpg.Record]", random: Random, name: str, person_id: str) -> Item | None:
+    """An open item of one aggregate and person."""
+    rows = [row for row in await _rows(connection, _AGGREGATES[name], is_open=True) if row["person_id"] == person_id]
     return Item(_AGGREGATES[name], random.choice(rows)) if rows else None
 
 

@@ -25,6 +25,8 @@ _REFERRERS = [("gp-W07", "W07"), ("gp-B03", "B03"), ("crew-1", "LAS"), ("nurse-C
 _RAPID_CARE = Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate",))
 _NAVIGATION = Caller("navigation-coordinator", "CLCH", ("navigation:coordinate",))
 _IMPORTER = Caller("analyst-1", "BCCG", ("mdt:import-risk",))
+#: Table 16 allows each of them at some risk level.
+_LEAD_ROLES = ("gp", "community-nurse", "social-worker")
 _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1 ORDER BY 1"
 #: A discharge that is recorded after a move shows that the person is here.
 _DISCHARGED = """
@@ -89,11 +91,12 @@ async def begin(model: PersonModel, random: Random) -> None:
 
 async def _plan(model: PersonModel, random: Random) -> None:
     """A person without a referral becomes a case, which the meeting mostly discusses: a plan begins, and its tasks."""
-    person_id = (random.choice(await model.connection.fetch(_PERSONS)))["person_id"]
-    body = {"person_id": str(person_id), "practice_code": "W07", "locality": "west"}
+    await model.contexts.settle()
+    person_id = str(random.choice(await model.connection.fetch(_PERSONS))["person_id"])
+    body = {"person_id": person_id, "practice_code": "W07", "locality": "west"}
     await model.command("mdt", "ReferCase", "/mdt/cases", MEETING[0], body)
     for name, command in _TO_A_PLAN:
-        if item := await item_of(model.connection, random, name):
+        if item := await item_of(model.connection, random, name, person_id):
             await _act_on(model, random, item, {command}, _OF_A_PLAN)
             await model.contexts.settle()
 
@@ -262,6 +265,9 @@ async def _pools(model: PersonModel, item: Item) -> dict[str, Sequence[str]]:
             return {"nhs_number": NUMBERS, "into": [row["id"] for row in persons]}
         case "care_plan" | "case":
             versions = await model.connection.fetch(_ACTION_IDS, item.row.get("care_plan_id") or item.row["id"])
-            return {"action_id": re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))}
+            action_ids = re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))
+            return {"action_id": action_ids, "role": _LEAD_ROLES}
+        case "lead":
+            return {"role": _LEAD_ROLES}
         case _:
             return {}

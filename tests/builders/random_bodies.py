@@ -34,9 +34,8 @@ _POOLS: Mapping[str, Sequence[Any]] = {
 }
 #: Values of fields of one operation that its rules mostly accept.
 _POOLS_OF_OPERATION: Mapping[tuple[str, str], Sequence[Any]] = {
-    **dict.fromkeys(
-        (("CancelTask", "reason"), ("CancelHomeCheck", "reason")), ("created-in-error", "duplicate", "no-longer-needed", "person-died")
-    ),
+    ("CancelTask", "reason"): ("created-in-error", "duplicate", "no-longer-needed", "person-died"),
+    ("CancelHomeCheck", "reason"): ("created-in-error", "duplicate", "no-longer-needed"),
     ("HoldMeeting", "attended"): ([*QUORUM, "mental-health"],) * 9 + (["gp"],),
 }
 #: Probability that an optional field is absent, by name.

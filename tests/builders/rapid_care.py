@@ -186,6 +186,16 @@ class RapidCareClient:
         )
         response.raise_for_status()
 
+    async def go_off_duty(self, clinician_id: str = NURSE) -> dict[str, Any]:
+        """The clinician's entry in the roster afterwards."""
+        version = (await self.get(f"clinicians/{clinician_id}"))["version"]
+        headers = self.staff | {"If-Match": f'W/"{version}"'}
+        entry = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": False}
+        changed = await self.context.http.put(f"/rapid-care/clinicians/{clinician_id}", headers=headers, json=entry)
+        assert changed.status_code == 200, changed.text
+        view: dict[str, Any] = changed.json()
+        return view
+
     async def receive_referral(self, *, person_id: UUID | None = None, referral_id: UUID | None = None, **changes: Any) -> UUID:
         """Delivers a routed referral, received now unless `received_at` is given; returns the id of its response."""
         referral_id = referral_id or new_id()

@@ -21,6 +21,7 @@ from services.rapid_care.domain.response import (
     ResponseTakenBack,
     TelephoneNotAuthorised,
 )
+from services.rapid_care.domain.roster import ClinicianOffDuty
 from services.rapid_care.handlers import response as handlers
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.service_codes import ServiceUnknown
@@ -31,7 +32,7 @@ from shared.web.problems import problems
 router = APIRouter(prefix="/rapid-care/responses/{response_id:uuid}", tags=["rapid-care"])
 
 
-@router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, *REFUSALS))
+@router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, ClinicianOffDuty, *REFUSALS))
 async def depart(response_id: UUID, caller: Clinician, version: IfMatch, unit: Unit) -> HttpResponse:
     """The clinician sets out. A colleague of the assigned clinician has the response from then on; a coordinator records it for theirs."""
     return await run_command(unit, caller, handlers.depart, Target(response_id, version), commands.Depart(visitor(caller)))
@@ -47,7 +48,8 @@ async def record_first_contact(response_id: UUID, body: FirstContact, caller: Cl
     """A clinician visited; the clock stops at the stated time. After a visit without access the next one is recorded in the same way.
 
     A colleague of the assigned clinician has the response from then on; a coordinator records the visit for the assigned one. A contact
-    with the person is recorded also after a recall or a decline that crossed the visit.
+    with the person is recorded also after a recall or a decline that crossed the visit. The response of a visitor who is off duty goes
+    to the coordinator.
     """
     command = replace(body.command(), clinician_id=visitor(caller))
     return await run_command(unit, caller, handlers.record_first_contact, Target(response_id, version), command)

@@ -32,7 +32,7 @@ class ClinicianOffDuty(RuleBroken):
     """The clinician is not on duty."""
 
     code = "clinician-off-duty"
-    advice = "Assign a clinician on duty, or omit the clinician for an automatic choice."
+    advice = "Choose a clinician on duty, or ask the coordinator to put this one on duty."
 
 
 class SkillMissing(RuleBroken):

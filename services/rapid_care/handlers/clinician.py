@@ -1,12 +1,13 @@
-"""Commands on the roster of clinicians."""
+"""Commands on the roster of clinicians, and what a clinician off duty leaves to the coordinator."""
 
 from dataclasses import replace
 
 from services.rapid_care.commands import RosterClinician
 from services.rapid_care.domain import dispatch, roster
+from services.rapid_care.domain.response import Response
 from services.rapid_care.domain.roster import Clinician
 from services.rapid_care.store.responses import responses, unfinished_of_clinician
-from services.rapid_care.store.roster import enter_clinician, find_clinician
+from services.rapid_care.store.roster import enter_clinician, find_clinician, is_on_duty
 from services.rapid_care.store.tables import Tx
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import derived_id
@@ -33,3 +34,10 @@ async def _without_responses(clinician: Clinician, tx: Tx) -> Clinician:
     for response in await unfinished_of_clinician(tx, clinician.id):
         await responses.save(tx, dispatch.go_off_duty(response, tx.policy, tx.now))
     return replace(clinician, open_responses=0)
+
+
+async def unassign_if_off_duty(response: Response, tx: Tx) -> Response:
+    """A response that comes back to its clinician, or goes to a visitor, goes to the coordinator when that clinician is off duty."""
+    if response.clinician_id is None or await is_on_duty(tx, response.clinician_id):
+        return response
+    return await responses.save(tx, dispatch.go_off_duty(response, tx.policy, tx.now))

@@ -6,10 +6,9 @@ each of them.
 
 from uuid import UUID
 
-from services.rapid_care.domain import dispatch, person_change
-from services.rapid_care.domain.response import Response
+from services.rapid_care.domain import person_change
+from services.rapid_care.handlers.clinician import unassign_if_off_duty
 from services.rapid_care.store.responses import ended_by_change, responses, unfinished_of_person
-from services.rapid_care.store.roster import is_on_duty
 from services.rapid_care.store.tables import CHANGES, MERGED, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.persons import (
@@ -40,7 +39,7 @@ async def on_person_restored(event: PersonRestored, envelope: Envelope, *, tx: T
         return
     for response in await ended_by_change(tx, UUID(envelope.key), mistaken):
         restored = await responses.save(tx, person_change.restore(response, tx.policy, tx.now))
-        await _require_on_duty(restored, tx)
+        await unassign_if_off_duty(restored, tx)
 
 
 async def on_person_merged(event: PersonMerged, envelope: Envelope, *, tx: Tx) -> None:
@@ -62,9 +61,3 @@ async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:
         return
     for response in await unfinished_of_person(tx, person_id):
         await responses.save(tx, person_change.end(response, recorded, tx.now))
-
-
-async def _require_on_duty(response: Response, tx: Tx) -> None:
-    """A clinician who went off duty in between does not get the response back."""
-    if response.clinician_id is not None and not await is_on_duty(tx, response.clinician_id):
-        await responses.save(tx, dispatch.go_off_duty(response, tx.policy, tx.now))

@@ -15,11 +15,12 @@ from services.rapid_care.commands import (
 from services.rapid_care.domain import care, clock, contact, dispatch, roster, second_call
 from services.rapid_care.domain.repetition import is_repeated
 from services.rapid_care.domain.response import Response, ResponseTakenBack
-from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.domain.roster import Clinician, ClinicianOffDuty
+from services.rapid_care.handlers.clinician import unassign_if_off_duty
 from services.rapid_care.handlers.referral import end_if_gone
 from services.rapid_care.store import projections
 from services.rapid_care.store.responses import is_superseded, responses
-from services.rapid_care.store.roster import locked_clinician, locked_roster
+from services.rapid_care.store.roster import is_on_duty, locked_clinician, locked_roster
 from services.rapid_care.store.tables import SERVICE_CODES, Tx
 from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
@@ -64,16 +65,24 @@ async def answer_call(target: Target, *, tx: Tx) -> Response:
 
 
 async def depart(target: Target, command: Depart, *, tx: Tx) -> Response:
+    """Locks the colleague who sets out before the response, as an assignment does. Raises ClinicianOffDuty."""
+    if command.clinician_id is not None and not await is_on_duty(tx, command.clinician_id):
+        raise ClinicianOffDuty(f"The clinician {command.clinician_id} is not on duty.")
     response = await responses.load(tx, target.id, if_version=target.version)
     return await responses.save(tx, dispatch.depart(response, command, tx.now))
 
 
 async def record_first_contact(target: Target, command: RecordFirstContact, *, tx: Tx) -> Response:
-    """A contact that crossed a recall also ends with a death or a move that was recorded since."""
+    """A contact that crossed a recall also ends with a death or a move that was recorded since.
+
+    A clinician who went off duty since the recall, or a visitor who is off duty, does not keep the response.
+    """
     response = await responses.load(tx, target.id, if_version=target.version)
     if response.ended_at and await is_superseded(tx, response):
         raise ResponseTakenBack("The referral was routed to Rapid Care again, and has a later response.")
     visited = await responses.save(tx, contact.record_first_contact(response, command, tx.policy, tx.now))
+    if response.ended_at or visited.clinician_id != response.clinician_id:
+        visited = await unassign_if_off_duty(visited, tx)
     return await end_if_gone(visited, tx) if response.ended_at else visited
 
 

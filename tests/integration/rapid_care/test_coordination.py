@@ -289,6 +289,7 @@ async def test_clinician_who_goes_has_the_response(team: RapidCareClient) -> Non
     for response_id in (visits, by_coordinator):
         await team.advance(response_id, Status.EN_ROUTE)
     colleague = replace(team, staff_scopes=("rapid-care:respond",), actor="nurse-2")
+    await team.roster("nurse-2", "community-nurse")
     contacted_at = team.context.clock.at.isoformat()
 
     departed = await colleague.command(departs, "departure")

@@ -1,27 +1,25 @@
 """A response without a clinician goes back to the coordinator, and shows in the work list until it has another one (A8, A18)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from services.rapid_care.domain.response import Status
-from shared.contracts.rapid_care import OverdueStep, ResponseDeclined, ResponseOverdue, ResponseUnassigned, UnassignReason
+from shared.contracts.rapid_care import (
+    OverdueStep,
+    ResponseContacted,
+    ResponseDeclined,
+    ResponseOverdue,
+    ResponseUnassigned,
+    UnassignReason,
+)
 from tests.builders.rapid_care import NURSE, RapidCareClient, at
 
 
 async def _listed(team: RapidCareClient, attention: str) -> list[UUID]:
     return [UUID(item["id"]) for item in (await team.get("responses", attention=attention))["items"]]
-
-
-async def _go_off_duty(team: RapidCareClient, clinician_id: str = NURSE) -> dict[str, object]:
-    path = f"/rapid-care/clinicians/{clinician_id}"
-    version = (await team.get(f"clinicians/{clinician_id}"))["version"]
-    entry = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": False}
-    changed = await team.context.http.put(path, headers=team.staff | {"If-Match": f'W/"{version}"'}, json=entry)
-    assert changed.status_code == 200, changed.text
-    view: dict[str, object] = changed.json()
-    return view
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ async def test_clinician_off_duty_leaves_no_response_unowned(team: RapidCareClie
     await team.command(of_other, "acceptance")
     await team.command(of_other, "assignment", clinician_id="nurse-2")
 
-    clinician = await _go_off_duty(team)
+    clinician = await team.go_off_duty()
 
     assert clinician["open_responses"] == 0
     views = {response_id: await team.read(response_id) for response_id in (waiting, in_care, ended, of_other)}
@@ -77,10 +75,38 @@ async def test_clinician_off_duty_leaves_no_response_unowned(team: RapidCareClie
     assert [(event.clinician_id, event.reason) for event in unassigned] == [(NURSE, UnassignReason.OFF_DUTY)] * 2
 
 
+def _as_nurse(team: RapidCareClient) -> RapidCareClient:
+    """The client of a clinician who is no coordinator and not on the roster."""
+    return replace(team, staff_scopes=("rapid-care:respond",), actor="nurse-2")
+
+
+async def test_colleague_off_duty_cannot_set_out(team: RapidCareClient) -> None:
+    response_id = await team.receive_referral()
+    assigned = await team.advance(response_id, Status.ASSIGNED)
+
+    refused = await _as_nurse(team).refusal(response_id, "departure")
+
+    assert refused == (409, "clinician-off-duty")
+    assert await team.read(response_id) == assigned
+    await team.roster("nurse-2", "community-nurse")
+    assert (await _as_nurse(team).command(response_id, "departure"))["clinician_id"] == "nurse-2"
+
+
+async def test_visit_of_colleague_off_duty_leaves_response_to_coordinator(team: RapidCareClient) -> None:
+    response_id = await team.receive_referral()
+    await team.advance(response_id, Status.EN_ROUTE)
+
+    visited = await _as_nurse(team).command(response_id, "first-contact", contacted_at=team.context.clock.at.isoformat())
+
+    assert [visited[name] for name in ("status", "clock", "clinician_id", "owner")] == ["contacted", "met", None, "coordinator"]
+    assert [contact.clinician_id for contact in await team.context.published(ResponseContacted)] == ["nurse-2"]
+    assert await _listed(team, "unassigned") == [response_id]
+
+
 async def test_unassigned_response_is_overdue_until_assignment(team: RapidCareClient) -> None:
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.ASSIGNED)
-    await _go_off_duty(team)
+    await team.go_off_duty()
 
     await team.context.let_pass(timedelta(minutes=31))
 

@@ -11,7 +11,7 @@ from shared.contracts.rapid_care import ResponseAtRisk, ResponseBreached, Respon
 from shared.contracts.referral_codes import CancelReason
 from shared.contracts.referrals import ReferralCancelled
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.rapid_care import NURSE, RapidCareClient, a_routed_referral, at
+from tests.builders.rapid_care import RapidCareClient, a_routed_referral, at
 
 
 def _died(recorded_at: datetime) -> PersonDeceased:
@@ -166,8 +166,7 @@ async def test_restored_response_of_clinician_off_duty_is_unassigned(team: Rapid
     response_id = await team.receive_referral(person_id=person_id)
     await team.advance(response_id, Status.EN_ROUTE)
     await _deliver(team, person_id, _died(at("14:00")))
-    entry = {"skills": ["emergency-nurse-practitioner"], "is_on_duty": False}
-    await team.context.http.put(f"/rapid-care/clinicians/{NURSE}", headers=team.staff | {"If-Match": 'W/"1"'}, json=entry)
+    await team.go_off_duty()
 
     await _deliver(team, person_id, _restored(at("14:00")), 2)
 

@@ -124,6 +124,22 @@ async def test_contact_that_crosses_recall_is_recorded(team: RapidCareClient, ve
     assert (await team.advance(response_id, Status.CLOSED))["outcome"] == "admission-avoided"
 
 
+async def test_contact_crossing_recall_leaves_response_unassigned_off_duty(team: RapidCareClient) -> None:
+    """Finding: the response came back to a clinician who had gone off duty, and no one else was asked."""
+    referral_id, person_id = new_id(), new_id()
+    response_id = await team.receive_referral(referral_id=referral_id, person_id=person_id)
+    await team.advance(response_id, Status.EN_ROUTE)
+    await team.context.deliver(_recalled(), key=person_id, subject=referral_id, sequence=2)
+    contacted_at = team.context.clock.at.isoformat()
+    await team.go_off_duty()
+
+    seen = await team.command(response_id, "first-contact", contacted_at=contacted_at)
+
+    assert (seen["status"], seen["clock"], seen["owner"]) == ("contacted", "met", "coordinator")
+    [contact] = await team.context.published(ResponseContacted)
+    assert contact.clinician_id == NURSE
+
+
 async def test_contact_crossing_second_routing_is_on_later_response(team: RapidCareClient) -> None:
     referral_id, person_id = new_id(), new_id()
     first = await team.receive_referral(referral_id=referral_id, person_id=person_id)

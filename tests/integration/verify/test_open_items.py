@@ -195,6 +195,9 @@ _DEFECTS: Mapping[str, Mapping[str, Sequence[Row]]] = {
     "no open response is with a clinician who is off duty": {
         "off duty": [_response(clinician_id="nurse"), row("rapid_care.clinician", id="nurse", is_on_duty=False)],
     },
+    "no open task is with a navigator who is away": {
+        "away": [row("navigation.task", navigator_id="navigator"), row("navigation.navigator", code="navigator", presence="away")],
+    },
     "every discussed case has a lead": {
         **{f"none, {each}": [_led("case", PERSON, each)] for each in ("active-management", "stepped-down")},
         "an ended one": [_led("case", PERSON, "active-management"), _led("lead", PERSON, "ended")],

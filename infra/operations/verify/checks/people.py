@@ -74,6 +74,14 @@ PEOPLE = (
     ),
     Check(
         "I8",
+        "no open task is with a navigator who is away",
+        "SELECT count(*) FROM {context}.task WHERE ended_at IS NULL AND navigator_id IS NOT NULL",
+        """SELECT format('task %s is with %s', task.id, navigator_id) AS item FROM {context}.task
+           JOIN {context}.navigator ON navigator.code = navigator_id WHERE ended_at IS NULL AND presence = 'away'""",
+        _NAVIGATION,
+    ),
+    Check(
+        "I8",
         "every discussed case has a lead",
         "SELECT count(*) FROM {context}.case WHERE status IN ('active-management', 'stepped-down')",
         f"""SELECT format('case %s is %s', led.id, led.status) AS item FROM {_of_survivor("case")} AS led
