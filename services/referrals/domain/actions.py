@@ -1,7 +1,7 @@
 """The commands that a referral permits to a caller now: exactly those that are not refused.
 
-A command is offered by the rules that guard it. One whose reason decides is offered for its usual reason: a cancellation as a withdrawal.
-A claim is offered also while a colleague has one, because it may be taken over.
+A command is offered by the rules that guard it. One whose reason decides is offered while a reason is accepted: a death or a move cancels
+a referral that cannot be withdrawn. A claim is offered also while a colleague has one, because it may be taken over.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from services.referrals import commands
 from services.referrals.domain import access, amendment, claims, closure, reversal, routing, triage
-from services.referrals.domain.referral import Referral, available_transitions
+from services.referrals.domain.referral import Referral, Status, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.kernel.state_table import Transitions, Trigger
@@ -19,14 +19,13 @@ from shared.kernel.state_table import Transitions, Trigger
 class Circumstances:
     """Facts beside the referral that decide about its commands.
 
-    `is_relied_on`: the referral of another organisation was merged into it. `is_joined_open`: the referral that a merged one joined is
-    open. `is_contacted`: Rapid Care has seen the person. `is_practice_covered`, `is_resident`: the person of today is entitled to the
-    borough's health services, and to its social care. `is_reopened_in_time`: the referral ended within the time of a reopening;
-    `is_person_living`: no death or move of the person is recorded now.
+    `is_joined_open`: the referral that a merged one joined is open. `is_contacted`: Rapid Care has seen the person.
+    `is_practice_covered`, `is_resident`: the person of today is entitled to the borough's health services, and to its social care.
+    `is_reopened_in_time`: the referral ended within the time of a reopening; `is_person_living`: no death or move of the person is
+    recorded now.
     `has_record`: false for an onward referral of a person whom case finding alone knows. `claimed_by`: who has claimed it.
     """
 
-    is_relied_on: bool = False
     is_joined_open: bool = False
     is_contacted: bool = False
     is_practice_covered: bool = True
@@ -37,10 +36,10 @@ class Circumstances:
     claimed_by: str | None = None
 
 
-def _withdrawal(referral: Referral, actor: Actor, facts: Circumstances) -> None:
-    closure.require_withdrawable(
-        referral, has_merged=facts.is_relied_on and not access.is_triager(actor), is_joined_open=facts.is_joined_open
-    )
+def _cancellation(referral: Referral, _: Actor, facts: Circumstances) -> None:
+    """A merged referral is withdrawn alone; any other one may also end by a death or a move."""
+    if referral.status is Status.MERGED:
+        closure.require_withdrawable(referral, has_merged=False, is_joined_open=facts.is_joined_open)
 
 
 def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
@@ -49,7 +48,7 @@ def _recall(referral: Referral, _: Actor, facts: Circumstances) -> None:
 
 #: The refusals that depend on more than the state and the caller.
 _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
-    commands.CancelReferral: _withdrawal,
+    commands.CancelReferral: _cancellation,
     commands.RecallReferral: _recall,
     commands.ReleaseClaim: lambda referral, actor, facts: claims.require_releasable(referral, facts.claimed_by, actor_id=actor.id),
     commands.ReopenReferral: lambda referral, _, facts: reversal.require_reopenable(

@@ -10,7 +10,7 @@ from services.referrals.domain.reversal import is_in_time
 from services.referrals.store import claims, directory
 from services.referrals.store.life import find_life
 from services.referrals.store.people import find_person
-from services.referrals.store.referrals import is_relied_on, referrals
+from services.referrals.store.referrals import referrals
 from services.referrals.store.responses import is_contacted
 from shared.persistence.statements import ReadSession
 
@@ -21,7 +21,6 @@ async def circumstances(reader: ReadSession, referral: Referral, *, now: datetim
     present = (await claims.live(reader, [referral.id], now)).get(referral.id)
     joined = await referrals.find(reader, referral.merged_into) if referral.merged_into else None
     return Circumstances(
-        is_relied_on=await is_relied_on(reader, referral),
         is_joined_open=joined is not None and joined.status in OPEN,
         is_contacted=await is_contacted(reader, referral.id),
         is_practice_covered=practice is not None,

@@ -78,7 +78,6 @@ ACTORS = st.builds(
 )
 FACTS = st.builds(
     Circumstances,
-    is_relied_on=st.booleans(),
     is_joined_open=st.booleans(),
     is_contacted=st.booleans(),
     is_practice_covered=st.booleans(),
@@ -96,13 +95,12 @@ def test_actions_are_exactly_what_is_not_refused(referral: Referral, actor: Acto
     assert set(offered(referral, actor, facts)) == accepted
 
 
-@pytest.mark.parametrize(
-    ("is_relied_on", "is_offered"), [(False, True), (True, False)], ids=["the same referrer sent both", "another organisation relies on it"]
-)
-def test_doubled_referral_is_withdrawn_by_its_referrer_alone(*, is_relied_on: bool, is_offered: bool) -> None:
+@pytest.mark.parametrize("status", [Status.IDENTIFIED, Status.ACCEPTED])
+def test_referrer_may_cancel_what_it_cannot_withdraw(status: Status) -> None:
+    """Finding: an accepted referral, which a death cancels, offered its referrer no cancellation."""
     gp = Actor("gp-W07", "W07", "gp", frozenset({access.REFER}))
 
-    assert (commands.CancelReferral in offered(a_referral(), gp, Circumstances(is_relied_on=is_relied_on))) is is_offered
+    assert commands.CancelReferral in offered(a_referral(status), gp, Circumstances())
 
 
 def _is_accepted(command: type, referral: Referral, actor: Actor, facts: Circumstances) -> bool:
@@ -157,12 +155,11 @@ def _person(facts: Circumstances) -> Person:
 
 
 def _cancel(facts: Circumstances) -> list[Run]:
-    def run(referral: Referral, actor: Actor) -> object:
-        relied_on = facts.is_relied_on and not access.is_triager(actor)
-        command = commands.CancelReferral(CancelReason.WITHDRAWN)
-        return closure.cancel(referral, command, has_merged=relied_on, now=NOW, is_joined_open=facts.is_joined_open)
-
-    return [run]
+    bodies = [commands.CancelReferral(reason) for reason in CancelReason]
+    return [
+        lambda it, _, body=body: closure.cancel(it, body, has_merged=False, now=NOW, is_joined_open=facts.is_joined_open)  # type: ignore[misc]
+        for body in bodies
+    ]
 
 
 def _resolutions(_: Circumstances) -> list[Run]:
