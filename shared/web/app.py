@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from shared.persistence.database import Database
 from shared.web import docs_page, health, openapi, problems
@@ -12,7 +13,7 @@ from shared.web.auth import Tokens
 from shared.web.descriptions import ApiDescription
 from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
-from shared.web.requests import require_strict
+from shared.web.strict_route import StrictRoute
 
 #: The largest body, in bytes; a route that accepts more (an upload) declares its own limit.
 MAX_BODY_BYTES = 1024 * 1024
@@ -32,7 +33,7 @@ def create_app(
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
     app = _app(title, router.prefix, open_database)
     app.state.tokens = tokens
-    app.include_router(router, dependencies=[Depends(require_strict)])
+    app.router.routes.extend(_strict(router))
     app.include_router(health.router(router.prefix, context, gauges))
     app.include_router(docs_page.router(router.prefix, title))
     problems.install(app)
@@ -43,6 +44,13 @@ def create_app(
     app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
     app.add_middleware(ObservabilityMiddleware, context=context)
     return app
+
+
+def _strict(router: APIRouter) -> Sequence[BaseRoute]:
+    """The routes themselves: the framework searches an included router twice for each request. Raises TypeError for another route."""
+    if loose := [route for route in router.routes if not isinstance(route, StrictRoute)]:
+        raise TypeError(f"routes accept unknown parameters: {loose}")
+    return router.routes
 
 
 def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database[Any]]]) -> FastAPI:

@@ -11,18 +11,18 @@ from typing import Any, cast
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from shared.web.problems import is_json
 from shared.web.requests import half_pairs, parse_unusual, repeated_field, require_declared_parameters
+from shared.web.strict_route import StrictRoute
 from shared.web.validation import errors_of
 
 #: Reads one parameter of an endpoint from the request.
 Reader = Callable[[Request], Awaitable[Any]]
 
 
-class FastRoute(APIRoute):
+class FastRoute(StrictRoute):
     """A router's `route_class`; FastAPI serves the routes with other parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

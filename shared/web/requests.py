@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from shared.web.name_hints import hint
@@ -36,9 +37,8 @@ class CommandModel(RequestModel, Generic[C]):
         return kind(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
-async def require_strict(request: Request) -> None:
-    """The dependency of every route. Raises RequestValidationError 422, HttpProblem 400 malformed-request."""
-    route = request.scope["route"]
+async def require_strict(request: Request, route: APIRoute) -> None:
+    """Raises RequestValidationError 422, HttpProblem 400 malformed-request."""
     require_declared_parameters(request, route.dependant)
     if route.body_field is not None and is_json(request.headers.get("content-type", "")):
         body = await request.body()

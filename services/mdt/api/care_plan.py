@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
@@ -22,8 +22,9 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, json_response, links
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["care plans"])
+router = strict_router(prefix="/mdt", tags=["care plans"])
 
 _READ = problems(domain.CarePlanNotFound, NotMdtMember)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)

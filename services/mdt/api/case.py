@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
@@ -29,8 +29,9 @@ from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, changed, created, json_response, links, named
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["cases"])
+router = strict_router(prefix="/mdt", tags=["cases"])
 
 CaseHandler: TypeAlias = Callable[..., Awaitable[domain.Case]]
 

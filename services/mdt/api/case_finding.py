@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
@@ -27,8 +27,9 @@ from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, VersionedResponse, changed, json_response, links
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["case-finding"])
+router = strict_router(prefix="/mdt", tags=["case-finding"])
 
 #: Whether screened, the level and the ratio of a cursor.
 _RANK = re.compile(r"[01] [0-3] [0-9]{1,6}(\.[0-9]{1,9})?")

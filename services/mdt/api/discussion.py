@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.mdt.api.auth import REFUSALS, Decider
@@ -20,8 +19,9 @@ from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["cases"])
+router = strict_router(prefix="/mdt", tags=["cases"])
 
 _MEETING = (MeetingNotFound, MeetingNotStarted, NotQuorate, CaseNotOnAgenda)
 _CONTENT = (

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt.api.auth import Cursor, LeadOrCoordinator, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
@@ -29,8 +29,9 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, json_response, links
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["leads"])
+router = strict_router(prefix="/mdt", tags=["leads"])
 
 _REFUSALS = (domain.LeadNotFound, domain.NotYourLead, IllegalTransition, VersionConflict)
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
@@ -25,8 +25,9 @@ from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, json_response, links
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["meetings"])
+router = strict_router(prefix="/mdt", tags=["meetings"])
 
 _ONE_DAY = timedelta(days=1)
 

@@ -3,8 +3,6 @@
 from datetime import date
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from services.mdt.api.auth import Reader
 from services.mdt.domain.access import NotMdtMember, require_shared
 from services.mdt.queries import person as queries
@@ -15,8 +13,9 @@ from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["people"])
+router = strict_router(prefix="/mdt", tags=["people"])
 
 
 class PersonStoryView(ResponseModel):

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi import Response as HttpResponse
 from pydantic import WithJsonSchema
 
@@ -18,8 +18,9 @@ from shared.kernel.actor import Actor
 from shared.web.dependencies import IdempotencyHeader, Unit, require_scopes
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import ResponseModel, created, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/mdt", tags=["risk"])
+router = strict_router(prefix="/mdt", tags=["risk"])
 
 Importer = Annotated[Actor, require_scopes("mdt:import-risk")]
 

@@ -4,7 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from fastapi.responses import StreamingResponse
 
 from services.navigation.api.auth import Cursor, Limit, NavigatorCode, Staff
@@ -21,8 +21,9 @@ from shared.web.dependencies import Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.responses import Page
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["feeds"])
+router = strict_router(prefix="/navigation", tags=["feeds"])
 
 _ID_MALFORMED = "last-event-id-malformed"
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)

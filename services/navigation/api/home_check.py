@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
@@ -25,8 +25,9 @@ from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel, RequestModel
 from shared.web.responses import Action, Page, actions, created, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["people"])
+router = strict_router(prefix="/navigation", tags=["people"])
 
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 

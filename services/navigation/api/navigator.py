@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 from pydantic import ValidationInfo, field_validator
 
 from services.navigation import commands
@@ -28,8 +28,9 @@ from shared.web.pagination import decode_cursor
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, Page, actions, created, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["navigators"])
+router = strict_router(prefix="/navigation", tags=["navigators"])
 
 _REFUSALS = (NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from services.navigation.api.auth import Staff
 from services.navigation.api.responses import StoryView, TaskView
 from services.navigation.domain.access import is_shared, require_involved, require_reader
@@ -16,8 +14,9 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["people"])
+router = strict_router(prefix="/navigation", tags=["people"])
 
 RELATED = (PersonRecordNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
@@ -22,8 +22,9 @@ from shared.web.dependencies import Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, actions, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["tasks"])
+router = strict_router(prefix="/navigation", tags=["tasks"])
 
 _REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
@@ -26,8 +26,9 @@ from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/navigation", tags=["tasks"])
+router = strict_router(prefix="/navigation", tags=["tasks"])
 
 TaskHandler: TypeAlias = Callable[..., Awaitable[Task]]
 

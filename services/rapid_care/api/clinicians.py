@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import Depends, Header, Path
 from fastapi import Response as HttpResponse
 
 from services.rapid_care.api.auth import Coordinator, Staff
@@ -16,8 +16,9 @@ from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import Unit, version_of
 from shared.web.problems import problems
 from shared.web.responses import VersionedResponse, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/rapid-care/clinicians", tags=["rapid-care"])
+router = strict_router(prefix="/rapid-care/clinicians", tags=["rapid-care"])
 
 
 async def _known_version(header: Annotated[str | None, Header(alias="If-Match", description="Absent for a new clinician")] = None) -> int:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from services.rapid_care.api.auth import Staff
 from services.rapid_care.domain.monthly_statistics import MonthlyStatistics
@@ -13,8 +13,9 @@ from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import ResponseModel
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/rapid-care/monthly-statistics", tags=["rapid-care"])
+router = strict_router(prefix="/rapid-care/monthly-statistics", tags=["rapid-care"])
 
 
 class MonthlyStatisticsView(ResponseModel):

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.rapid_care import commands
@@ -28,8 +27,9 @@ from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/rapid-care/responses/{response_id:uuid}", tags=["rapid-care"])
+router = strict_router(prefix="/rapid-care/responses/{response_id:uuid}", tags=["rapid-care"])
 
 
 @router.post("/departure", name="Depart", response_model=ResponseView, responses=problems(ResponseNotFound, ClinicianOffDuty, *REFUSALS))

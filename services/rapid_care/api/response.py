@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi import Response as HttpResponse
 
 from services.rapid_care import commands
@@ -27,8 +27,9 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, json_response, links, named
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/rapid-care", tags=["rapid-care"])
+router = strict_router(prefix="/rapid-care", tags=["rapid-care"])
 
 _MAX_LIMIT = 100
 

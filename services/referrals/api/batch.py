@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import orjson
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from services.referrals.api import requests
 from services.referrals.api.auth import Referrer
@@ -26,12 +26,13 @@ from shared.web.batch_items import InvalidItem
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import invalid_request, problems, response_to
+from shared.web.strict_route import strict_router
 
 log = structlog.get_logger()
 
 Item: TypeAlias = ReceiveReferral | InvalidItem
 
-router = APIRouter(prefix="/referrals/batch", tags=["referrals"], route_class=FastRoute)
+router = strict_router(prefix="/referrals/batch", tags=["referrals"], route_class=FastRoute)
 
 
 @router.post("", name="ReceiveReferrals", response_model=BatchView, responses=problems())

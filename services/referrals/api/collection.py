@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
@@ -26,8 +26,9 @@ from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
 from shared.web.responses import Page, created
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
+router = strict_router(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 
 
 @router.post(

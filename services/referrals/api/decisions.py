@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.referrals import commands
@@ -17,8 +16,9 @@ from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, Ver
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = strict_router(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, IllegalTransition, VersionConflict)
 

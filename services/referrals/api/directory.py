@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from services.referrals.api.auth import Staff
 from services.referrals.api.responses import ServiceView
@@ -12,8 +12,9 @@ from shared.contracts.input_types import Day
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = strict_router(prefix="/referrals", tags=["referrals"])
 
 
 @router.get("/directory", responses=problems())

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.referrals import commands
@@ -29,8 +29,9 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response, named
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals/people", tags=["referrals", "people"])
+router = strict_router(prefix="/referrals/people", tags=["referrals", "people"])
 
 _ANY = (PersonNotFound, IllegalTransition, VersionConflict)
 _MERGE = (domain.SameRecord, domain.HasMergedRecords, domain.SurvivorUnverified, domain.LivesDiffer)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.referrals import commands
@@ -21,8 +21,9 @@ from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel
 from shared.web.responses import Action, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals/people/{person_id:uuid}", tags=["referrals", "people"])
+router = strict_router(prefix="/referrals/people/{person_id:uuid}", tags=["referrals", "people"])
 
 _ANY = (PersonNotFound, IllegalTransition, VersionConflict)
 

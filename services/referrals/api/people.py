@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
@@ -34,8 +33,9 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Page, ResponseModel, VersionedResponse, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals/people", tags=["referrals", "people"])
+router = strict_router(prefix="/referrals/people", tags=["referrals", "people"])
 
 
 class RiskView(ResponseModel):

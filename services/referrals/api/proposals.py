@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
@@ -21,8 +21,9 @@ from shared.web import pagination
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals/proposals", tags=["referrals", "people"])
+router = strict_router(prefix="/referrals/proposals", tags=["referrals", "people"])
 
 _ANY = (ProposalNotFound, IllegalTransition, VersionConflict)
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi import Response as HttpResponse
 
 from services.referrals import commands
@@ -25,8 +25,9 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.responses import Page
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = strict_router(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, OrganisationNotInvolved, AnsweredByService, IllegalTransition, VersionConflict)
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages
@@ -25,8 +25,9 @@ from shared.web import pagination
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import Action, Page, ResponseModel, actions, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = strict_router(prefix="/referrals", tags=["referrals"])
 
 
 class EntryView(ResponseModel):

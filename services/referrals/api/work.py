@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi import Response as HttpResponse
 
 from services.referrals.api import pages, requests
@@ -25,8 +25,9 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.responses import NameView, Page, ResponseModel, json_response
+from shared.web.strict_route import strict_router
 
-router = APIRouter(prefix="/referrals", tags=["referrals"])
+router = strict_router(prefix="/referrals", tags=["referrals"])
 
 _ANY = (ReferralNotFound, IllegalTransition, ClaimedByColleague)
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 
 from shared.contracts.codes import Condition
@@ -14,9 +13,10 @@ from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, require_sc
 from shared.web.problems import problems
 from shared.web.requests import RequestModel
 from shared.web.responses import VersionedResponse, created, json_response
+from shared.web.strict_route import strict_router
 from tests.integration.shared.parcel_context import ParcelNotFound, Status, a_parcel, accept, parcels, send
 
-router = APIRouter(prefix="/parcels", tags=["parcels"])
+router = strict_router(prefix="/parcels", tags=["parcels"])
 
 Sender = Annotated[Actor, require_scopes("parcels:send")]
 

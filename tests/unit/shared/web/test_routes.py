@@ -7,10 +7,13 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import StreamingResponse
+from joserfc.jwk import KeySet
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from shared.web import problems
+from shared.web.app import create_app
+from shared.web.auth import Tokens
 from shared.web.middleware import ObservabilityMiddleware
 from shared.web.overload import AdmissionSettings, OverloadMiddleware
 from shared.web.routes import joined
@@ -43,7 +46,7 @@ def _routers() -> APIRouter:
 
 def _app() -> FastAPI:
     app = FastAPI()
-    app.include_router(_routers())
+    app.router.routes.extend(_routers().routes)
     problems.install(app)
     return app
 
@@ -89,6 +92,15 @@ async def test_route_has_its_prefix_and_no_types(slots: int, method: str, path: 
     labels = {"context": context, "route": route, "status": str(response.status_code)}
     assert REGISTRY.get_sample_value("care_http_request_duration_seconds_count", labels) == 1
     assert (response.status_code == 503) is (slots == 0)
+
+
+def test_router_that_accepts_unknown_parameters_is_refused() -> None:
+    async def open_database() -> Any:
+        raise AssertionError("no server runs the application")
+
+    tokens = Tokens(KeySet([]), issuer="care", audience="care")
+    with pytest.raises(TypeError, match="accept unknown parameters"):
+        create_app(context="parcels", title="Parcels", router=_routers(), open_database=open_database, tokens=tokens)
 
 
 def test_router_without_the_prefix_is_refused() -> None:
