@@ -13,7 +13,7 @@ from shared.web.auth import Tokens
 from shared.web.descriptions import ApiDescription
 from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
-from shared.web.strict_route import StrictRoute
+from shared.web.requests import StrictRoute
 
 #: The largest body, in bytes; a route that accepts more (an upload) declares its own limit.
 MAX_BODY_BYTES = 1024 * 1024

@@ -14,8 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from shared.web.problems import is_json
-from shared.web.requests import half_pairs, parse_unusual, repeated_field, require_declared_parameters
-from shared.web.strict_route import StrictRoute
+from shared.web.requests import StrictRoute, half_pairs, parse_unusual, repeated_field, require_declared_parameters
 from shared.web.validation import errors_of
 
 #: Reads one parameter of an endpoint from the request.

@@ -7,10 +7,10 @@ half of a surrogate pair.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -35,6 +35,24 @@ class CommandModel(RequestModel, Generic[C]):
     def command(self) -> C:
         kind: type[C] = next(args[0] for base in type(self).__mro__ if (args := _generic_arguments(base)))
         return kind(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class StrictRoute(APIRoute):
+    """Refuses unknown and repeated parameters and fields before the endpoint's own checks."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_strict(request: Request) -> Response:
+            await require_strict(request, self)
+            return await handle(request)
+
+        return handle_strict
+
+
+def strict_router(*, prefix: str, tags: Sequence[str], route_class: type[StrictRoute] = StrictRoute) -> APIRouter:
+    """The router of each part of an API."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=route_class)
 
 
 async def require_strict(request: Request, route: APIRoute) -> None:

@@ -27,9 +27,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.requests import CommandModel
+from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, Page, changed, created, json_response, links, named
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/mdt", tags=["cases"])
 

@@ -25,9 +25,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode, encode, malformed
 from shared.web.problems import problems
-from shared.web.requests import CommandModel
+from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, Page, VersionedResponse, changed, json_response, links
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/mdt", tags=["case-finding"])
 

@@ -28,8 +28,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Action, Page, ResponseModel, json_response, links
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/mdt", tags=["leads"])
 

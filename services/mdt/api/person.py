@@ -12,8 +12,8 @@ from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import ResponseModel
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/mdt", tags=["people"])
 

@@ -17,8 +17,8 @@ from shared.contracts.codes import RiskLevel
 from shared.kernel.actor import Actor
 from shared.web.dependencies import IdempotencyHeader, Unit, require_scopes
 from shared.web.problems import HttpProblem, problems
+from shared.web.requests import strict_router
 from shared.web.responses import ResponseModel, created, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/mdt", tags=["risk"])
 

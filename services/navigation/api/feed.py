@@ -20,8 +20,8 @@ from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.web.dependencies import Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["feeds"])
 

@@ -23,9 +23,8 @@ from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
-from shared.web.requests import CommandModel, RequestModel
+from shared.web.requests import CommandModel, RequestModel, strict_router
 from shared.web.responses import Action, Page, actions, created, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["people"])
 

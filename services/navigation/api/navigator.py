@@ -26,9 +26,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit, version_of
 from shared.web.pagination import decode_cursor
 from shared.web.problems import problems
-from shared.web.requests import CommandModel
+from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, Page, actions, created, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["navigators"])
 

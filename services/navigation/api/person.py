@@ -13,8 +13,8 @@ from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved, Pers
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["people"])
 

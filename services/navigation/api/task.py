@@ -21,8 +21,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Action, Page, actions, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["tasks"])
 

@@ -24,9 +24,8 @@ from shared.kernel.errors import FeedAccessDenied, IllegalTransition, Organisati
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
-from shared.web.requests import CommandModel
+from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/navigation", tags=["tasks"])
 

@@ -15,8 +15,8 @@ from shared.contracts.rapid_care import Skill
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import Unit, version_of
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import VersionedResponse, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/rapid-care/clinicians", tags=["rapid-care"])
 

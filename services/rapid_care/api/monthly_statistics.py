@@ -12,8 +12,8 @@ from services.rapid_care.queries import monthly_statistics as queries
 from shared.kernel.errors import OrganisationNotInvolved
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import ResponseModel
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/rapid-care/monthly-statistics", tags=["rapid-care"])
 

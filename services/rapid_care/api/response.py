@@ -26,8 +26,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Action, Page, json_response, links, named
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/rapid-care", tags=["rapid-care"])
 

@@ -26,7 +26,7 @@ from shared.web.batch_items import InvalidItem
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import invalid_request, problems, response_to
-from shared.web.strict_route import strict_router
+from shared.web.requests import strict_router
 
 log = structlog.get_logger()
 

@@ -25,8 +25,8 @@ from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page, created
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 

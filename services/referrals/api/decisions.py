@@ -16,7 +16,7 @@ from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, Ver
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.strict_route import strict_router
+from shared.web.requests import strict_router
 
 router = strict_router(prefix="/referrals", tags=["referrals"])
 

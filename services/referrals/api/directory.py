@@ -11,8 +11,8 @@ from services.referrals.queries import directory
 from shared.contracts.input_types import Day
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals", tags=["referrals"])
 

@@ -27,9 +27,8 @@ from shared.kernel.target import Target
 from shared.web import pagination
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
-from shared.web.requests import CommandModel
+from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response, named
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals/people", tags=["referrals", "people"])
 

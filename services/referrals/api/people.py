@@ -32,8 +32,8 @@ from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page, ResponseModel, VersionedResponse, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals/people", tags=["referrals", "people"])
 

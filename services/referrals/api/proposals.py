@@ -20,8 +20,8 @@ from shared.kernel.target import Target
 from shared.web import pagination
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals/proposals", tags=["referrals", "people"])
 

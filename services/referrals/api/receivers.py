@@ -24,8 +24,8 @@ from shared.kernel.service_codes import ServiceUnknown
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import Page
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals", tags=["referrals"])
 

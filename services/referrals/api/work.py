@@ -24,8 +24,8 @@ from shared.kernel.errors import IllegalTransition
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
+from shared.web.requests import strict_router
 from shared.web.responses import NameView, Page, ResponseModel, json_response
-from shared.web.strict_route import strict_router
 
 router = strict_router(prefix="/referrals", tags=["referrals"])
 

@@ -11,7 +11,7 @@ from infra.dev_stack.dev_secrets import make
 from shared.persistence.database import Database
 from shared.telemetry import logs
 from shared.web.app import create_app as assemble
-from shared.web.strict_route import strict_router
+from shared.web.requests import strict_router
 from tests.builders.context_app import tokens_of
 
 PERSONAL_DATA = "Colin Dale, 9990548609, fell in his kitchen"

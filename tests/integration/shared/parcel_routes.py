@@ -11,9 +11,8 @@ from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, require_scopes
 from shared.web.problems import problems
-from shared.web.requests import RequestModel
+from shared.web.requests import RequestModel, strict_router
 from shared.web.responses import VersionedResponse, created, json_response
-from shared.web.strict_route import strict_router
 from tests.integration.shared.parcel_context import ParcelNotFound, Status, a_parcel, accept, parcels, send
 
 router = strict_router(prefix="/parcels", tags=["parcels"])
