@@ -49,7 +49,7 @@ def create_app(
 def _strict(router: APIRouter) -> Sequence[BaseRoute]:
     """The routes themselves: the framework searches an included router twice for each request. Raises TypeError for another route."""
     if loose := [route for route in router.routes if not isinstance(route, StrictRoute)]:
-        raise TypeError(f"routes accept unknown parameters: {loose}")
+        raise TypeError(f"routes of no strict_router accept unknown parameters: {loose}")
     return router.routes
 
 

@@ -44,7 +44,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strict(request: Request) -> Response:
-            await require_strict(request, self)
+            await _require_strict(request, self)
             return await handle(request)
 
         return handle_strict
@@ -55,7 +55,7 @@ def strict_router(*, prefix: str, tags: Sequence[str], route_class: type[StrictR
     return APIRouter(prefix=prefix, tags=list(tags), route_class=route_class)
 
 
-async def require_strict(request: Request, route: APIRoute) -> None:
+async def _require_strict(request: Request, route: APIRoute) -> None:
     """Raises RequestValidationError 422, HttpProblem 400 malformed-request."""
     require_declared_parameters(request, route.dependant)
     if route.body_field is not None and is_json(request.headers.get("content-type", "")):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -185,6 +185,10 @@ class RapidCareClient:
             f"/rapid-care/clinicians/{clinician_id}", headers=self.staff, json={"skills": skills, "is_on_duty": is_on_duty}
         )
         response.raise_for_status()
+
+    def as_clinician(self, clinician_id: str) -> "RapidCareClient":
+        """The client of a clinician who is no coordinator."""
+        return replace(self, staff_scopes=("rapid-care:respond",), actor=clinician_id)
 
     async def go_off_duty(self, clinician_id: str = NURSE) -> dict[str, Any]:
         """The clinician's entry in the roster afterwards."""

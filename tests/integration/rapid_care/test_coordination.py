@@ -1,6 +1,5 @@
 """The coordinator's work: the queue, accepting, declining and assigning a clinician."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -288,7 +287,7 @@ async def test_clinician_who_goes_has_the_response(team: RapidCareClient) -> Non
     await team.advance(departs, Status.ASSIGNED)
     for response_id in (visits, by_coordinator):
         await team.advance(response_id, Status.EN_ROUTE)
-    colleague = replace(team, staff_scopes=("rapid-care:respond",), actor="nurse-2")
+    colleague = team.as_clinician("nurse-2")
     await team.roster("nurse-2", "community-nurse")
     contacted_at = team.context.clock.at.isoformat()
 

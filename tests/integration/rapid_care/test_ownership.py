@@ -1,6 +1,5 @@
 """A response without a clinician goes back to the coordinator, and shows in the work list until it has another one (A8, A18)."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -75,28 +74,23 @@ async def test_clinician_off_duty_leaves_no_response_unowned(team: RapidCareClie
     assert [(event.clinician_id, event.reason) for event in unassigned] == [(NURSE, UnassignReason.OFF_DUTY)] * 2
 
 
-def _as_nurse(team: RapidCareClient) -> RapidCareClient:
-    """The client of a clinician who is no coordinator and not on the roster."""
-    return replace(team, staff_scopes=("rapid-care:respond",), actor="nurse-2")
-
-
 async def test_colleague_off_duty_cannot_set_out(team: RapidCareClient) -> None:
     response_id = await team.receive_referral()
     assigned = await team.advance(response_id, Status.ASSIGNED)
 
-    refused = await _as_nurse(team).refusal(response_id, "departure")
+    refused = await team.as_clinician("nurse-2").refusal(response_id, "departure")
 
     assert refused == (409, "clinician-off-duty")
     assert await team.read(response_id) == assigned
     await team.roster("nurse-2", "community-nurse")
-    assert (await _as_nurse(team).command(response_id, "departure"))["clinician_id"] == "nurse-2"
+    assert (await team.as_clinician("nurse-2").command(response_id, "departure"))["clinician_id"] == "nurse-2"
 
 
 async def test_visit_of_colleague_off_duty_leaves_response_to_coordinator(team: RapidCareClient) -> None:
     response_id = await team.receive_referral()
     await team.advance(response_id, Status.EN_ROUTE)
 
-    visited = await _as_nurse(team).command(response_id, "first-contact", contacted_at=team.context.clock.at.isoformat())
+    visited = await team.as_clinician("nurse-2").command(response_id, "first-contact", contacted_at=team.context.clock.at.isoformat())
 
     assert [visited[name] for name in ("status", "clock", "clinician_id", "owner")] == ["contacted", "met", None, "coordinator"]
     assert [contact.clinician_id for contact in await team.context.published(ResponseContacted)] == ["nurse-2"]
