@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
+from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId
 
 
@@ -105,6 +106,10 @@ class LeadCandidate:
     professional_id: str
     role: Role
     organisation: str
+
+    @property
+    def professional(self) -> Professional:
+        return Professional(self.professional_id, self.organisation)
 
 
 @dataclass(frozen=True, slots=True)

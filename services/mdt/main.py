@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.mdt import api
 from services.mdt.api.descriptions import DESCRIPTION
+from services.mdt.domain.access import holders
 from services.mdt.domain.policy import Policy
 from services.mdt.settings import Settings
 from shared.deployment.api_main import create_context_app
@@ -17,6 +18,7 @@ def create_app() -> FastAPI:
         context="mdt",
         title="Weekly multi-disciplinary team meeting",
         router=api.router,
+        holders=holders,
         unlimited=api.UNLIMITED,
         description=DESCRIPTION,
     )

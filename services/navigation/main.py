@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.navigation import api
 from services.navigation.api.descriptions import DESCRIPTION
+from services.navigation.domain.access import holders
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
 from shared.deployment.api_main import create_context_app
@@ -17,6 +18,7 @@ def create_app() -> FastAPI:
         context="navigation",
         title="Care navigation",
         router=api.router,
+        holders=holders,
         unlimited=("/feed/stream",),
         description=DESCRIPTION,
     )

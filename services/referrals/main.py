@@ -6,6 +6,7 @@ from services.referrals import api
 from services.referrals.api.descriptions import DESCRIPTION
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.domain import Policy
+from services.referrals.domain.access import holders
 from services.referrals.settings import Settings
 from shared.deployment.api_main import create_context_app
 
@@ -18,6 +19,7 @@ def create_app() -> FastAPI:
         context="referrals",
         title="Community Point of Access",
         router=api.router,
+        holders=holders,
         groups=[RECEIVE_GROUP],
         description=DESCRIPTION,
     )

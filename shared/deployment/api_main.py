@@ -1,12 +1,13 @@
 """Composes the HTTP application of a context."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
+from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app
 from shared.web.descriptions import ApiDescription
@@ -20,6 +21,7 @@ def create_context_app(
     context: str,
     title: str,
     router: APIRouter,
+    holders: Callable[[Any], Holders],
     gauges: Sequence[Gauges] = (),
     unlimited: Sequence[str] = (),
     groups: Sequence[Group] = (),
@@ -38,6 +40,7 @@ def create_context_app(
         router=router,
         open_database=lambda: deployment.database(context_settings.database_url.get_secret_value(), policy, groups=groups),
         tokens=tokens,
+        holders=holders,
         gauges=gauges,
         unlimited=unlimited,
         description=description,

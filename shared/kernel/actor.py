@@ -4,13 +4,29 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Professional:
+    """A professional of an organisation. A staff code is unique within its organisation alone."""
+
+    id: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is the token's subject, `organisation` an ODS code; both are codes, neither is a name."""
+    """`id` is the token's subject, `organisation` an ODS code; both are codes, neither is a name.
+
+    The three of `issuer`, `organisation` and `id` identify a caller: another organisation may use the same subject.
+    """
 
     id: str
     organisation: str
     role: str
     scopes: frozenset[str] = field(default=frozenset())
+    issuer: str = "care"
+
+    @property
+    def professional(self) -> Professional:
+        return Professional(self.id, self.organisation)
 
 
 #: The product itself is the actor of deadlines and of reactions to events.

@@ -11,14 +11,14 @@ from shared.kernel.errors import Conflict
 from shared.persistence.transaction import IdempotencyKey, RequestContext, Transaction
 
 _CLAIM = """
-INSERT INTO idempotency (actor_id, key, fingerprint)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS claimed (actor_id, key, fingerprint) ORDER BY actor_id, key
-ON CONFLICT DO NOTHING RETURNING actor_id, key"""
+INSERT INTO idempotency (caller, key, fingerprint)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS claimed (caller, key, fingerprint) ORDER BY caller, key
+ON CONFLICT DO NOTHING RETURNING caller, key"""
 _EARLIER = """
-SELECT idempotency.* FROM unnest($1::text[], $2::text[]) AS requested (actor_id, key) JOIN idempotency USING (actor_id, key)"""
+SELECT idempotency.* FROM unnest($1::text[], $2::text[]) AS requested (caller, key) JOIN idempotency USING (caller, key)"""
 _RELEASE = """
-DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS refused (actor_id, key)
-WHERE idempotency.actor_id = refused.actor_id AND idempotency.key = refused.key"""
+DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS refused (caller, key)
+WHERE idempotency.caller = refused.caller AND idempotency.key = refused.key"""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -57,16 +57,16 @@ async def claim(tx: Transaction[Any]) -> None:
 
 async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> list[DuplicateRequest | IdempotencyKeyReused | None]:
     """`claim` for requests with distinct keys: the refusal of each, or None when the request may run. A request without a key may run."""
-    claims = [(request.actor.id, key) for request in requests if (key := request.idempotency_key)]
-    actors, keys = [actor_id for actor_id, _ in claims], [key.key for _, key in claims]
-    rows = await tx.driver.fetch(_CLAIM, actors, keys, [key.fingerprint for _, key in claims]) if claims else []
+    claims = [(request.caller, key) for request in requests if (key := request.idempotency_key)]
+    callers, keys = [caller for caller, _ in claims], [key.key for _, key in claims]
+    rows = await tx.driver.fetch(_CLAIM, callers, keys, [key.fingerprint for _, key in claims]) if claims else []
     if len(rows) == len(claims):
         return [None] * len(requests)
-    claimed = {(row["actor_id"], row["key"]) for row in rows}
-    earlier = {(row["actor_id"], row["key"]): row for row in await tx.driver.fetch(_EARLIER, actors, keys)}
+    claimed = {(row["caller"], row["key"]) for row in rows}
+    earlier = {(row["caller"], row["key"]): row for row in await tx.driver.fetch(_EARLIER, callers, keys)}
     return [
-        _refusal(tx, key, earlier.get((request.actor.id, key.key)))
-        if (key := request.idempotency_key) and (request.actor.id, key.key) not in claimed
+        _refusal(tx, key, earlier.get((request.caller, key.key)))
+        if (key := request.idempotency_key) and (request.caller, key.key) not in claimed
         else None
         for request in requests
     ]
@@ -74,9 +74,9 @@ async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) ->
 
 async def release_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> None:
     """Releases keys that this transaction claimed: a refused request leaves no row."""
-    claims = [(request.actor.id, key.key) for request in requests if (key := request.idempotency_key)]
+    claims = [(request.caller, key.key) for request in requests if (key := request.idempotency_key)]
     if claims:
-        await tx.driver.execute(_RELEASE, [actor_id for actor_id, _ in claims], [key for _, key in claims])
+        await tx.driver.execute(_RELEASE, [caller for caller, _ in claims], [key for _, key in claims])
 
 
 def store_response(tx: Transaction[Any], response: StoredResponse) -> None:

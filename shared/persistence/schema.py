@@ -168,7 +168,7 @@ def _requests(metadata: sa.MetaData) -> None:
     sa.Table(
         "idempotency",
         metadata,
-        sa.Column("actor_id", sa.Text, primary_key=True),
+        sa.Column("caller", sa.Text, primary_key=True, comment="issuer, organisation and subject"),
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("fingerprint", BYTEA, nullable=False),
         sa.Column("status", sa.Integer),
@@ -182,6 +182,7 @@ def _requests(metadata: sa.MetaData) -> None:
         metadata,
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
         sa.Column("at", INSTANT, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
         sa.Column("actor_id", sa.Text, nullable=False),
         sa.Column("actor_org", sa.Text, nullable=False),
         sa.Column("actor_role", sa.Text, nullable=False),

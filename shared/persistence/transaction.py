@@ -46,16 +46,17 @@ WITH recorded AS (
     RETURNING seq),
 queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
 audited AS (
-    INSERT INTO audit (at, actor_id, actor_org, actor_role, action, subject, version, trace_id)
-    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::int[], $22::text[])),
+    INSERT INTO audit (at, issuer, actor_id, actor_org, actor_role, action, subject, version, trace_id)
+    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[], $22::int[],
+                         $23::text[])),
 stored_responses AS (
     UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
-    FROM unnest($23::text[], $24::text[], $25::int[], $26::text[], $27::bytea[]) AS stored (actor_id, key, status, headers, body)
-    WHERE idempotency.actor_id = stored.actor_id AND idempotency.key = stored.key)
+    FROM unnest($24::text[], $25::text[], $26::int[], $27::text[], $28::bytea[]) AS stored (caller, key, status, headers, body)
+    WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key)
 INSERT INTO deadline (subject, kind, due_at, correlation_id)
-SELECT * FROM unnest($28::uuid[], $29::text[], $30::timestamptz[], $31::uuid[])
+SELECT * FROM unnest($29::uuid[], $30::text[], $31::timestamptz[], $32::uuid[])
 ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING"""
-_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 8, 5, 4
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 9, 5, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -89,6 +90,11 @@ class RequestContext:
     actor: Actor
     cause: Cause
     idempotency_key: IdempotencyKey | None = None
+
+    @property
+    def caller(self) -> str:
+        """The identity of the actor as one text, for keys: another organisation may use the same subject."""
+        return f"{self.actor.issuer} {self.actor.organisation} {self.actor.id}"
 
     @classmethod
     def of_system(cls, action: str, event_id: UUID | None = None, traceparent: str | None = None) -> "RequestContext":
@@ -191,7 +197,7 @@ class Transaction(ReadSession, Generic[P]):
     def audit(self, subject: UUID, version: int | None = None) -> None:
         """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
         who, why = self.actor, self.cause
-        self._audit.append((self.now, who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
+        self._audit.append((self.now, who.issuer, who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
 
     def audit_all(self, subjects: Iterable[UUID]) -> None:
         """Adds one entry for each of the subjects: the people of a page."""
@@ -201,7 +207,7 @@ class Transaction(ReadSession, Generic[P]):
     def store_response(self, status: int, headers: str, body: bytes) -> None:
         """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""
         if self.request.idempotency_key is not None:
-            self._responses.append((self.actor.id, self.request.idempotency_key.key, status, headers, body))
+            self._responses.append((self.request.caller, self.request.idempotency_key.key, status, headers, body))
 
     def set_deadline(self, about: EventSubject, deadline: Deadline) -> None:
         row = (about.id, deadline.kind, deadline.due_at, about.correlation_id)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
+from shared.kernel.scope_holders import Holders
 from shared.persistence.database import Database
 from shared.web import docs_page, health, openapi, problems
 from shared.web.auth import Tokens
@@ -26,12 +27,16 @@ def create_app(
     router: APIRouter,
     open_database: Callable[[], Awaitable[Database[Any]]],
     tokens: Tokens,
+    holders: Callable[[Any], Holders] = lambda _: {},
     gauges: Sequence[health.Gauges] = (),
     unlimited: Sequence[str] = (),
     description: ApiDescription = ApiDescription(),  # noqa: B008  frozen
 ) -> FastAPI:
-    """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads)."""
-    app = _app(title, router.prefix, open_database)
+    """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads).
+
+    `holders` reads from the context's policy which organisations hold a scope; without it any organisation holds each.
+    """
+    app = _app(title, router.prefix, open_database, holders)
     app.state.tokens = tokens
     app.router.routes.extend(_strict(router))
     app.include_router(health.router(router.prefix, context, gauges))
@@ -53,14 +58,15 @@ def _strict(router: APIRouter) -> Sequence[BaseRoute]:
     return router.routes
 
 
-def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database[Any]]]) -> FastAPI:
+def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database[Any]]], holders: Callable[[Any], Holders]) -> FastAPI:
     """An application without routes. Its database is open while it runs."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = await open_database()
+        app.state.database = database = await open_database()
+        app.state.holders = holders(database.policy)
         yield
-        await app.state.database.close()
+        await database.close()
 
     return FastAPI(
         title=title,

@@ -1,5 +1,6 @@
 """Bearer tokens: JWTs signed under a key of the deployment's JWKS, with an allow-listed algorithm."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -10,7 +11,8 @@ from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
 from joserfc.jwk import KeySet
 
 from shared.clock import wall_clock
-from shared.kernel.actor import Actor
+from shared.contracts.input_types import CODE_PATTERN
+from shared.kernel.actor import SYSTEM, Actor
 from shared.web.problems import HttpProblem
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
@@ -75,8 +77,14 @@ class Tokens:
 
 
 def _actor(claims: dict[str, Any]) -> Actor:
+    """Raises InvalidClaimError for an organisation that is no code, and for a name that the product reserves for itself."""
+    subject, organisation, role = (str(claims[name]) for name in ("sub", "org", "role"))
+    if not re.fullmatch(CODE_PATTERN, organisation):
+        raise InvalidClaimError("org")
+    if subject == SYSTEM.id or organisation == SYSTEM.organisation:
+        raise InvalidClaimError("sub")
     scopes = frozenset(str(claims.get("scope", "")).split())
-    return Actor(id=str(claims["sub"]), organisation=str(claims["org"]), role=str(claims["role"]), scopes=scopes)
+    return Actor(id=subject, organisation=organisation, role=role, scopes=scopes, issuer=str(claims["iss"]))
 
 
 def _unauthorised(code: str, detail: str) -> HttpProblem:

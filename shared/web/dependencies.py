@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -14,6 +14,8 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
+from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
@@ -32,7 +34,10 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})(?:(?:--?|;)(?:gzip|br|deflate|zstd))?"
 
 @dataclass(frozen=True)
 class ScopeCheck:
-    """Authenticates the caller, and refuses one that has none of `scopes`. docs/scopes.md lists them."""
+    """Authenticates the caller, and refuses one that has none of `scopes`. docs/scopes.md lists them.
+
+    The caller has no scope that their organisation does not hold in this context.
+    """
 
     scopes: tuple[str, ...]
 
@@ -41,12 +46,21 @@ class ScopeCheck:
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask the access administrator for a token with this scope."
             raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)
-        return actor
+        held = with_held_scopes(actor, request.app.state.holders)
+        if held.scopes.isdisjoint(self.scopes):
+            raise OrganisationNotInvolved(f"The scope {' or '.join(self.scopes)} belongs to another organisation.")
+        return held
 
 
 def require_scopes(*scopes: str) -> Any:
     """The dependency of a route that only callers with this scope, or with any one of these, may use."""
     return Depends(ScopeCheck(scopes))
+
+
+def with_held_scopes(actor: Actor, holders: Holders) -> Actor:
+    """The actor with the scopes that their organisation holds."""
+    held = {scope for scope in actor.scopes if scope not in holders or actor.organisation in holders[scope]}
+    return actor if len(held) == len(actor.scopes) else replace(actor, scopes=frozenset(held))
 
 
 async def if_match(if_match: Annotated[str | None, Header(description='The ETag that the change is based on: `W/"3"`')] = None) -> int:

@@ -16,7 +16,7 @@ import nhs_number
 from infra.dev_stack.scopes import SCOPES
 from shared.clock import LONDON
 from shared.kernel.ids import new_id
-from tests.builders.seeded_stack import CALLERS, SeededStack
+from tests.builders.seeded_stack import CALLERS_OF, SeededStack
 
 #: The ids of a path, and a caller.
 Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
@@ -24,8 +24,6 @@ Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
 _IDS, _TRIES, _NEW_REFERRALS = 8, 30, 8
 #: Every so many rounds new referrals arrive and an hour passes; in between, the next meeting begins.
 _STEPS = 6
-#: Callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
-_CALLERS = {"referrals": CALLERS[:2], "rapid_care": CALLERS[:1], "mdt": CALLERS[4:], "navigation": (CALLERS[0], CALLERS[2])}
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
@@ -100,7 +98,7 @@ class ExampleRun:
         for context, document in self.documents.items():
             for path in (each for each in document["paths"] if each.endswith("/actions")):
                 ids = (await self.stack.find_ids(names(path)))[:_IDS]
-                for each, caller in product(ids, _CALLERS[context]):
+                for each, caller in product(ids, CALLERS_OF[context]):
                     answer = await self.stack.context(context).http.get(path.format(**each), headers=self._headers(caller))
                     for action in answer.json() if answer.is_success else ():
                         self.offers.setdefault(action["name"], []).append((each, caller))
@@ -109,7 +107,7 @@ class ExampleRun:
     async def accept(self, example: Example) -> tuple[httpx.Response | None, Counter[str]]:
         """The first success, with the codes of the refusals before it. What no list of actions has is tried on every resource."""
         ids = [] if example.operation in self.ever else (await self.stack.find_ids(names(example.path)))[:_IDS]
-        tries = self.offers.get(example.operation) or list(product(ids, CALLERS))
+        tries = self.offers.get(example.operation) or list(product(ids, CALLERS_OF[example.context]))
         refused: Counter[str] = Counter()
         for each, caller in self.random.sample(tries, min(len(tries), _TRIES)):
             answer = await self.send(example, each, caller)

@@ -1,7 +1,7 @@
 """A context inside a test: its HTTP application, event processor and deadline scheduler on one database."""
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from shared.contracts.encryption import KeyRing
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
 from shared.kernel.ids import new_id
+from shared.kernel.scope_holders import Holders
 from shared.messaging.deadline_scheduler import DeadlineScheduler, SchedulerSettings
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.outbound.outbox_publisher import envelope_of
@@ -138,6 +139,7 @@ async def run_context(
     router: APIRouter,
     policy: Any,
     now: datetime,
+    holders: Callable[[Any], Holders] = lambda _: {},
     unlimited: Sequence[str] = (),
     gauges: Sequence[Gauges] = (),
     groups: Sequence[Group] = (),
@@ -149,7 +151,7 @@ async def run_context(
 
     try:
         with _application(subscriptions, router, unlimited, gauges) as app:
-            app.state = State({"database": database, "tokens": tokens_of(keys)})
+            app.state = State({"database": database, "tokens": tokens_of(keys), "holders": holders(policy)})
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
                 yield RunningContext(
                     http,

@@ -12,11 +12,13 @@ import httpx
 
 from infra.dev_stack.dev_secrets import Keys
 from services.mdt import api, subscriptions
+from services.mdt.domain.access import holders
 from services.mdt.domain.policy import Policy
 from services.mdt.handlers.schedule import ensure_meetings
 from shared.clock import LONDON
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, Story
+from shared.contracts.practices import GP_PREFIX
 from shared.contracts.referral_codes import Reason, Route, Source
 from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import new_id
@@ -39,6 +41,7 @@ async def mdt(owner_url: str, keys: Keys, now: datetime = MONDAY, policy: Policy
         keys=keys,
         subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
+        holders=holders,
         policy=policy or Policy(),
         now=now,
     ) as context:
@@ -245,5 +248,10 @@ async def hold(context: RunningContext, meeting_id: UUID | str, attended: Sequen
 def _header(context: RunningContext, actor: str | None, *scopes: str) -> dict[str, str]:
     signed = (context.keys.signing_key["kid"], actor, scopes)
     if signed not in _HEADERS:
-        _HEADERS[signed] = context.token(*scopes, actor=actor) if actor else context.token(*scopes)
+        _HEADERS[signed] = context.token(*scopes, actor=actor, organisation=_organisation_of(actor)) if actor else context.token(*scopes)
     return _HEADERS[signed]
+
+
+def _organisation_of(professional_id: str) -> str:
+    """The practice of a GP; the other professionals are community staff."""
+    return professional_id.removeprefix(GP_PREFIX) if professional_id.startswith(GP_PREFIX) else "CLCH"

@@ -11,6 +11,7 @@ import httpx
 
 from infra.dev_stack.dev_secrets import Keys
 from services.navigation import api, subscriptions
+from services.navigation.domain.access import holders
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.home_check import HomeCheck
 from services.navigation.domain.navigator import Navigator, Presence, id_of
@@ -303,6 +304,7 @@ async def navigation(owner_url: str, keys: Keys, now: datetime | None = None, po
         keys=keys,
         subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
+        holders=holders,
         policy=policy,
         now=now or at("14:00"),
         unlimited=("/feed/stream",),

@@ -12,6 +12,7 @@ import httpx
 
 from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care import api, subscriptions
+from services.rapid_care.domain.access import holders
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.domain.response import Response, Status
 from services.rapid_care.domain.roster import Clinician
@@ -263,6 +264,7 @@ async def rapid_care(owner_url: str, keys: Keys, now: datetime, policy: Policy =
         keys=keys,
         subscriptions=subscriptions.SUBSCRIPTIONS,
         router=api.router,
+        holders=holders,
         policy=policy,
         now=now,
         gauges=[observe_clocks],

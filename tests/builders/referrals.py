@@ -34,6 +34,7 @@ from services.referrals.commands import (
     TriageReferral,
 )
 from services.referrals.domain import Policy, amendment, calls, closure, deadlines, discrepancies, reversal, routing, triage
+from services.referrals.domain.access import holders
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
@@ -64,7 +65,14 @@ async def referrals(
 ) -> AsyncIterator["ReferralsClient"]:
     """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
-        owner_url=owner_url, keys=keys, subscriptions=subscriptions.SUBSCRIPTIONS, router=api.router, policy=policy, now=now, groups=groups
+        owner_url=owner_url,
+        keys=keys,
+        subscriptions=subscriptions.SUBSCRIPTIONS,
+        router=api.router,
+        holders=holders,
+        policy=policy,
+        now=now,
+        groups=groups,
     ) as context:
         yield ReferralsClient(context)
 

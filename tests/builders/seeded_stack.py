@@ -67,6 +67,8 @@ CALLERS = (
     ("mdt-coordinator", "BCCG"),
     *((each, "W07" if each.startswith("gp") else "LBB" if each.startswith("lbb") else "CLCH") for each in PROFESSIONALS),
 )
+#: The callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
+CALLERS_OF = {"referrals": CALLERS[:2], "rapid_care": CALLERS[:1], "mdt": CALLERS[4:], "navigation": (CALLERS[0], CALLERS[2])}
 
 
 @dataclass

@@ -85,19 +85,20 @@ def _deadlines() -> None:
 def _requests() -> None:
     op.create_table(
         "idempotency",
-        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("caller", sa.Text, nullable=False, comment="issuer, organisation and subject"),
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("fingerprint", BYTEA, nullable=False),
         sa.Column("status", sa.Integer),
         sa.Column("headers", JSONB),
         sa.Column("body", BYTEA),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
-        sa.PrimaryKeyConstraint("actor_id", "key", name="pk_idempotency"),
+        sa.PrimaryKeyConstraint("caller", "key", name="pk_idempotency"),
     )
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
         sa.Column("actor_id", sa.Text, nullable=False),
         sa.Column("actor_org", sa.Text, nullable=False),
         sa.Column("actor_role", sa.Text, nullable=False),

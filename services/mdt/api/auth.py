@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from services.mdt.domain.access import COORDINATE, DECIDE, LEAD, READ, NotMdtMember, require_member
+from services.mdt.domain.access import COORDINATE, DECIDE, IMPORT_RISK, LEAD, READ, NotMdtMember, require_member
 from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
@@ -36,6 +36,8 @@ Professional = Annotated[Actor, require_scopes(LEAD)]
 LeadOrCoordinator = Annotated[Actor, require_scopes(LEAD, COORDINATE)]
 #: A member of the meeting, or the person's lead.
 MemberOrLead = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE, LEAD)]
+#: Sends risk files.
+Importer = Annotated[Actor, require_scopes(IMPORT_RISK)]
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]

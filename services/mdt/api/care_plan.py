@@ -79,10 +79,10 @@ async def plan_actions(care_plan_id: UUID, caller: MemberOrLead, unit: Unit, req
     """The commands that this caller may send now: a member of the meeting, or the person's lead."""
     async with unit.transaction(caller) as tx:
         plan = await queries.plan(tx, care_plan_id)
-        lead_id = await active_professional(tx, plan.person_id)
-        if lead_id != caller.id:
+        lead = await active_professional(tx, plan.person_id)
+        if lead != caller.professional:
             require_member(caller, tx.policy)
-    return links(request, plan_commands(plan, lead_id, caller, tx.policy), care_plan_id=care_plan_id)
+    return links(request, plan_commands(plan, lead, caller, tx.policy), care_plan_id=care_plan_id)
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)

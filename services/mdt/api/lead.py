@@ -12,7 +12,7 @@ from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
 from services.mdt.domain import lead as domain
 from services.mdt.domain.access import NotMdtMember
-from services.mdt.domain.notification import Kind, NotificationNotFound, require_own_feed
+from services.mdt.domain.notification import Kind, NotificationNotFound, feed_of
 from services.mdt.domain.permission import lead_commands
 from services.mdt.domain.plan_schedule import is_leads_own
 from services.mdt.domain.table_16 import LeadNotAllowed
@@ -91,9 +91,9 @@ class OwnPersonView(ResponseModel):
 @router.get("/leads/people", responses=problems(FeedAccessDenied))
 async def own_people(professional_id: ProfessionalCode, caller: LeadOrCoordinator, unit: Unit) -> list[OwnPersonView]:
     """The people whose active or proposed lead the professional is, with their next steps."""
-    require_own_feed(caller, professional_id)
+    organisation = feed_of(caller, professional_id)
     async with unit.transaction(caller) as tx:
-        people = await queries.people_of(tx, professional_id)
+        people = await queries.people_of(tx, professional_id, organisation)
         for own in people:
             tx.audit(own.lead.person_id)
     return [OwnPersonView.of(own) for own in people]
@@ -104,10 +104,10 @@ async def read_notifications(
     professional_id: ProfessionalCode, caller: LeadOrCoordinator, unit: Unit, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[NotificationView]:
     """The professional's notifications, the oldest first. A feed has no last page: `next` is always given."""
-    require_own_feed(caller, professional_id)
+    organisation = feed_of(caller, professional_id)
     after = decode_sequence(cursor) if cursor else 0
     async with unit.read_only() as reader:
-        feed = await notifications.feed(reader, professional_id, after=after, limit=limit)
+        feed = await notifications.feed(reader, professional_id, organisation, after=after, limit=limit)
     following = encode_sequence(feed[-1].id if feed else after)
     return Page(items=[NotificationView.model_validate(notification) for notification in feed], next=following)
 

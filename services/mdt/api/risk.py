@@ -9,20 +9,18 @@ from fastapi import Depends, Request
 from fastapi import Response as HttpResponse
 from pydantic import WithJsonSchema
 
+from services.mdt.api.auth import Importer
 from services.mdt.domain.risk_file import COLUMNS, NotARiskFile, Reason
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
 from services.mdt.handlers import risk as handlers
 from services.mdt.queries import risk as queries
 from shared.contracts.codes import RiskLevel
-from shared.kernel.actor import Actor
-from shared.web.dependencies import IdempotencyHeader, Unit, require_scopes
+from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.problems import HttpProblem, problems
 from shared.web.requests import strict_router
 from shared.web.responses import ResponseModel, created, json_response
 
 router = strict_router(prefix="/mdt", tags=["risk"])
-
-Importer = Annotated[Actor, require_scopes("mdt:import-risk")]
 
 #: About two million people; a file is held in memory while it is imported.
 _MAX_BODY_BYTES = 64 * 1024 * 1024

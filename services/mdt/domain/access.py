@@ -4,14 +4,20 @@ from services.mdt.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, StoryWithheld
+from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
 
 #: Scopes of the routes.
-READ, COORDINATE, DECIDE, LEAD = "mdt:read", "mdt:coordinate", "mdt:decide", "mdt:lead"
+READ, COORDINATE, DECIDE, LEAD, IMPORT_RISK = "mdt:read", "mdt:coordinate", "mdt:decide", "mdt:lead", "mdt:import-risk"
 #: Whether the meeting may read the story (G12).
 _IS_SHARED = total(
     SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}
 )
+
+
+def holders(policy: Policy) -> Holders:
+    """Members of the meeting keep its diary and decide. A practice reads about its own people, and a lead is one of any organisation."""
+    return {**dict.fromkeys((COORDINATE, DECIDE), policy.member_organisations), IMPORT_RISK: policy.risk_organisations}
 
 
 class NotMdtMember(NotAllowed):

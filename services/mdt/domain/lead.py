@@ -27,7 +27,7 @@ from shared.contracts.mdt import (
     LeadProposed,
 )
 from shared.contracts.practices import gp_id
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, InvalidField, NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -85,6 +85,10 @@ class Lead:
     by_change: EndOfCare | None = None
     by_merge: datetime | None = None
     version: int = 0
+
+    @property
+    def professional(self) -> Professional:
+        return Professional(self.professional_id, self.organisation)
 
 
 class LeadNotFound(NotFound):
@@ -261,15 +265,15 @@ def take_over(lead: Lead, now: datetime) -> Decision[Lead]:
     return Decision(active, [_activated(active, now, is_from_meeting=True)])
 
 
-def require_own(lead: Lead, actor_id: str) -> None:
+def require_own(lead: Lead, actor: Actor) -> None:
     """Requires the professional of this lead. Raises NotYourLead."""
-    if lead.professional_id != actor_id:
+    if lead.professional != actor.professional:
         raise NotYourLead("The lead is another professional.")
 
 
-def require_lead(professional_id: str | None, actor_id: str) -> None:
+def require_lead(professional: Professional | None, actor: Actor) -> None:
     """Requires the person's active lead. Raises NotYourLead."""
-    if professional_id != actor_id:
+    if professional != actor.professional:
         raise NotYourLead("The person's lead is another professional.")
 
 
@@ -281,7 +285,7 @@ def require_unanswered(lead: Lead) -> None:
 
 def require_lead_or_stand_in(lead: Lead, actor: Actor, policy: Policy) -> None:
     """Requires the lead, or the meeting's coordinator, who acts for an absent lead. Raises NotYourLead, NotMdtMember."""
-    if lead.professional_id == actor.id:
+    if lead.professional == actor.professional:
         return
     if COORDINATE not in actor.scopes:
         raise NotYourLead("The lead is another professional.")
@@ -290,7 +294,7 @@ def require_lead_or_stand_in(lead: Lead, actor: Actor, policy: Policy) -> None:
 
 def require_reason(lead: Lead, actor: Actor, reason: str | None) -> None:
     """Requires a reason of a coordinator who acts for an absent lead. Raises ReplacementReasonRequired."""
-    if lead.professional_id != actor.id and reason is None:
+    if lead.professional != actor.professional and reason is None:
         raise ReplacementReasonRequired("The replacement of the lead has no reason.")
 
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from services.mdt.domain.access import COORDINATE
 from services.mdt.domain.policy import Policy
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.decision import Deadline
 from shared.kernel.errors import FeedAccessDenied, NotFound
 from shared.kernel.totality import total
@@ -99,6 +100,7 @@ class Notification:
 
     id: int
     professional_id: str
+    organisation: str
     person_id: UUID
     kind: Kind
     subject: UUID
@@ -107,6 +109,10 @@ class Notification:
     thread_id: UUID | None = None
     is_escalated: bool = False
     settled_at: datetime | None = None
+
+    @property
+    def professional(self) -> Professional:
+        return Professional(self.professional_id, self.organisation)
 
     @property
     def needs_answer(self) -> bool:
@@ -131,7 +137,18 @@ def is_unanswered(thread: Sequence[Notification]) -> bool:
     return all(each.acknowledged_at is None and each.settled_at is None for each in thread)
 
 
-def require_own_feed(actor: Actor, professional_id: str) -> None:
+def require_own_feed(actor: Actor, professional: Professional) -> None:
     """Requires the professional of the feed, or a coordinator, who acts for the chair. Raises FeedAccessDenied."""
-    if actor.id != professional_id and "mdt:coordinate" not in actor.scopes:
+    if actor.professional != professional and COORDINATE not in actor.scopes:
         raise FeedAccessDenied("The feed belongs to another professional.")
+
+
+def feed_of(actor: Actor, professional_id: str) -> str | None:
+    """The organisation whose feed under this staff code the caller may read: their own, or any one for a coordinator (None).
+
+    Raises FeedAccessDenied.
+    """
+    if COORDINATE in actor.scopes:
+        return None
+    require_own_feed(actor, Professional(professional_id, actor.organisation))
+    return actor.organisation

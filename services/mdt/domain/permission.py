@@ -33,7 +33,7 @@ from services.mdt.domain.lead import LEAD, Lead, require_lead, require_lead_or_s
 from services.mdt.domain.meeting import MEETING, Meeting, require_begun
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import RISK, Risk
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.state_table import Transitions, offered_commands
 from shared.kernel.totality import total
 
@@ -61,18 +61,18 @@ def case_commands(case: Case, meetings: Iterable[Meeting], actor: Actor, policy:
     return _offered(case.status, CASE, actor, policy, guards)
 
 
-def plan_commands(plan: CarePlan, lead_id: str | None, actor: Actor, policy: Policy) -> list[type]:
-    """`lead_id`: the professional who is the person's active lead."""
+def plan_commands(plan: CarePlan, lead: Professional | None, actor: Actor, policy: Policy) -> list[type]:
+    """`lead`: the person's active lead."""
 
     def fulfil() -> None:
-        require_lead(lead_id, actor.id)
+        require_lead(lead, actor)
         require_open_action(plan)
 
     return _offered(plan.status, CARE_PLAN, actor, policy, {FulfilAction: fulfil})
 
 
 def lead_commands(lead: Lead, actor: Actor, policy: Policy) -> list[type]:
-    guards = dict.fromkeys((AcceptLead, DeclineLead), lambda: require_own(lead, actor.id))
+    guards = dict.fromkeys((AcceptLead, DeclineLead), lambda: require_own(lead, actor))
     guards[HandOverLead] = lambda: require_lead_or_stand_in(lead, actor, policy)
     return _offered(lead.status, LEAD, actor, policy, guards)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from shared.contracts.codes import Role
 from shared.contracts.event import Code
+from shared.kernel.actor import Professional
 from shared.kernel.local_time import LocalTime
 from shared.kernel.value_rules import Decimals, DistinctEntries, EachEntry, Range, RisingOrder, WholeDays, WithoutOffset
 
@@ -40,6 +41,8 @@ class Policy(LocalTime):
 
     # Organisations that sit at the meeting
     member_organisations: Annotated[tuple[Code, ...], DistinctEntries()] = ("CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK")
+    # Organisations that send risk files: the commissioner's stratification tool
+    risk_organisations: Annotated[tuple[Code, ...], DistinctEntries()] = ("BCCG",)
 
     # Working days until a case is screened
     screened_within_working_days: _WorkingDays = 2
@@ -80,6 +83,8 @@ class Policy(LocalTime):
     lead_answers_within_working_days: _WorkingDays = 2
     # Professional id of the meeting's chair, who is notified of late screenings and missing leads (G15)
     chair_id: Code = "mdt-chair"
+    # Organisation of the meeting's chair
+    chair_organisation: Code = "BCCG"
 
     # Lower bounds of the risk levels 1, 2 and 3, as ratios to the average risk (Table 14, G07)
     risk_bands: Annotated[
@@ -103,3 +108,7 @@ class Policy(LocalTime):
     scores_within: Annotated[timedelta, Range(_DAY, 10 * _YEAR), WholeDays()] = 2 * _YEAR
     # Refused lines of a risk file that the report lists at most
     refused_lines_listed: Annotated[int, Range(0, 100_000)] = 1000
+
+    @property
+    def chair(self) -> Professional:
+        return Professional(self.chair_id, self.chair_organisation)

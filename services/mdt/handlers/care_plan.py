@@ -70,7 +70,7 @@ async def request_review(target: Target, *, tx: Tx) -> CarePlan:
 async def fulfil_action(target: Target, command: FulfilAction, *, tx: Tx) -> CarePlan:
     """The lead records an action as done; idempotent. Raises NotYourLead and the errors of `domain.fulfil`."""
     plan = await care_plans.load(tx, target.id, if_version=target.version)
-    require_lead(await active_professional(tx, plan.person_id), tx.actor.id)
+    require_lead(await active_professional(tx, plan.person_id), tx.actor)
     decision = domain.fulfil(plan, command.action_id, FulfilAction)
     return await save_plan(tx, plan, decision) if decision else plan
 

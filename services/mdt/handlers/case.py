@@ -176,7 +176,7 @@ async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Notifies the chair of a case that was not screened in time, and repeats this until the screening."""
     case = await cases.load(tx, deadline.subject)
     domain.require_unscreened(case)
-    await notify(tx, tx.policy.chair_id, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
+    await notify(tx, tx.policy.chair, case.person_id, Kind.SCREENING_OVERDUE, case.id, deadline.due_at)
     tx.set_deadline(EventSubject(case.id, case.person_id, case.correlation_id), Deadline(CaseDeadline.SCREENING, screen_by(tx)))
 
 

@@ -49,7 +49,7 @@ async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
     """Notifies the chair of a person of case finding who was not reviewed in time, and repeats this until the review."""
     risk = await risks.load(tx, deadline.subject)
     domain.require_unscreened(risk)
-    await notify(tx, tx.policy.chair_id, risk.person_id, Kind.FINDING_OVERDUE, risk.id, deadline.due_at)
+    await notify(tx, tx.policy.chair, risk.person_id, Kind.FINDING_OVERDUE, risk.id, deadline.due_at)
     for again in domain.until_screened(risk, tx.now, tx.policy):
         tx.set_deadline(EventSubject(risk.id, risk.person_id, risk.correlation_id), again)
 

@@ -38,7 +38,7 @@ from shared.persistence.practices import all_practices
 
 async def accept_lead(target: Target, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, target.id)
-    domain.require_own(lead, tx.actor.id)
+    domain.require_own(lead, tx.actor)
     domain.require_unanswered(lead)
     target.require(f"The lead {target.id}", lead.version)
     return _with_id(target.id, await _save(tx, lead.person_id, lead_succession.accept(lead, current, tx.now)))
@@ -46,7 +46,7 @@ async def accept_lead(target: Target, *, tx: Tx) -> Lead:
 
 async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
     lead, current = await _locked(tx, target.id)
-    domain.require_own(lead, tx.actor.id)
+    domain.require_own(lead, tx.actor)
     target.require(f"The lead {target.id}", lead.version)
     decisions = lead_succession.decline(await _person(tx, lead), lead, current, command.reason, _now(tx))
     return _with_id(target.id, await _save(tx, lead.person_id, decisions))
@@ -65,7 +65,7 @@ async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Le
 
 async def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx) -> Decisions:
     person = await _person(tx, lead)
-    if lead.professional_id == tx.actor.id or command.reason is None:
+    if lead.professional == tx.actor.professional or command.reason is None:
         return lead_succession.hand_over(person, lead, current, command.to, _now(tx))
     return lead_succession.replace_absent(person, lead, current, command.to, command.reason, _now(tx))
 
@@ -137,7 +137,7 @@ async def on_practices_changed(_: DueDeadline, *, tx: Tx) -> None:
     for lead in await led_by_practices(tx):
         practice_code = await practice_of(tx, lead.person_id)
         if practice_code is None and practices.acting(lead.organisation, today) is None:
-            await notify(tx, tx.policy.chair_id, lead.person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
+            await notify(tx, tx.policy.chair, lead.person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
         elif practice_code != lead.organisation:
             await follow_registration(lead.person_id, tx=tx)
 
@@ -176,13 +176,13 @@ async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]
     saved = await save_leads(tx, decisions)
     for lead in saved:
         if lead.status is Status.PROPOSED:
-            await notify(tx, lead.professional_id, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
+            await notify(tx, lead.professional, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
     refused = [lead for lead in saved if lead.status in domain.REFUSED]
     has_candidate = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
     fallbacks = [lead for lead in saved if lead.status is Status.ACTIVE and lead.is_fallback]
     unknown = [lead for lead in fallbacks if await practice_today(tx, lead.organisation) is None]
     for lead in [*(refused if not has_candidate else []), *unknown][:1]:
-        await notify(tx, tx.policy.chair_id, person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
+        await notify(tx, tx.policy.chair, person_id, Kind.NO_LEAD_FOUND, lead.id, tx.now)
     return saved
 
 

@@ -67,8 +67,8 @@ async def _notify_of_merge(tx: Tx, merge: Merge, lead: Lead | None, ended: Lead 
     person_id = PersonId(merge.person_id)
     if lead:
         await notify_lead(tx, person_id, Kind.PERSON_MERGED, lead.id, tx.now)
-    if ended and (lead is None or ended.professional_id != lead.professional_id):
-        await notify(tx, ended.professional_id, person_id, Kind.LEAD_MERGED, ended.id, tx.now)
+    if ended and (lead is None or ended.professional != lead.professional):
+        await notify(tx, ended.professional, person_id, Kind.LEAD_MERGED, ended.id, tx.now)
 
 
 async def _notify_of_separation(tx: Tx, person_id: PersonId) -> None:
@@ -78,4 +78,4 @@ async def _notify_of_separation(tx: Tx, person_id: PersonId) -> None:
         await settle(tx, [lead.id])
         await notify_lead(tx, person_id, Kind.PERSON_SEPARATED, lead.id, tx.now)
     for case in await open_cases_of(tx, person_id):
-        await notify(tx, tx.policy.chair_id, person_id, Kind.PERSON_SEPARATED, case.id, tx.now)
+        await notify(tx, tx.policy.chair, person_id, Kind.PERSON_SEPARATED, case.id, tx.now)

@@ -31,6 +31,7 @@ from shared.contracts.rapid_care import (
     ResponseEscalated,
     ResponseOutcome,
 )
+from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 from shared.persistence.deadlines import DueDeadline
@@ -84,7 +85,7 @@ async def on_task_cancelled(event: TaskCancelled, envelope: Envelope, *, tx: Tx)
 async def acknowledge_notification(notification_id: int, *, tx: Tx) -> Notification:
     """Marks the notification as seen, which ends its repetitions; idempotent. Raises NotificationNotFound, FeedAccessDenied."""
     notification = await load_notification(tx, notification_id)
-    require_own_feed(tx.actor, notification.professional_id)
+    require_own_feed(tx.actor, notification.professional)
     tx.audit(notification.subject)
     if notification.acknowledged_at is None:
         await mark_acknowledged(tx, notification.id, tx.now)
@@ -110,11 +111,11 @@ async def notify_lead_or_chair(tx: Tx, person_id: PersonId, kind: Kind, subject:
 
 async def notify_lead_and_chair(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Notifies both; the first acknowledgement counts."""
-    if await notify_lead(tx, person_id, kind, subject, occurred_at) != tx.policy.chair_id:
-        await notify(tx, tx.policy.chair_id, person_id, kind, subject, occurred_at)
+    if await notify_lead(tx, person_id, kind, subject, occurred_at) != tx.policy.chair:
+        await notify(tx, tx.policy.chair, person_id, kind, subject, occurred_at)
 
 
-async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> str:
+async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> Professional:
     """Notifies the lead; without one the GP (AC7); without a known practice the chair. A practice that leads is that of today.
 
     Returns the recipient.
@@ -122,11 +123,11 @@ async def notify_lead(tx: Tx, person_id: PersonId, kind: Kind, subject: UUID, oc
     lead = await active_lead(tx, person_id)
     if lead is None or is_practice_gp(lead):
         practice_code = await practice_of(tx, person_id)
-        professional_id = gp(practice_code).professional_id if practice_code else tx.policy.chair_id
+        recipient = gp(practice_code).professional if practice_code else tx.policy.chair
     else:
-        professional_id = lead.professional_id
-    await notify(tx, professional_id, person_id, kind, subject, occurred_at)
-    return professional_id
+        recipient = lead.professional
+    await notify(tx, recipient, person_id, kind, subject, occurred_at)
+    return recipient
 
 
 def _kind(event: Event) -> Kind:

@@ -27,6 +27,7 @@ _OF_PERSON = Statement(
 _OF_PROFESSIONAL = Statement(
     sa.select(LEAD)
     .where(LEAD.c.professional_id == sa.bindparam("professional_id", type_=sa.Text), is_one_of(LEAD.c.status, OPEN))
+    .where(LEAD.c.organisation == sa.func.coalesce(sa.bindparam("organisation", type_=sa.Text), LEAD.c.organisation))
     .order_by(LEAD.c.id)
 )
 _PERSON_IDS = sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))
@@ -61,9 +62,9 @@ async def leads_of_person(reader: ReadSession, person_id: UUID) -> list[Lead]:
     return [leads.from_row(row) for row in await reader.fetch(_OF_PERSON, person_id=person_id)]
 
 
-async def people_of(reader: ReadSession, professional_id: str) -> list[OwnPerson]:
-    """The people whose active or proposed lead the professional is."""
-    own = [leads.from_row(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id)]
+async def people_of(reader: ReadSession, professional_id: str, organisation: str | None) -> list[OwnPerson]:
+    """The people whose active or proposed lead the professional is; of every organisation that uses the code when none is named."""
+    own = [leads.from_row(row) for row in await reader.fetch(_OF_PROFESSIONAL, professional_id=professional_id, organisation=organisation)]
     groups = await MERGED.groups_of(reader, [each.person_id for each in own])
     person_ids = list({member for group in groups.values() for member in group})
     plans: dict[UUID, CarePlan] = {

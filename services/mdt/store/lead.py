@@ -14,6 +14,7 @@ from services.mdt.domain.lead import OPEN, Lead, LeadAlreadyActive, LeadNotFound
 from services.mdt.domain.lead_succession import Leads
 from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.practices import GP_PREFIX
+from shared.kernel.actor import Professional
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
@@ -105,10 +106,10 @@ async def active_lead(tx: Tx, person_id: PersonId) -> Lead | None:
     return leads.from_row(row) if row else None
 
 
-async def active_professional(tx: Tx, person_id: PersonId) -> str | None:
-    """The professional id of the active lead."""
+async def active_professional(tx: Tx, person_id: PersonId) -> Professional | None:
+    """The professional who is the active lead."""
     lead = await active_lead(tx, person_id)
-    return lead.professional_id if lead else None
+    return lead.professional if lead else None
 
 
 async def open_leads(tx: Tx, person_id: PersonId) -> Leads:

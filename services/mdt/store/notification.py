@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.mdt.domain.notification import NEEDS_ANSWER, Kind, Notification, NotificationDeadline, NotificationNotFound, answer_deadline
 from services.mdt.store.tables import METADATA, Tx
+from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId, new_id
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Statement
@@ -21,6 +22,7 @@ NOTIFICATION = sa.Table(
     METADATA,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("professional_id", sa.Text, nullable=False),
+    sa.Column("organisation", sa.Text, nullable=False),
     sa.Column("person_id", sa.Uuid, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("subject", sa.Uuid, nullable=False),
@@ -34,7 +36,7 @@ NOTIFICATION = sa.Table(
     comment="Feed of notifications for each professional, with their acknowledgements.",
 )
 
-_COLUMNS = ("professional_id", "person_id", "kind", "subject", "occurred_at", "thread_id", "is_escalated")
+_COLUMNS = ("professional_id", "organisation", "person_id", "kind", "subject", "occurred_at", "thread_id", "is_escalated")
 _INSERT = Statement(insert(NOTIFICATION).values({name: sa.bindparam(name) for name in _COLUMNS}))
 _IS_OPEN = sa.and_(NOTIFICATION.c.acknowledged_at.is_(None), NOTIFICATION.c.settled_at.is_(None))
 _OPEN_THREAD = Statement(
@@ -63,15 +65,15 @@ _ACKNOWLEDGE = Statement(
 )
 
 
-async def notify(tx: Tx, professional_id: str, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
+async def notify(tx: Tx, recipient: Professional, person_id: PersonId, kind: Kind, subject: UUID, occurred_at: datetime) -> None:
     """Adds a notification to the end of a professional's feed. One that needs an answer gets a deadline, or joins its open thread."""
     thread_id = await _thread_of(tx, person_id, kind, subject) if NEEDS_ANSWER[kind] else None
-    await _add(tx, Notification(0, professional_id, person_id, kind, subject, occurred_at, thread_id=thread_id))
+    await _add(tx, Notification(0, recipient.id, recipient.organisation, person_id, kind, subject, occurred_at, thread_id=thread_id))
 
 
 async def escalate(tx: Tx, first: Notification) -> None:
     """Adds the notification to the end of the chair's feed, marked as escalated."""
-    await _add(tx, replace(first, professional_id=tx.policy.chair_id, is_escalated=True))
+    await _add(tx, replace(first, professional_id=tx.policy.chair.id, organisation=tx.policy.chair.organisation, is_escalated=True))
 
 
 async def thread(tx: Tx, thread_id: UUID) -> list[Notification]:

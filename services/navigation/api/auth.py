@@ -5,13 +5,15 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import Field
 
-from services.navigation.domain.access import COORDINATE, WORK
+from services.navigation.domain.access import COORDINATE, LEAD, WORK
 from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
 #: A navigator or a coordinator.
 Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
+#: The same, and the accountable lead of the person.
+Reader = Annotated[Actor, require_scopes(WORK, COORDINATE, LEAD)]
 Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 
 NavigatorCode = Annotated[Code, Path(description="A staff code")]

@@ -133,8 +133,10 @@ async def readable(navigator_id: str, tx: Transaction[Policy], subject: str = "T
     Raises FeedAccessDenied, also for an unknown code: a navigator cannot find out which codes exist. Then NavigatorNotFound
     and OrganisationNotInvolved.
     """
-    require_own(tx.actor, [navigator_id], subject)
-    navigator = await queries.navigator(tx, navigator_id)
+    navigator = await queries.find_navigator(tx, navigator_id)
+    require_own(tx.actor, [navigator.professional] if navigator else [], subject)
+    if navigator is None:
+        raise NavigatorNotFound("No navigator has this code.")
     require_involved(tx.actor, navigator.organisation)
     return navigator
 

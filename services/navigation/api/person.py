@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.navigation.api.auth import Staff
+from services.navigation.api.auth import Reader
 from services.navigation.api.responses import StoryView, TaskView
-from services.navigation.domain.access import is_shared, require_involved, require_reader
+from services.navigation.domain.access import is_shared, require_reader
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import person as queries
 from services.navigation.queries import task as tasks
@@ -22,7 +22,7 @@ RELATED = (PersonRecordNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(*RELATED, StoryWithheld))
-async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
+async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> StoryView:
     """The person's record with their story, so that they give it once (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
         person = await related_person(person_id, tx)
@@ -32,7 +32,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> StoryView:
 
 
 @router.get("/people/{person_id:uuid}/tasks", responses=problems(*RELATED))
-async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskView]:
+async def tasks_about(person_id: UUID, caller: Reader, unit: Unit) -> Page[TaskView]:
     """All tasks of the person, the oldest first (AC6)."""
     async with unit.audited_read(caller, person_id) as tx:
         await related_person(person_id, tx)
@@ -43,6 +43,5 @@ async def tasks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[TaskVi
 async def related_person(person_id: UUID, tx: Transaction[Policy]) -> PersonWithLead:
     """Requires a navigator with a present or past task, a coordinator, or the accountable lead professional (IG8)."""
     person = await queries.story(tx, person_id)
-    require_involved(tx.actor, tx.policy.organisation, person.navigators.values(), person.lead)
-    require_reader(tx.actor, person.navigators, person.lead, "The care of this person")
+    require_reader(tx.actor, tx.policy.organisation, person.navigators, person.lead, "The care of this person")
     return person

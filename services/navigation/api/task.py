@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
+from services.navigation.api.auth import Coordinator, Cursor, Limit, Reader
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
 from services.navigation.domain.access import require_involved, require_reader
 from services.navigation.domain.permission import task_commands
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import TASK, TaskNotFound
+from services.navigation.domain.task import TASK, TaskNotFound, holders_of
 from services.navigation.queries import task as queries
 from services.navigation.queries.task import TaskDetails, TaskFilter
 from shared.contracts.codes import Locality
@@ -30,7 +30,7 @@ _REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
 
 
 @router.get("/tasks/{task_id:uuid}", response_model=TaskDetail, responses=_REFUSALS)
-async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
+async def read_task(task_id: UUID, caller: Reader, unit: Unit) -> Response:
     """A task with the person's story, for its navigator, coordinators and the accountable lead professional."""
     async with unit.audited_read(caller, task_id) as tx:
         details = await _readable(task_id, tx)
@@ -38,7 +38,7 @@ async def read_task(task_id: UUID, caller: Staff, unit: Unit) -> Response:
 
 
 @router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
-async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
+async def task_actions(task_id: UUID, caller: Reader, unit: Unit, request: Request) -> list[Action]:
     """The commands that the caller may send in the present state."""
     async with unit.audited_read(caller, task_id) as tx:
         details = await _readable(task_id, tx)
@@ -47,7 +47,7 @@ async def task_actions(task_id: UUID, caller: Staff, unit: Unit, request: Reques
 
 
 @router.get("/tasks/{task_id:uuid}/history", responses=_REFUSALS)
-async def task_history(task_id: UUID, caller: Staff, unit: Unit) -> list[StepView]:
+async def task_history(task_id: UUID, caller: Reader, unit: Unit) -> list[StepView]:
     """The events of the task, across all its navigators."""
     async with unit.audited_read(caller, task_id) as tx:
         await _readable(task_id, tx)
@@ -93,6 +93,5 @@ def page(found: Sequence[TaskDetails], limit: int) -> Page[TaskView]:
 
 async def _readable(task_id: UUID, tx: Transaction[Policy]) -> TaskDetails:
     details = await queries.task_details(tx, task_id)
-    require_involved(tx.actor, tx.policy.organisation, [details.employer], details.lead)
-    require_reader(tx.actor, [details.task.navigator_id], details.lead, "The task")
+    require_reader(tx.actor, tx.policy.organisation, holders_of(details.task, details.employer), details.lead, "The task")
     return details

@@ -9,7 +9,7 @@ from fastapi import Response
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, NavigatorName, Staff
 from services.navigation.api.responses import TaskDetail
-from services.navigation.domain.assignment import CaseloadFull, NavigatorAway, RoleMismatch
+from services.navigation.domain.assignment import CaseloadFull, EmployerNotListed, NavigatorAway, RoleMismatch
 from services.navigation.domain.closure import CancelReasonNotYours
 from services.navigation.domain.due_time import DueTimePassed, RescheduleLimitExceeded
 from services.navigation.domain.navigator import NavigatorNotFound
@@ -32,7 +32,7 @@ router = strict_router(prefix="/navigation", tags=["tasks"])
 TaskHandler: TypeAlias = Callable[..., Awaitable[Task]]
 
 _OWN = (TaskNotFound, OrganisationNotInvolved, FeedAccessDenied, IllegalTransition, VersionConflict)
-_CHOICE = (NavigatorNotFound, RoleMismatch, NavigatorAway, CaseloadFull)
+_CHOICE = (NavigatorNotFound, EmployerNotListed, RoleMismatch, NavigatorAway, CaseloadFull)
 
 
 class Fulfilment(CommandModel[commands.FulfilTask]):

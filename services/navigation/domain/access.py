@@ -7,18 +7,28 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from services.navigation.domain.policy import Policy
 from shared.contracts.codes import Role
 from shared.contracts.persons import SharingPreference
 from shared.contracts.practices import Practices, gp_id
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
 
+#: The accountable lead professional, of any organisation.
+LEAD = "mdt:lead"
+
 _IS_SHARED = total(
     SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}
 )
+
+
+def holders(policy: Policy) -> Holders:
+    """The scopes of navigation are those of the listed employers of navigators."""
+    return dict.fromkeys((WORK, COORDINATE), policy.employers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +41,38 @@ class Lead:
     is_fallback: bool
 
 
-def is_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> bool:
-    """Whether the caller's is the organisation of navigation (`own`), an employer of the tasks' navigators, or the lead's organisation."""
-    return actor.organisation in {own, *employers, lead.organisation if lead else None}
+def is_involved(actor: Actor, own: str, employers: Iterable[str | None] = ()) -> bool:
+    """Whether the caller's is the organisation of navigation (`own`), or an employer of the tasks' navigators."""
+    return actor.organisation in {own, *employers}
 
 
-def is_own(actor: Actor, navigator_ids: Collection[str | None]) -> bool:
+def is_own(actor: Actor, navigators: Collection[Professional]) -> bool:
     """Whether the caller is the navigator of the feed or task, or a coordinator."""
-    return COORDINATE in actor.scopes or actor.id in navigator_ids
+    return COORDINATE in actor.scopes or (WORK in actor.scopes and actor.professional in navigators)
 
 
-def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (), lead: Lead | None = None) -> None:
+def is_lead(actor: Actor, lead: Lead | None) -> bool:
+    """Whether the caller is the person's accountable lead professional (AC6)."""
+    return LEAD in actor.scopes and lead is not None and actor.professional == Professional(lead.professional_id, lead.organisation)
+
+
+def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = ()) -> None:
     """Raises OrganisationNotInvolved."""
-    if not is_involved(actor, own, employers, lead):
+    if not is_involved(actor, own, employers):
         raise OrganisationNotInvolved("Your organisation is not involved in this person's care here.")
 
 
-def require_own(actor: Actor, navigator_ids: Collection[str | None], subject: str) -> None:
+def require_own(actor: Actor, navigators: Collection[Professional], subject: str) -> None:
     """`subject` names in the refusal what the caller asked for. Raises FeedAccessDenied."""
-    if not is_own(actor, navigator_ids):
+    if not is_own(actor, navigators):
         raise FeedAccessDenied(f"{subject} belongs to another professional.")
 
 
-def require_reader(actor: Actor, navigator_ids: Collection[str | None], lead: Lead | None, subject: str) -> None:
-    """Requires the task's navigator, a coordinator, or the accountable lead professional (AC6). Raises FeedAccessDenied."""
-    if lead is None or actor.id != lead.professional_id:
-        require_own(actor, navigator_ids, subject)
+def require_reader(actor: Actor, own: str, navigators: Collection[Professional], lead: Lead | None, subject: str) -> None:
+    """Requires one of the navigators, a coordinator, or the lead. Raises OrganisationNotInvolved, FeedAccessDenied."""
+    if not is_lead(actor, lead):
+        require_involved(actor, own, [navigator.organisation for navigator in navigators])
+        require_own(actor, navigators, subject)
 
 
 def contact_of(lead: Lead | None, practice_code: str | None, practices: Practices, today: date) -> Lead | None:

@@ -38,6 +38,13 @@ class NavigatorAway(RuleBroken):
     advice = "Name a navigator who is available."
 
 
+class EmployerNotListed(RuleBroken):
+    """The navigator's organisation is not a listed employer of navigators."""
+
+    code = "employer-not-listed"
+    advice = "Name a navigator of a listed employer."
+
+
 class RoleMismatch(RuleBroken):
     """The navigator does not have the role that the task requires (G24)."""
 
@@ -64,8 +71,10 @@ def choose(task: Task, candidates: Sequence[Candidate], policy: Policy) -> Candi
 
 
 def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
-    """Checks a coordinator's choice. Raises RoleMismatch, NavigatorAway, CaseloadFull."""
+    """Checks a coordinator's choice. Raises EmployerNotListed, RoleMismatch, NavigatorAway, CaseloadFull."""
     navigator = candidate.navigator
+    if navigator.organisation not in policy.employers:
+        raise EmployerNotListed(f"{navigator.organisation} does not employ navigators.")
     if navigator.role is not task.role:
         raise RoleMismatch(f"The task requires the role {task.role}; the navigator has the role {navigator.role}.")
     if navigator.presence is not Presence.AVAILABLE:
@@ -77,7 +86,7 @@ def require_fit(task: Task, candidate: Candidate, policy: Policy) -> None:
 def _fits(task: Task, candidate: Candidate, policy: Policy) -> bool:
     navigator = candidate.navigator
     is_free = navigator.presence is Presence.AVAILABLE and _has_room(task, candidate, policy)
-    return is_free and navigator.role is task.role and navigator.code != task.navigator_id
+    return is_free and navigator.organisation in policy.employers and navigator.role is task.role and navigator.code != task.navigator_id
 
 
 def _has_room(task: Task, candidate: Candidate, policy: Policy) -> bool:

@@ -13,6 +13,7 @@ from services.navigation.domain.access import COORDINATE
 from services.navigation.domain.policy import Policy
 from shared.contracts.codes import Locality, Role
 from shared.contracts.navigation import NavigatorAvailabilityDeclared, NavigatorReturnUnknown
+from shared.kernel.actor import Professional
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import InvalidField, NotFound
@@ -51,6 +52,10 @@ class Navigator:
     correlation_id: UUID
     return_unknown_at: datetime | None = None
     version: int = 0
+
+    @property
+    def professional(self) -> Professional:
+        return Professional(self.code, self.organisation)
 
 
 class NavigatorNotFound(NotFound):

@@ -7,7 +7,7 @@ from services.navigation.commands import AssignTask, CancelTask, ReassignTask, R
 from services.navigation.domain.access import COORDINATE, is_involved, is_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import TASK, Task
+from services.navigation.domain.task import TASK, Task, holders_of
 from shared.kernel.actor import Actor
 from shared.kernel.state_table import allowed_commands
 
@@ -17,14 +17,14 @@ COORDINATORS_ONLY = frozenset({AssignTask, ReassignTask, CancelTask, RegisterNav
 
 def task_commands(task: Task, actor: Actor, employer: str | None, policy: Policy) -> list[type]:
     """The commands of a task that this caller may send. `employer` is the organisation of the task's navigator."""
-    if not (is_involved(actor, policy.organisation, [employer]) and is_own(actor, [task.navigator_id])):
+    if not (is_involved(actor, policy.organisation, [employer]) and is_own(actor, holders_of(task, employer))):
         return []
     return [command for command in allowed_commands(task.status, TASK) if _is_permitted(command, actor, task, policy)]
 
 
 def navigator_commands(navigator: Navigator, actor: Actor) -> list[type]:
     """The commands of a navigator that this caller may send."""
-    if not (is_involved(actor, navigator.organisation) and is_own(actor, [navigator.code])):
+    if not (is_involved(actor, navigator.organisation) and is_own(actor, [navigator.professional])):
         return []
     return [command for command in allowed_commands(navigator.presence, NAVIGATOR) if _has_scope(command, actor)]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from shared.contracts.codes import TaskKind
 from shared.contracts.event import Code, Day
 from shared.kernel.local_time import LocalTime
-from shared.kernel.value_rules import EachEntry, Range, WholeDays, WithoutOffset
+from shared.kernel.value_rules import DistinctEntries, EachEntry, Range, WholeDays, WithoutOffset
 from shared.kernel.working_days import working_days_later
 
 #: Not zero: a task would be overdue at once, or escalated again without end.
@@ -22,6 +22,8 @@ class Policy(LocalTime):
 
     # Organisation of care navigation
     organisation: Code = "CLCH"
+    # Organisations that employ navigators and their coordinators, `organisation` among them; a task goes to their navigators alone
+    employers: Annotated[tuple[Code, ...], DistinctEntries()] = ("CLCH",)
     # Highest total weight of a navigator's tasks (G25)
     caseload_cap: Annotated[int, Range(1, 10_000)] = 50
     # Weight in a caseload by kind of task; a kind without an entry weighs 1. A task heavier than `caseload_cap` finds no navigator (G25)

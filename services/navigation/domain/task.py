@@ -48,6 +48,7 @@ from shared.contracts.navigation import (
     TaskSource,
 )
 from shared.contracts.referral_codes import Reason
+from shared.kernel.actor import Professional
 from shared.kernel.decision import JUST_AFTER, Deadline, Decision, Fact
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import PersonId
@@ -360,3 +361,8 @@ def _holder(task: Task) -> str:
     if task.navigator_id is None:
         raise ValueError(f"the task {task.id} is {task.status} and has no navigator")
     return task.navigator_id
+
+
+def holders_of(task: Task, employer: str | None) -> list[Professional]:
+    """The navigator of the task; none while it is in the queue. `employer` is their organisation."""
+    return [Professional(task.navigator_id, employer)] if task.navigator_id and employer else []

@@ -41,8 +41,9 @@ async def declare_availability(code: str, command: DeclareAvailability, version:
     A repeated command returns the present navigator. Raises FeedAccessDenied first, also for an unknown code, then the refusals of the
     navigator's state.
     """
-    require_own(tx.actor, [code], "The availability")
     await lock_allocation(tx)
+    registered = await navigators.find(tx, id_of(code))
+    require_own(tx.actor, [registered.professional] if registered else [], "The availability")
     navigator = await navigators.load(tx, id_of(code))
     require_involved(tx.actor, navigator.organisation)
     if is_declared(navigator, command):

@@ -144,6 +144,7 @@ async def _authorised_task(target: Target, tx: Tx) -> Task:
     await lock_allocation(tx)
     task = await tasks.load(tx, target.id)
     navigator = await navigators.find(tx, id_of(task.navigator_id)) if task.navigator_id else None
-    require_involved(tx.actor, tx.policy.organisation, [navigator.organisation if navigator else None])
-    require_own(tx.actor, [task.navigator_id], "The task")
+    holders = [navigator.professional] if navigator else []
+    require_involved(tx.actor, tx.policy.organisation, [holder.organisation for holder in holders])
+    require_own(tx.actor, holders, "The task")
     return task

@@ -1,19 +1,15 @@
 """The roster."""
 
 from services.navigation.domain.assignment import Candidate
-from services.navigation.domain.navigator import Navigator, NavigatorNotFound, id_of
+from services.navigation.domain.navigator import Navigator, id_of
 from services.navigation.store import navigator as store
 from services.navigation.store.navigator import navigators
 from services.navigation.store.tables import Tx
 from shared.persistence.statements import ReadSession
 
 
-async def navigator(reader: ReadSession, code: str) -> Navigator:
-    """Raises NavigatorNotFound."""
-    registered = await navigators.find(reader, id_of(code))
-    if registered is None:
-        raise NavigatorNotFound("No navigator has this code.")
-    return registered
+async def find_navigator(reader: ReadSession, code: str) -> Navigator | None:
+    return await navigators.find(reader, id_of(code))
 
 
 async def caseload(tx: Tx, code: str) -> Candidate:

@@ -11,6 +11,7 @@ from services.navigation.store.projections import lead_of, record_of
 from services.navigation.store.tables import MERGED
 from services.navigation.store.task import TASK
 from shared.contracts.persons import PersonRecordRecorded
+from shared.kernel.actor import Professional
 from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import PersonId
 from shared.persistence.statements import ReadSession, Statement
@@ -18,14 +19,14 @@ from shared.persistence.statements import ReadSession, Statement
 
 @dataclass(frozen=True, slots=True)
 class PersonWithLead:
-    """A person's newest record, the lead, and the navigators of present and past tasks with their employers, under all their ids.
+    """A person's newest record, the lead, and the navigators of present and past tasks, under all their ids.
 
     `merged_into` is the record that this one was merged into.
     """
 
     record: PersonRecordRecorded
     lead: Lead | None
-    navigators: dict[str, str]
+    navigators: list[Professional]
     merged_into: UUID | None
 
 
@@ -43,5 +44,5 @@ async def story(reader: ReadSession, person_id: UUID) -> PersonWithLead:
     if record is None:
         raise PersonRecordNotFound("Care navigation has no record of the person.")
     rows = await reader.fetch(_NAVIGATORS, person_id=person_id)
-    navigators = {row["code"]: row["organisation"] for row in rows}
+    navigators = [Professional(row["code"], row["organisation"]) for row in rows]
     return PersonWithLead(record, await lead_of(reader, PersonId(person_id)), navigators, await MERGED.survivor(reader, person_id))

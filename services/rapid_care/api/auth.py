@@ -1,10 +1,8 @@
 """The permitted callers: the coordinator and the clinicians of the organisation that runs Rapid Care (IG8)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Request
-
-from services.rapid_care.domain.access import COORDINATE, RESPOND, require_involved
+from services.rapid_care.domain.access import COORDINATE, RESPOND
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import require_scopes
@@ -13,17 +11,9 @@ from shared.web.dependencies import require_scopes
 REFUSALS: tuple[type[DomainError], ...] = (OrganisationNotInvolved, IllegalTransition, VersionConflict)
 
 
-def _of_rapid_care(*scopes: str) -> Any:
-    async def caller(request: Request, actor: Annotated[Actor, require_scopes(*scopes)]) -> Actor:
-        require_involved(actor.organisation, request.app.state.database.policy.organisation)
-        return actor
-
-    return Depends(caller)
-
-
 #: Accepts, declines, assigns; edits the roster.
-Coordinator = Annotated[Actor, _of_rapid_care(COORDINATE)]
+Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 #: Visits the person.
-Clinician = Annotated[Actor, _of_rapid_care(RESPOND)]
+Clinician = Annotated[Actor, require_scopes(RESPOND)]
 #: A coordinator or a clinician.
-Staff = Annotated[Actor, _of_rapid_care(COORDINATE, RESPOND)]
+Staff = Annotated[Actor, require_scopes(COORDINATE, RESPOND)]

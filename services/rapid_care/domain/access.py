@@ -14,9 +14,10 @@ from services.rapid_care.commands import (
     RecordFirstContact,
     StepDownResponse,
 )
+from services.rapid_care.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.scope_holders import Holders
 
 #: Scopes of the routes.
 COORDINATE, RESPOND = "rapid-care:coordinate", "rapid-care:respond"
@@ -27,6 +28,11 @@ SCOPE_OF: Mapping[type, str] = {
 }
 
 
+def holders(policy: Policy) -> Holders:
+    """Both scopes are those of the organisation that runs Rapid Care."""
+    return dict.fromkeys((COORDINATE, RESPOND), (policy.organisation,))
+
+
 def has_scope(actor: Actor, command: type) -> bool:
     """Whether the caller, a member of staff, may send the command at all."""
     return command not in SCOPE_OF or SCOPE_OF[command] in actor.scopes
@@ -35,12 +41,6 @@ def has_scope(actor: Actor, command: type) -> bool:
 def visitor(actor: Actor) -> str | None:
     """The clinician whose visit a caller records: the caller. A coordinator records it on behalf of the assigned clinician (None)."""
     return None if COORDINATE in actor.scopes else actor.id
-
-
-def require_involved(organisation: str, ours: str) -> None:
-    """Raises OrganisationNotInvolved."""
-    if organisation != ours:
-        raise OrganisationNotInvolved("Your organisation does not run Rapid Care.")
 
 
 def may_see_story(sharing: SharingPreference, *, is_in_crisis: bool) -> bool:

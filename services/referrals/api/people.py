@@ -26,6 +26,7 @@ from services.referrals.queries import identity as identities
 from services.referrals.queries import life as lives
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField, SharingPreference, Story
+from shared.kernel.actor import Professional
 from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.kernel.target import Target
@@ -146,7 +147,7 @@ async def person_timeline(
     async with unit.audited_read(caller, person_id) as tx:
         if not access.is_point_of_access(caller):
             lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
-            access.require_lead(lead.professional_id, caller)
+            access.require_lead(Professional(lead.professional_id, lead.organisation), caller)
         entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), limit=limit)
     return page_of(entries, limit)
 

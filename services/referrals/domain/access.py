@@ -10,10 +10,12 @@ decide. Both read, claim and ask.
 from collections.abc import Collection, Mapping
 
 from services.referrals import commands
+from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import AT_RECEIVER, IS_RECALLED, Referral, available_transitions, effective_status
 from shared.contracts.referral_codes import Discrepancy, Route
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import NotAllowed, OrganisationNotInvolved, RuleBroken
+from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
 
 #: Routes to services of this product, which answer by their events.
@@ -22,6 +24,11 @@ _ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Rout
 TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referrals:refer", "referrals:receive"
 #: Staff of the Community Point of Access who verify a person's identity, and merge and separate records.
 IDENTITY = "referrals:identity"
+
+
+def holders(policy: Policy) -> Holders:
+    """The scopes of the Community Point of Access are those of its organisation."""
+    return dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,))
 
 
 class AnsweredByService(RuleBroken):
@@ -166,7 +173,7 @@ def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool
     return not may_take_back
 
 
-def require_lead(professional_id: str, actor: Actor) -> None:
+def require_lead(lead: Professional, actor: Actor) -> None:
     """A lead has access to the timelines of their own people only. Raises OrganisationNotInvolved."""
-    if professional_id != actor.id:
+    if lead != actor.professional:
         raise OrganisationNotInvolved("You are not the person's accountable lead professional.")

@@ -57,7 +57,7 @@ class GroupCommit(Generic[C, R]):
     async def submit(self, context: RequestContext, command: C) -> R:
         """Returns after the commit. Raises the refusal of this request."""
         key = context.idempotency_key
-        keys = [*self._groupable.conflict_keys(command), *([(context.actor.id, key.key)] if key else [])]
+        keys = [*self._groupable.conflict_keys(command), *([(context.caller, key.key)] if key else [])]
         return await self._queue.submit(_Request(context, command), keys)
 
     async def _commit(self, group: Sequence[_Request[C]]) -> Sequence[R | Exception]:

@@ -16,6 +16,7 @@ from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseClosed, ResponseContacted, ResponseOutcome
+from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext
@@ -308,7 +309,7 @@ async def test_notification_cursor_misses_none_written_concurrently(context: Run
 
     async def write() -> None:
         async with context.database.transaction() as tx:
-            await notify(tx, NURSE, person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
+            await notify(tx, Professional(NURSE, "CLCH"), person_id, Kind.TASK_BLOCKED, new_id(), tx.now)
             await asyncio.sleep(0.01)
 
     writing = asyncio.gather(*(write() for _ in range(20)))
@@ -360,3 +361,25 @@ async def test_lead_actions_follow_from_state(context: RunningContext) -> None:
     assert [action["name"] for action in actions] == ["AcceptLead", "DeclineLead"]
     assert actions[0]["href"] == f"/mdt/leads/{candidate['id']}/acceptance"
     assert {action["method"] for action in actions} == {"POST"}
+
+
+async def test_same_staff_code_of_another_organisation_is_another_professional(context: RunningContext) -> None:
+    """Finding C9: the same subject at another organisation read the lead's people, answered for them and handed them over."""
+    patient = await Patient.discussed(context)
+    await context.deliver(ResponseBreached(referral_id=new_id(), due_at=context.clock.at), key=patient.person_id, subject=new_id())
+    [lead], [notification] = await patient.leads(), await notifications(context, NURSE)
+    other = context.token("mdt:lead", actor=NURSE, organisation="RFL")
+    to = {"candidate": {"professional_id": NURSE, "role": "community-nurse", "organisation": "RFL"}, "has_accepted": True}
+
+    people = await context.http.get(f"/mdt/leads/people?professional_id={NURSE}", headers=other)
+    feed = await context.http.get(f"/mdt/leads/notifications?professional_id={NURSE}", headers=other)
+    acknowledged = await context.http.post(f"/mdt/leads/notifications/{notification['id']}/acknowledgement", headers=other)
+    handed_over = await context.http.post(
+        f"/mdt/leads/{lead['id']}/handover", headers=other | {"If-Match": f'W/"{lead["version"]}"'}, json={"to": to, "reason": "absent"}
+    )
+
+    assert (people.json(), feed.json()["items"]) == ([], [])
+    assert [(each.status_code, each.json()["code"]) for each in (acknowledged, handed_over)] == [
+        (403, "feed-access-denied"),
+        (403, "not-your-lead"),
+    ]

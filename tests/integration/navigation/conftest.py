@@ -20,7 +20,7 @@ def now() -> datetime:
 @pytest.fixture
 def policy() -> Policy:
     """The configured numbers; `parametrize("policy", ...)` sets others."""
-    return Policy()
+    return Policy(employers=("CLCH", "AGEUK"))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.navigation.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (
@@ -111,12 +112,12 @@ async def test_navigator_cannot_run_coordinator_commands(client: NavigationClien
 
 async def test_lead_reads_but_changes_nothing(client: NavigationClient) -> None:
     person_id, task = await a_person_with_a_task(client)
-    lead = client.caller("navigation:work", LEAD, "RFL")
+    lead = client.caller("mdt:lead", LEAD, "RFL")
 
     assert (await client.read(f"tasks/{task['id']}", lead))["narrative"].startswith("Lives alone")
     assert [entry["id"] for entry in (await client.read(f"people/{person_id}/tasks", lead))["items"]] == [task["id"]]
     response = await client.try_command(task["id"], "acknowledgement", lead, version=task["version"])
-    assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved")
+    assert (response.status_code, response.json()["code"]) == (403, "scope-missing")
 
 
 async def test_navigator_of_other_employer_works_on_own_tasks(client: NavigationClient) -> None:
@@ -197,3 +198,32 @@ async def test_refusal_names_what_the_caller_asked_for(client: NavigationClient)
 
     details = {path: response.json()["detail"] for path, response in refused.items()}
     assert details == {path: f"{subject} belongs to another professional." for path, subject in subjects.items()}
+
+
+async def test_same_staff_code_of_another_employer_is_another_navigator(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    other = client.navigator(NAVIGATOR, "AGEUK")
+    paths = [f"tasks/{task['id']}", f"people/{person_id}/story", f"navigators/{NAVIGATOR}", f"navigators/{NAVIGATOR}/feed"]
+
+    refusals = {path: await status_and_code(client, path, other) for path in paths}
+    taken = await client.try_command(task["id"], "acknowledgement", other, version=task["version"])
+
+    assert {status for status, _ in refusals.values()} == {403}
+    assert taken.status_code == 403
+    assert await client.tasks() == [task]
+
+
+@pytest.mark.parametrize("policy", [Policy(employers=("CLCH",))])
+async def test_task_goes_to_navigators_of_listed_employers_alone(client: NavigationClient) -> None:
+    """Finding C2: an organisation in no directory registered a navigator, who was allocated the next task with its story."""
+    client.context.database.policy = Policy(employers=("CLCH", "HOUSING21"))
+    await client.register("housing21-navigator-1", organisation="HOUSING21")
+    client.context.database.policy = Policy(employers=("CLCH",))
+
+    await client.plan(an_action())
+    [waiting] = await client.unassigned()
+    chosen = await client.try_command(
+        waiting["id"], "assignment", client.coordinator, version=waiting["version"], navigator_id="housing21-navigator-1"
+    )
+
+    assert (chosen.status_code, chosen.json()["code"]) == (409, "employer-not-listed")

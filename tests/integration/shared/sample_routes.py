@@ -155,8 +155,8 @@ COMMANDS: dict[str, OpenRoute] = {
 FOREIGN_CALLER = {
     "POST /referrals/{id}/cancellation": "organisation-not-involved",
     "POST /rapid-care/responses/{id}/decline": "organisation-not-involved",
-    "POST /mdt/cases": "not-mdt-member",
-    "POST /mdt/cases/{id}/screening": "not-mdt-member",
+    "POST /mdt/cases": "organisation-not-involved",
+    "POST /mdt/cases/{id}/screening": "organisation-not-involved",
     "POST /navigation/people/{id}/home-checks": "organisation-not-involved",
     "POST /navigation/tasks/{id}/block": "organisation-not-involved",
 }

@@ -32,7 +32,7 @@ from tests.builders.api_examples import ROUNDS_OF_A_MEETING, ExampleRun, example
 from tests.builders.database import Databases
 from tests.builders.mdt import MONDAY
 from tests.builders.random_referral import NUMBERS
-from tests.builders.seeded_stack import CALLERS, SeededStack, seeded_stack
+from tests.builders.seeded_stack import CALLERS, CALLERS_OF, SeededStack, seeded_stack
 
 pytestmark = pytest.mark.timeout(0 if "FUZZ_EXAMPLES" in os.environ else 900)
 
@@ -147,8 +147,8 @@ def _use_real_values(case: Case[Any], ids: list[dict[str, str]], random: Random)
 
 
 async def _answer(stack: SeededStack, context: str, case: Case[Any], random: Random) -> httpx.Response:
-    """The answer to a caller with all scopes, mostly with the present version and a new key."""
-    actor, organisation = random.choice(CALLERS)
+    """The answer to a caller with all scopes, mostly the context's own staff, with the present version and a new key."""
+    actor, organisation = CALLERS_OF[context][0] if random.random() < _REAL else random.choice(CALLERS)
     headers = {"Authorization": f"Bearer {stack.token(actor, organisation, list(SCOPES))}"}
     http, request = stack.context(context).http, case.as_transport_kwargs(base_url="http://care.test")
     sent = {name: value for name, value in dict(request["headers"]).items() if name.lower() not in {"authorization", "content-length"}}

@@ -131,7 +131,13 @@ async def test_value_invalid_in_the_database_is_refused(harness: DeliveryHarness
     assert (response.status_code, response.json()["code"]) == (422, "validation-failed")
 
 
-@pytest.mark.parametrize("claim", [{"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        *({"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}),
+        *({"sub": "system"}, {"org": "CARE"}, {"org": "CLCH and others"}),  # the product's own names; no code
+    ],
+)
 async def test_token_with_wrong_claim_is_refused(harness: DeliveryHarness, keys: Keys, claim: dict[str, Any]) -> None:
     token = a_token(keys, claim)
 

@@ -32,6 +32,17 @@ async def test_other_request_with_used_key_is_refused(harness: DeliveryHarness) 
     assert await harness.count("rapid_care.parcel") == 1
 
 
+async def test_same_subject_of_another_organisation_gets_no_stored_response(harness: DeliveryHarness) -> None:
+    """Finding C9: the key belonged to the subject alone, and another organisation read the answer."""
+    first = await harness.post(body(), **KEY)
+    other = harness.sender.token("parcels:send", organisation="RFL") | KEY
+
+    own = await harness.sender.http.post("/parcels", json=body(), headers=other)
+
+    assert (own.status_code, "idempotency-replayed" in own.headers) == (201, False)
+    assert own.json()["id"] != first.json()["id"]
+
+
 async def test_same_body_with_other_query_is_refused(harness: DeliveryHarness) -> None:
     headers = harness.sender.token("parcels:send") | KEY
     await harness.sender.http.post("/parcels", json=body(), headers=headers)

@@ -27,7 +27,7 @@ from services.mdt.domain.plan_schedule import ReturnedAction
 from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, RiskLevel, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, FindingDestination
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Transitions
@@ -129,20 +129,20 @@ def test_case_offers_exactly_what_is_not_refused(found: ListedCase, actor: Actor
 
 
 @settings(deadline=None)
-@given(plans(), st.sampled_from([None, NURSE]), ACTORS)
-def test_plan_offers_exactly_what_is_not_refused(plan: care_plan.CarePlan, lead_id: str | None, actor: Actor) -> None:
+@given(plans(), st.sampled_from([None, Professional(NURSE, "CLCH"), Professional(NURSE, "RFL")]), ACTORS)
+def test_plan_offers_exactly_what_is_not_refused(plan: care_plan.CarePlan, lead_of_person: Professional | None, actor: Actor) -> None:
     acts: Acts = {
         commands.AgreePlan: [lambda: care_plan.agree(plan, POLICY)],
         commands.DeclinePlan: [lambda: care_plan.decline(plan)],
         commands.RequestReview: [lambda: care_plan.request_review(plan, commands.RequestReview, STARTS_AT, POLICY)],
         commands.FulfilAction: [
-            lambda each=each: _fulfil(plan, each.action_id, lead_id, actor)  # type: ignore[misc]
+            lambda each=each: _fulfil(plan, each.action_id, lead_of_person, actor)  # type: ignore[misc]
             for each in (plan.in_force.actions if plan.in_force else ())
             if each.action_id not in plan.fulfilled
         ],
     }
 
-    assert plan_commands(plan, lead_id, actor, POLICY) == _accepted(care_plan.CARE_PLAN, actor, acts)
+    assert plan_commands(plan, lead_of_person, actor, POLICY) == _accepted(care_plan.CARE_PLAN, actor, acts)
 
 
 @settings(deadline=None)
@@ -153,12 +153,12 @@ def test_lead_offers_exactly_what_is_not_refused(led: lead.Lead, actor: Actor) -
     current = Leads.of([led])
 
     def accept() -> object:
-        lead.require_own(led, actor.id)
+        lead.require_own(led, actor)
         lead.require_unanswered(led)
         return lead_succession.accept(led, current, STARTS_AT)
 
     def decline() -> object:
-        lead.require_own(led, actor.id)
+        lead.require_own(led, actor)
         return lead_succession.decline(person, led, current, "on-leave", now)
 
     def hand_over() -> object:
@@ -231,6 +231,6 @@ def _discuss(waiting: case.Case, held: meeting.Meeting) -> object:
     return case.require_agreed(waiting, command, held, has_lead=False, now=STARTS_AT, policy=POLICY)
 
 
-def _fulfil(plan: care_plan.CarePlan, action_id: UUID, lead_id: str | None, actor: Actor) -> object:
-    lead.require_lead(lead_id, actor.id)
+def _fulfil(plan: care_plan.CarePlan, action_id: UUID, lead_of_person: Professional | None, actor: Actor) -> object:
+    lead.require_lead(lead_of_person, actor)
     return care_plan.fulfil(plan, action_id, commands.FulfilAction)

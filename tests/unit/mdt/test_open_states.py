@@ -285,8 +285,8 @@ TestPlanMachine.settings = settings(_SETTINGS, max_examples=settings().max_examp
 
 
 def test_thread_is_answered_by_its_first_acknowledgement() -> None:
-    first = Notification(1, "clch-community-nurse-1", new_id(), Kind.CONCERN, new_id(), STARTS_AT, thread_id=new_id())
-    again = replace(first, id=2, professional_id=POLICY.chair_id, is_escalated=True)
+    first = Notification(1, "clch-community-nurse-1", "CLCH", new_id(), Kind.CONCERN, new_id(), STARTS_AT, thread_id=new_id())
+    again = replace(first, id=2, professional_id=POLICY.chair.id, is_escalated=True)
 
     assert is_unanswered([first, again])
     assert not is_unanswered([first, replace(again, acknowledged_at=STARTS_AT)])

@@ -2,11 +2,14 @@
 
 import pytest
 
-from services.navigation.domain.access import COORDINATE, WORK, Lead, is_shared, require_involved, require_own, require_reader
+from services.navigation.domain.access import COORDINATE, WORK, Lead, holders, is_shared, require_involved, require_own, require_reader
+from services.navigation.domain.access import LEAD as LEAD_SCOPE
+from services.navigation.domain.policy import Policy
 from shared.contracts.codes import Role
 from shared.contracts.persons import SharingPreference
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.web.dependencies import with_held_scopes
 from tests.builders.navigation import LEAD, NAVIGATOR, OTHER
 
 GP_LEAD = Lead("gp-W07", Role.GP, "W07", is_fallback=True)
@@ -18,36 +21,45 @@ def an_actor(code: str = NAVIGATOR, organisation: str = "CLCH", scope: str = WOR
 
 def is_involved(organisation: str) -> bool:
     try:
-        require_involved(an_actor(organisation=organisation), "CLCH", ["AGEUK"], GP_LEAD)
+        require_involved(an_actor(organisation=organisation), "CLCH", ["AGEUK"])
     except OrganisationNotInvolved:
         return False
     return True
 
 
-def test_organisation_of_service_employer_or_lead_is_involved() -> None:
-    assert [each for each in ("CLCH", "AGEUK", "W07", "HOUSING21") if is_involved(each)] == ["CLCH", "AGEUK", "W07"]
+def test_organisation_of_service_or_employer_is_involved() -> None:
+    assert [each for each in ("CLCH", "AGEUK", "W07", "HOUSING21") if is_involved(each)] == ["CLCH", "AGEUK"]
+
+
+def test_only_owner_or_coordinator_passes_ownership_check() -> None:
+    owner = [Professional(NAVIGATOR, "CLCH")]
+
+    require_own(an_actor(NAVIGATOR), owner, "The task")
+    require_own(an_actor("coordinator-1", scope=COORDINATE), owner, "The task")
+    for stranger in (an_actor(OTHER), an_actor(NAVIGATOR, "AGEUK"), an_actor(NAVIGATOR, scope=LEAD_SCOPE)):
+        with pytest.raises(FeedAccessDenied, match="The task belongs to another professional"):
+            require_own(stranger, owner, "The task")
+    with pytest.raises(FeedAccessDenied, match="The list belongs to another professional"):
+        require_own(an_actor(OTHER), [], "The list")
+
+
+def test_lead_may_read_tasks_of_person() -> None:
+    owner = [Professional(NAVIGATOR, "CLCH")]
+
+    require_reader(an_actor("gp-W07", "W07", LEAD_SCOPE), "CLCH", owner, GP_LEAD, "The task")
+    for stranger in (an_actor(LEAD, scope=LEAD_SCOPE), an_actor("gp-W07", scope=LEAD_SCOPE), an_actor("gp-W07")):
+        with pytest.raises(FeedAccessDenied):
+            require_reader(stranger, "CLCH", owner, GP_LEAD, "The task")
+    with pytest.raises(OrganisationNotInvolved):
+        require_reader(an_actor("gp-W07", "B03", LEAD_SCOPE), "CLCH", owner, GP_LEAD, "The task")
 
 
 @pytest.mark.acceptance("navigation-9")
 @pytest.mark.parametrize("scope", [WORK, COORDINATE])
-def test_other_organisation_is_not_involved_with_any_scope(scope: str) -> None:
-    with pytest.raises(OrganisationNotInvolved):
-        require_involved(an_actor(organisation="HOUSING21", scope=scope), "CLCH", [None], GP_LEAD)
+def test_other_organisation_holds_no_scope_of_navigation(scope: str) -> None:
+    held = with_held_scopes(an_actor(organisation="HOUSING21", scope=scope), holders(Policy()))
 
-
-def test_only_owner_or_coordinator_passes_ownership_check() -> None:
-    require_own(an_actor(NAVIGATOR), [NAVIGATOR], "The task")
-    require_own(an_actor("coordinator-1", scope=COORDINATE), [NAVIGATOR], "The task")
-    with pytest.raises(FeedAccessDenied, match="The task belongs to another professional"):
-        require_own(an_actor(OTHER), [NAVIGATOR], "The task")
-    with pytest.raises(FeedAccessDenied, match="The list belongs to another professional"):
-        require_own(an_actor(OTHER), [None], "The list")
-
-
-def test_lead_may_read_tasks_of_person() -> None:
-    require_reader(an_actor("gp-W07", organisation="W07"), [NAVIGATOR], GP_LEAD, "The task")
-    with pytest.raises(FeedAccessDenied):
-        require_reader(an_actor(LEAD), [NAVIGATOR], GP_LEAD, "The task")
+    assert held.scopes == frozenset()
 
 
 @pytest.mark.parametrize(("sharing", "expected"), [("direct-care", True), ("restricted", True), ("withheld", False)])

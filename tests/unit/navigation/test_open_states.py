@@ -164,7 +164,7 @@ class TaskMachine(Machine):
         assert self.leads_on(task_commands(task, COORDINATOR, None, POLICY), task.status)
         if task.navigator_id:
             own = Actor(task.navigator_id, "CLCH", "care-navigator", frozenset({"navigation:work"}))
-            assert self.leads_on(task_commands(task, own, None, POLICY), task.status)
+            assert self.leads_on(task_commands(task, own, "CLCH", POLICY), task.status)
 
     @invariant()
     def is_blocked_with_reason_alone(self) -> None:

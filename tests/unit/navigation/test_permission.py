@@ -12,7 +12,7 @@ from services.navigation.domain.access import COORDINATE, WORK, require_involved
 from services.navigation.domain.navigator import NAVIGATOR, Presence
 from services.navigation.domain.permission import COORDINATORS_ONLY, navigator_commands, task_commands
 from services.navigation.domain.repetition import is_repeated
-from services.navigation.domain.task import TASK, Status, Task
+from services.navigation.domain.task import TASK, Status, Task, holders_of
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from tests.builders.navigation import NAVIGATOR as FIRST
@@ -44,7 +44,7 @@ def is_refused(task: Task, command: type, actor: Actor) -> bool:
         act = lambda task: due_time.move(task, moved, NOW, POLICY)  # noqa: E731
     return _raises(
         lambda: require_involved(actor, POLICY.organisation, [EMPLOYER]),
-        lambda: require_own(actor, [task.navigator_id], "The task"),
+        lambda: require_own(actor, holders_of(task, EMPLOYER), "The task"),
         lambda: act(task),
     )
 
@@ -86,7 +86,7 @@ def test_navigator_offers_exactly_what_is_not_refused(name: str, presence: Prese
     def is_accepted(command: type) -> bool:
         has_scope = not actor.scopes.isdisjoint(SCOPES[command.__name__])
         steps = (
-            lambda: require_own(actor, [FIRST], "The list"),
+            lambda: require_own(actor, [navigator.professional], "The list"),
             lambda: require_involved(actor, EMPLOYER),
             lambda: navigator_acts(NOW)[command](navigator),
         )

@@ -2,16 +2,18 @@
 
 import pytest
 
-from services.rapid_care.domain.access import may_see_story, require_involved
+from services.rapid_care.domain.access import RESPOND, holders, may_see_story
 from services.rapid_care.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.actor import Actor
+from shared.web.dependencies import with_held_scopes
 
 
-def test_only_organisation_running_rapid_care_is_involved() -> None:
-    require_involved("CLCH", Policy().organisation)
-    with pytest.raises(OrganisationNotInvolved):
-        require_involved("RFL", Policy().organisation)
+@pytest.mark.parametrize(("organisation", "held"), [("CLCH", {RESPOND}), ("RFL", set())])
+def test_only_organisation_running_rapid_care_holds_its_scopes(organisation: str, held: set[str]) -> None:
+    nurse = Actor("nurse-1", organisation, "clinician", frozenset({RESPOND}))
+
+    assert with_held_scopes(nurse, holders(Policy())).scopes == held
 
 
 @pytest.mark.parametrize(

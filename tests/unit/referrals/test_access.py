@@ -20,7 +20,7 @@ from services.referrals.commands import (
 from services.referrals.domain import access
 from services.referrals.domain.referral import Status
 from shared.contracts.referral_codes import Discrepancy, Route
-from shared.kernel.actor import Actor
+from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import NotAllowed, OrganisationNotInvolved
 from tests.builders.referrals import MONDAY, a_referral
 
@@ -134,9 +134,10 @@ def test_discrepancy_is_settled_by_whom_it_concerns(scope: str, discrepancy: Dis
 def test_lead_sees_own_people_only() -> None:
     nurse = Actor("clch-community-nurse-1", "CLCH", "community-nurse", frozenset({"mdt:lead"}))
 
-    access.require_lead("clch-community-nurse-1", nurse)
-    with pytest.raises(OrganisationNotInvolved):
-        access.require_lead("gp-W07", nurse)
+    access.require_lead(Professional("clch-community-nurse-1", "CLCH"), nurse)
+    for other in (Professional("gp-W07", "W07"), Professional("clch-community-nurse-1", "RFL")):
+        with pytest.raises(OrganisationNotInvolved):
+            access.require_lead(other, nurse)
 
 
 def _is_permitted(command: type, actor: Actor) -> bool:

@@ -46,7 +46,7 @@ def _application(context: str) -> FastAPI:
     router = importlib.import_module(f"services.{context}.api").router
     app = create_app(context=context, title=context, router=router, open_database=_no_database, tokens=TOKENS)
     database = Database(cast("Any", None), clock=FrozenClock(MONDAY), policy=policy_of(context)(), secrets=secrets_of(KEYS))
-    app.state = State({"database": database, "tokens": TOKENS})
+    app.state = State({"database": database, "tokens": TOKENS, "holders": {}})
     return app
 
 

@@ -160,6 +160,7 @@ def _notice() -> None:
         "notification",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("professional_id", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
         sa.Column("person_id", sa.Uuid, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
