@@ -9,24 +9,36 @@ from shared.contracts.codes import Role
 from shared.contracts.event import CODE_PATTERN
 
 SCOPES = (
+    "referrals:audit",
     "referrals:handle",
     "referrals:identity",
     "referrals:receive",
     "referrals:refer",
     "referrals:triage",
+    "rapid-care:audit",
     "rapid-care:coordinate",
     "rapid-care:respond",
+    "mdt:audit",
     "mdt:coordinate",
     "mdt:decide",
     "mdt:import-risk",
     "mdt:lead",
     "mdt:read",
+    "navigation:audit",
     "navigation:coordinate",
     "navigation:work",
 )
 
 #: The professional roles, and those of callers without a part in a meeting or a plan.
-ROLES = (*Role, "clinical-triager", "clinician", "emergency-nurse-practitioner", "mdt-coordinator", "navigation-coordinator")
+ROLES = (
+    *Role,
+    "clinical-triager",
+    "clinician",
+    "emergency-nurse-practitioner",
+    "information-governance",
+    "mdt-coordinator",
+    "navigation-coordinator",
+)
 
 
 def require_known(scopes: Sequence[str]) -> None:

@@ -38,6 +38,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.break_glass import BreakGlassDeadline, on_review_due
 
 SUBSCRIPTIONS = Subscriptions(
     context="mdt",
@@ -93,6 +94,7 @@ SUBSCRIPTIONS = Subscriptions(
         ),
         **total(PracticesDeadline, {PracticesDeadline.CHANGED: lead.on_practices_changed}),
         **total(NotificationDue, {NotificationDue.ACKNOWLEDGEMENT: notification.on_unanswered}),
+        **total(BreakGlassDeadline, {BreakGlassDeadline.REVIEW: on_review_due}),
     },
     prefetchers={ReferralRouted: case.prefetch_referrals_routed, PersonRecordRecorded: person.prefetch_records},
 )

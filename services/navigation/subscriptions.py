@@ -36,6 +36,7 @@ from shared.contracts.referrals import (
 )
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.break_glass import BreakGlassDeadline, on_review_due
 
 SUBSCRIPTIONS = Subscriptions(
     context="navigation",
@@ -85,6 +86,7 @@ SUBSCRIPTIONS = Subscriptions(
             },
         ),
         **total(home_check.HomeCheckDeadline, {home_check.HomeCheckDeadline.DUE: checks.on_home_check}),
+        **total(BreakGlassDeadline, {BreakGlassDeadline.REVIEW: on_review_due}),
     },
     prefetchers={
         **dict.fromkeys(tasks.TaskDeadline, task.prefetch_deadlines),

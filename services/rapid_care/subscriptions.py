@@ -1,7 +1,5 @@
 """Subscriptions of Rapid Care: the handler of each event and of each deadline."""
 
-from collections.abc import Mapping
-
 from services.rapid_care.domain.response import ResponseDeadline
 from services.rapid_care.handlers import deadlines, person, projections, referral
 from shared.contracts.care_plans import CarePlanClosed, CarePlanRecorded, CarePlanReopened
@@ -29,22 +27,8 @@ from shared.contracts.referrals import (
     ReferralRouted,
 )
 from shared.kernel.totality import total
-from shared.messaging.subscriptions import DeadlineHandler, Subscriptions
-
-_ON_DEADLINE: Mapping[ResponseDeadline, DeadlineHandler] = total(
-    ResponseDeadline,
-    {
-        ResponseDeadline.OPENING: deadlines.on_opening,
-        ResponseDeadline.AT_RISK: deadlines.on_at_risk,
-        ResponseDeadline.BREACH: deadlines.on_breach,
-        ResponseDeadline.ASSIGNMENT: deadlines.on_step_overdue,
-        ResponseDeadline.CONTACT: deadlines.on_step_overdue,
-        ResponseDeadline.NEXT_ATTEMPT: deadlines.on_step_overdue,
-        ResponseDeadline.CALL: deadlines.on_step_overdue,
-        ResponseDeadline.CARE: deadlines.on_step_overdue,
-        ResponseDeadline.AVOIDANCE: deadlines.on_avoidance_confirmation,
-    },
-)
+from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.break_glass import BreakGlassDeadline, on_review_due
 
 SUBSCRIPTIONS = Subscriptions(
     context="rapid_care",
@@ -74,7 +58,23 @@ SUBSCRIPTIONS = Subscriptions(
         LeadHandedOver: (projections.drop_lead,),
         LeadEnded: (projections.drop_lead,),
     },
-    on_deadline=dict(_ON_DEADLINE.items()),
+    on_deadline={
+        **total(
+            ResponseDeadline,
+            {
+                ResponseDeadline.OPENING: deadlines.on_opening,
+                ResponseDeadline.AT_RISK: deadlines.on_at_risk,
+                ResponseDeadline.BREACH: deadlines.on_breach,
+                ResponseDeadline.ASSIGNMENT: deadlines.on_step_overdue,
+                ResponseDeadline.CONTACT: deadlines.on_step_overdue,
+                ResponseDeadline.NEXT_ATTEMPT: deadlines.on_step_overdue,
+                ResponseDeadline.CALL: deadlines.on_step_overdue,
+                ResponseDeadline.CARE: deadlines.on_step_overdue,
+                ResponseDeadline.AVOIDANCE: deadlines.on_avoidance_confirmation,
+            },
+        ),
+        **total(BreakGlassDeadline, {BreakGlassDeadline.REVIEW: on_review_due}),
+    },
     prefetchers={
         ReferralRouted: referral.prefetch_routed_referrals,
         **dict.fromkeys(ResponseDeadline, deadlines.prefetch_responses),

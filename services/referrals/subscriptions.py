@@ -12,6 +12,7 @@ from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import topics
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import EventHandler, Subscriptions
+from shared.persistence.break_glass import BreakGlassDeadline, on_review_due
 
 #: Every event of these topics is projected for timelines.
 TIMELINE_TOPICS = ("rapid-care.response", "mdt.case", "mdt.care-plan", "mdt.lead", "mdt.risk", "navigation.task")
@@ -66,6 +67,7 @@ SUBSCRIPTIONS = Subscriptions(
         **dict.fromkeys(ProposalDeadline, proposals.on_decision_due),
         **dict.fromkeys(IdentityDeadline, identity.on_tracing_due),
         **total(PracticesDeadline, {PracticesDeadline.CHANGED: practices.on_practices_changed}),
+        **total(BreakGlassDeadline, {BreakGlassDeadline.REVIEW: on_review_due}),
     },
     prefetchers={
         **dict.fromkeys(

@@ -6,6 +6,7 @@ DomainError
  ├─ NotAllowed    the resource exists, but not for this caller         HTTP 403
  │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
+ │   ├─ PartNotShared
  │   └─ StoryWithheld
  ├─ InvalidField  a rule forbids the value of a field                  HTTP 422
  ├─ RuleBroken    a rule forbids the command in the present state      HTTP 409
@@ -50,6 +51,13 @@ class OrganisationNotInvolved(NotAllowed):
 
     code = "organisation-not-involved"
     advice = "Ask the person's accountable lead professional, or the Community Point of Access, to involve your organisation."
+
+
+class PartNotShared(NotAllowed):
+    """The caller's relationship to the person does not open this part of what is known about them (IG8)."""
+
+    code = "part-not-shared"
+    advice = "Ask the person's accountable lead professional, or the Community Point of Access."
 
 
 class StoryWithheld(NotAllowed):
@@ -108,7 +116,7 @@ class VersionConflict(Conflict):
 
 
 class FeedAccessDenied(NotAllowed):
-    """The feed, the list, the task or the care of the person belongs to another professional."""
+    """The feed, the list or the task belongs to another professional."""
 
     code = "feed-access-denied"
     advice = "Read your own feed and tasks; only a coordinator may read those of others."

@@ -11,6 +11,8 @@ SELECT (SELECT count(*) FROM outbox) AS depth,
        (SELECT count(*) FROM parked) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
        least((SELECT min(due_at) FROM deadline WHERE state = 'pending'),
              (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
+       (SELECT count(*) FROM break_glass WHERE reviewed_at IS NULL) AS unreviewed,
+       (SELECT count(*) FROM break_glass WHERE reviewed_at IS NULL AND overdue_since IS NOT NULL) AS overdue_reviews,
        (SELECT count(*) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'event'::regclass AND relname ~ '^event_[0-9]' AND relname > to_char(now(), '"event_"YYYY_MM')) AS months_ahead"""
 
@@ -22,6 +24,8 @@ async def read_gauges(tx: Transaction[Any], context: str) -> None:
         metrics.OUTBOX_EVENTS.labels(context).set(row["depth"])
         metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)
         metrics.PARKED.labels(context).set(row["parked"])
+        metrics.BREAK_GLASS_UNREVIEWED.labels(context).set(row["unreviewed"])
+        metrics.BREAK_GLASS_OVERDUE.labels(context).set(row["overdue_reviews"])
         metrics.LOG_PARTITIONS_AHEAD.labels(context).set(row["months_ahead"])
         late = (tx.now - row["next_due"]).total_seconds() if row["next_due"] else 0
         metrics.DEADLINE_OVERDUE.labels(context).set(max(late, 0))

@@ -22,6 +22,7 @@ def add_shared_tables(metadata: sa.MetaData) -> None:
     _deadlines(metadata)
     _requests(metadata)
     _practices(metadata)
+    break_glass_table(metadata)
 
 
 def metadata() -> sa.MetaData:
@@ -209,4 +210,28 @@ def _practices(metadata: sa.MetaData) -> None:
         sa.Column("successor", sa.Text, index=True, comment="the practice that takes over on that day"),
         sa.Column("source", sa.Text, nullable=False),
         comment="GP practices of the borough, each entry valid between two days, with the successor of a practice that closed.",
+    )
+
+
+def break_glass_table(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "break_glass",
+        metadata,
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("person_id", sa.Uuid, nullable=False, index=True),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("explanation", sa.Text, nullable=False),
+        sa.Column("begun_at", INSTANT, nullable=False),
+        sa.Column("ends_at", INSTANT, nullable=False),
+        sa.Column("review_by", INSTANT, nullable=False),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("reviewed_at", INSTANT),
+        sa.Column("reviewed_by", sa.Text, comment="issuer, organisation and subject"),
+        sa.Column("outcome", sa.Text),
+        sa.Index("ix_break_glass_begun_at_id", "begun_at", "id"),
+        comment="Acts that opened a person for a time, whatever they share, with their reviews.",
     )

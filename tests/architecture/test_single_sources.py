@@ -17,6 +17,7 @@ from services.navigation.api.responses import PersonCard, TaskDetail
 from services.navigation.api.task_commands import Escalation
 from services.navigation.domain.task import PERSON_CONCERNS
 from services.referrals.subscriptions import TIMELINE_TOPICS
+from shared.access import BreakGlassReason
 from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.persons import Story
@@ -24,6 +25,7 @@ from shared.contracts.registry import topics
 from shared.deployment.settings import Deployment
 from shared.messaging.outbound.relay import RelaySettings
 from shared.persistence.retention import DEFAULT_RETENTION, KAFKA_RETENTION, LOG_RETENTION, MIN_INBOX_RETENTION, MIN_LOG_RETENTION
+from shared.web.break_glass import NewBreakGlass
 from shared.web.requests import RequestModel
 from tests.architecture.enumerations import names_a_member, users
 from tests.architecture.sources import ROOT
@@ -77,8 +79,10 @@ def test_timeline_has_every_topic_about_a_person() -> None:
 
 
 def test_all_care_staff_may_read_a_contact() -> None:
-    """AC2. The importer of risk scores is a program."""
-    assert set(scopes("referrals")["read_contact"]) == set(SCOPES) - {"mdt:import-risk"}
+    """AC2. The importer of risk scores is a program, and information governance staff give no care."""
+    no_care = {"mdt:import-risk", *(scope for scope in SCOPES if scope.endswith(":audit"))}
+
+    assert set(scopes("referrals")["read_contact"]) == set(SCOPES) - no_care
 
 
 def test_task_shows_every_field_of_story_but_history() -> None:
@@ -90,6 +94,7 @@ OFFERED: dict[tuple[type[RequestModel], str], Collection[StrEnum]] = {
     (Registration, "role"): NAVIGATOR_ROLES,
     (Escalation, "reason"): PERSON_CONCERNS,
     (Closure, "reason"): set(CaseCloseReason) - {CaseCloseReason.REFERRAL_WITHDRAWN},  # an event alone withdraws a referral
+    (NewBreakGlass, "reason"): set(BreakGlassReason) - {BreakGlassReason.RUNNING_CLOCK},  # Rapid Care's crisis view alone gives it
 }
 
 

@@ -143,16 +143,24 @@ MEANINGS: dict[str, set[str]] = {
     },
     "shared.contracts.practices.PracticesDeadline": {"services.mdt.subscriptions", "services.referrals.subscriptions"},
     "shared.contracts.persons.RecordField": {"services.referrals.domain.record_fields"},
+    "shared.access.Basis": {"shared.access"},
+    "shared.access.Part": {"shared.access"},
+    "shared.persistence.break_glass.BreakGlassDeadline": {
+        "services.mdt.subscriptions",
+        "services.navigation.subscriptions",
+        "services.rapid_care.subscriptions",
+        "services.referrals.subscriptions",
+    },
     "shared.contracts.persons.SharingPreference": {
-        "services.mdt.domain.access",
         "services.navigation.domain.access",
-        "services.rapid_care.domain.access",
         "services.referrals.domain.person",
-        "services.referrals.domain.record",
+        "shared.access",
     },
 }
 #: Members that are published and stored. No rule depends on them, or a rule names one and treats all others alike.
 WITHOUT_MEANING = {
+    "shared.access.BreakGlassReason",
+    "shared.persistence.break_glass.ReviewOutcome",
     "services.referrals.domain.referral.OnwardObstacle",
     "services.referrals.queries.work.ClaimFilter",
     "shared.contracts.referral_codes.OnwardRequest",

@@ -27,6 +27,11 @@ _STEPS = 6
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
+_BROKEN_GLASS = "SELECT id FROM {}.break_glass ORDER BY id DESC LIMIT 50"
+_KNOWN = """
+SELECT nhs_number, given_name, family_name, born_on::text, address, practice_code FROM referrals.person
+WHERE nhs_number IS NOT NULL AND born_on IS NOT NULL ORDER BY id LIMIT 4"""
+_PROPOSALS = "SELECT count(*) FROM referrals.proposal WHERE status = 'undecided'"
 _ACTIONS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1"
 _NEXT_MEETING = 'SELECT min(starts_at) FROM mdt.meeting JOIN mdt."case" ON meeting_id = meeting.id WHERE starts_at > $1'
 #: Commands on a part of the resource, which has a version of its own, by the last part of their path.
@@ -106,7 +111,7 @@ class ExampleRun:
 
     async def accept(self, example: Example) -> tuple[httpx.Response | None, Counter[str]]:
         """The first success, with the codes of the refusals before it. What no list of actions has is tried on every resource."""
-        ids = [] if example.operation in self.ever else (await self.stack.find_ids(names(example.path)))[:_IDS]
+        ids = [] if example.operation in self.ever else (await self._ids(example))[:_IDS]
         tries = self.offers.get(example.operation) or list(product(ids, CALLERS_OF[example.context]))
         refused: Counter[str] = Counter()
         for each, caller in self.random.sample(tries, min(len(tries), _TRIES)):
@@ -117,6 +122,23 @@ class ExampleRun:
             assert not answer.is_server_error, f"{example}: {answer.text}"
             refused[f"{answer.json()['code']} {[error['field'] for error in answer.json()['errors']] or ''}"] += 1
         return None, refused
+
+    async def _ids(self, example: Example) -> list[dict[str, str]]:
+        """Acts of break-glass have ids of their context alone."""
+        if names(example.path) != ["break_glass_id"]:
+            return await self.stack.find_ids(names(example.path))
+        rows = await self.stack.connection.fetch(_BROKEN_GLASS.format(example.context))
+        return [{"break_glass_id": str(row["id"])} for row in rows]
+
+    async def propose(self) -> None:
+        """Proposals arise from referrals that contradict a record: one for each command on them."""
+        for row in await self.stack.connection.fetch(_KNOWN):
+            demographics = {name: value for name, value in dict(row).items() if name != "nhs_number"} | {"address": "9 Other Road"}
+            body = {"nhs_number": row["nhs_number"], "demographics": demographics, "source": "gp", "reason": "falls", "urgency": "routine"}
+            headers = self._headers(("gp-W07", "W07")) | {"Idempotency-Key": str(new_id())}
+            answer = await self.stack.context("referrals").http.post("/referrals", json=body, headers=headers)
+            assert answer.is_success, answer.text
+        assert await self.stack.connection.fetchval(_PROPOSALS) > 1
 
     async def move_on(self, known: Sequence[Example], number: int) -> None:
         """One step of every item; sometimes new referrals, and time; deadlines that are due fire."""
@@ -167,7 +189,8 @@ class ExampleRun:
             return {"If-Match": answer.headers["etag"]}
         listing, _, item = resource.rpartition("/")
         answer = await http.get(listing, headers=headers)
-        found = [each["version"] for each in answer.json().get("items", []) if each.get("id") == item] if answer.is_success else []
+        items = answer.json().get("items", []) if answer.is_success else []
+        found = [each["version"] for each in items if each.get("id") == item and "version" in each]
         return {"If-Match": f'W/"{found[0]}"'} if found else {}
 
     async def _with_real_values(self, example: Example, ids: Mapping[str, str]) -> Any:

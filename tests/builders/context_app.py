@@ -95,6 +95,12 @@ class RunningContext:
     processor: EventProcessor
     scheduler: DeadlineScheduler
     keys: Keys
+    state: State
+    holders: Callable[[Any], Holders]
+
+    def use_policy(self, policy: Any) -> None:
+        """As if the process had started with it."""
+        self.database.policy, self.state.holders = policy, self.holders(policy)
 
     async def deliver(self, event: Event, *, key: UUID, subject: UUID, **envelope: Any) -> Record:
         """Applies an event and returns its record, so that a test can deliver it again. `envelope` is as of `arrived`."""
@@ -151,7 +157,7 @@ async def run_context(
 
     try:
         with _application(subscriptions, router, unlimited, gauges) as app:
-            app.state = State({"database": database, "tokens": tokens_of(keys), "holders": holders(policy)})
+            app.state = state = State({"database": database, "tokens": tokens_of(keys), "holders": holders(policy)})
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
                 yield RunningContext(
                     http,
@@ -160,6 +166,8 @@ async def run_context(
                     EventProcessor(database, subscriptions),
                     DeadlineScheduler(database, subscriptions, SchedulerSettings(attempts=1)),
                     keys,
+                    state,
+                    holders,
                 )
     finally:
         await database.close()

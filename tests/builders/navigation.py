@@ -241,6 +241,13 @@ class NavigationClient:
         await self.publish(an_agreed_plan(actions or mr_dales_actions()), person=person_id, subject=plan_id)
         return person_id, plan_id
 
+    async def know(self, person_id: UUID) -> None:
+        """Navigation has had a task of the person, which a coordinator has cancelled. No navigator had it."""
+        await self.publish(a_step_down(locality=None), person=person_id, subject=new_id())
+        task_id = await self.context.database.pool.fetchval("SELECT id FROM task WHERE person_id = $1 AND ended_at IS NULL", person_id)
+        cancelled = await self.try_command(str(task_id), "cancellation", self.coordinator, reason="created-in-error")
+        assert cancelled.status_code == 200, cancelled.text
+
     async def read(self, path: str, caller: dict[str, str] | None = None, **query: Any) -> Any:
         """The JSON of `/navigation/{path}`, by default as the coordinator."""
         response = await self.context.http.get(f"/navigation/{path}", headers=caller or self.coordinator, params=query)

@@ -28,10 +28,10 @@ _IMPORTER = Caller("analyst-1", "BCCG", ("mdt:import-risk",))
 #: Table 16 allows each of them at some risk level.
 _LEAD_ROLES = ("gp", "community-nurse", "social-worker")
 _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1 ORDER BY 1"
-#: A discharge that is recorded after a move shows that the person is here.
+#: People whom navigation knows. A discharge that is recorded after a move shows that the person is here.
 _DISCHARGED = """
 SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
-ORDER BY person_id"""
+AND person_id IN (SELECT person_id FROM navigation.task) ORDER BY person_id"""
 _PERSONS = "SELECT DISTINCT ON (given_name) id AS person_id FROM referrals.person ORDER BY given_name, id"
 _NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"
 _NEXT_DEADLINES = " UNION ALL ".join(

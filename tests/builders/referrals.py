@@ -39,9 +39,10 @@ from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
 from shared.clock import LONDON
-from shared.contracts.codes import Condition, Locality, Urgency
+from shared.contracts.codes import Condition, Locality, Role, Urgency
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
+from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import FamilyContact, Story
 from shared.contracts.practices import Practice
 from shared.contracts.referral_codes import CancelReason, Outcome, Reason, ReturnReason, Route, Source
@@ -182,6 +183,12 @@ def a_demographics_body(**changes: Any) -> dict[str, Any]:
         "practice_code": "W07",
     }
     return body | changes
+
+
+def a_lead_activated(professional_id: str, organisation: str = "CLCH", at: datetime = MONDAY) -> LeadActivated:
+    return LeadActivated(
+        professional_id=professional_id, role=Role.COMMUNITY_NURSE, organisation=organisation, is_fallback=False, activated_at=at
+    )
 
 
 def a_story(**changes: Any) -> Story:

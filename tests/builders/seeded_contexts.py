@@ -46,8 +46,9 @@ async def seeded_referrals(owner_url: str, keys: Keys) -> AsyncIterator[SeededCo
 @asynccontextmanager
 async def seeded_rapid_care(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with rapid_care(owner_url, keys, at("14:00")) as team:
-        response_id, _ = await team.receive_referral(), await team.receive_referral()
-        yield SeededContext(team.context, {"response_id": str(response_id), "clinician_id": NURSE})
+        person_id = new_id()
+        response_id, _ = await team.receive_referral(person_id=person_id), await team.receive_referral()
+        yield SeededContext(team.context, {"response_id": str(response_id), "person_id": str(person_id), "clinician_id": NURSE})
 
 
 @asynccontextmanager

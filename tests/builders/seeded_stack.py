@@ -40,7 +40,11 @@ _MEETINGS = """
 SELECT id AS meeting_id FROM mdt.meeting
 WHERE starts_at < (SELECT min(starts_at) + interval '9 days' FROM mdt.meeting WHERE status IN ('scheduled', 'cut-off'))"""
 #: The real values of path parameters that occur together.
+_BROKEN_GLASS = """
+SELECT id AS break_glass_id FROM referrals.break_glass UNION ALL SELECT id FROM rapid_care.break_glass
+UNION ALL SELECT id FROM mdt.break_glass UNION ALL SELECT id FROM navigation.break_glass"""
 _STATEMENTS: Mapping[frozenset[str], str] = {
+    frozenset({"break_glass_id"}): _BROKEN_GLASS,
     frozenset(): "SELECT 1",
     frozenset({"referral_id"}): "SELECT id AS referral_id FROM referrals.referral",
     frozenset({"person_id"}): "SELECT id AS person_id FROM referrals.person",
@@ -68,7 +72,12 @@ CALLERS = (
     *((each, "W07" if each.startswith("gp") else "LBB" if each.startswith("lbb") else "CLCH") for each in PROFESSIONALS),
 )
 #: The callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
-CALLERS_OF = {"referrals": CALLERS[:2], "rapid_care": CALLERS[:1], "mdt": CALLERS[4:], "navigation": (CALLERS[0], CALLERS[2])}
+CALLERS_OF = {
+    "referrals": (*CALLERS[:2], CALLERS[3]),
+    "rapid_care": (CALLERS[0], CALLERS[3]),
+    "mdt": CALLERS[4:],
+    "navigation": (CALLERS[0], CALLERS[2]),
+}
 
 
 @dataclass

@@ -16,6 +16,7 @@ def create() -> None:
     _arrivals()
     _deadlines()
     _requests()
+    _break_glass()
     practices_v1.create()
     op.create_table(
         "clock_offset", sa.Column("delta", sa.Interval, nullable=False), sa.PrimaryKeyConstraint("delta", name="pk_clock_offset")
@@ -109,3 +110,27 @@ def _requests() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
     )
     op.create_index("ix_audit_subject", "audit", ["subject"])
+
+
+def _break_glass() -> None:
+    op.create_table(
+        "break_glass",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("explanation", sa.Text, nullable=False),
+        sa.Column("begun_at", INSTANT, nullable=False),
+        sa.Column("ends_at", INSTANT, nullable=False),
+        sa.Column("review_by", INSTANT, nullable=False),
+        sa.Column("overdue_since", INSTANT),
+        sa.Column("reviewed_at", INSTANT),
+        sa.Column("reviewed_by", sa.Text),
+        sa.Column("outcome", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_break_glass"),
+    )
+    op.create_index("ix_break_glass_person_id", "break_glass", ["person_id"])
+    op.create_index("ix_break_glass_begun_at_id", "break_glass", ["begun_at", "id"])

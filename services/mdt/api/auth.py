@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from services.mdt.domain.access import COORDINATE, DECIDE, IMPORT_RISK, LEAD, READ, NotMdtMember, require_member
+from services.mdt.domain.access import AUDIT, COORDINATE, DECIDE, IMPORT_RISK, LEAD, READ, NotMdtMember, require_member
 from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, VersionConflict
@@ -28,14 +28,14 @@ Coordinator = Annotated[Actor, _member(COORDINATE)]
 Decider = Annotated[Actor, _member(DECIDE)]
 #: Reads the diary, agendas and lists, which are also the work lists of coordinators and deciders.
 Member = Annotated[Actor, _member(READ, COORDINATE, DECIDE)]
-#: Reads about people: a member of the meeting, or the person's own practice.
-Reader = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE)]
+#: Reads about people: a member of the meeting, the person's own practice, or their lead.
+Reader = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE, LEAD)]
+#: Reads case finding: a member of the meeting, or the person's own practice.
+FindingReader = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE)]
 #: A professional who acts for themselves.
 Professional = Annotated[Actor, require_scopes(LEAD)]
 #: A professional, or a coordinator who acts for the chair or for an absent lead.
 LeadOrCoordinator = Annotated[Actor, require_scopes(LEAD, COORDINATE)]
-#: A member of the meeting, or the person's lead.
-MemberOrLead = Annotated[Actor, require_scopes(READ, COORDINATE, DECIDE, LEAD)]
 #: Sends risk files.
 Importer = Annotated[Actor, require_scopes(IMPORT_RISK)]
 
@@ -44,3 +44,5 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 ProfessionalCode = Annotated[Code, Query(description="The professional's own code")]
 #: Read as a parameter: a converter of the path fails at a number of thousands of digits.
 NotificationNumber = Annotated[int, Path(ge=1, lt=2**63)]
+#: Staff who may break the glass, and those who review it.
+BREAKS_GLASS, REVIEWS_GLASS = require_scopes(READ, COORDINATE, DECIDE, LEAD), require_scopes(AUDIT)

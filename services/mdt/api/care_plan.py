@@ -1,23 +1,27 @@
 """Care plans over HTTP: the person's answer, reviews, and every version."""
 
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.auth import REFUSALS, Decider, MemberOrLead, Professional, Reader
+from services.mdt.api.auth import REFUSALS, Decider, Professional, Reader
+from services.mdt.api.refusals import hidden_from_strangers
 from services.mdt.api.responses import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
-from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.lead import NotYourLead
 from services.mdt.domain.permission import plan_commands
+from services.mdt.domain.policy import Policy
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
+from services.mdt.queries.access import is_related, require_person
 from services.mdt.queries.lead import active_professional
-from services.mdt.queries.person import require_involved
-from shared.kernel.errors import IllegalTransition, VersionConflict
+from shared.access import Part
+from shared.kernel.errors import IllegalTransition, PartNotShared, StoryWithheld, VersionConflict
 from shared.kernel.target import Target
+from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import CommandModel, strict_router
@@ -25,7 +29,7 @@ from shared.web.responses import Action, json_response, links
 
 router = strict_router(prefix="/mdt", tags=["care plans"])
 
-_READ = problems(domain.CarePlanNotFound, NotMdtMember)
+_READ = problems(domain.CarePlanNotFound, PartNotShared, StoryWithheld)
 _CHANGE = problems(domain.CarePlanNotFound, *REFUSALS)
 
 
@@ -60,7 +64,7 @@ async def read_plan(care_plan_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
     """One plan."""
     async with unit.audited_read(caller, care_plan_id) as tx:
         plan = await queries.plan(tx, care_plan_id)
-        await require_involved(tx, plan.person_id)
+        await require_person(tx, plan.person_id, Part.PLAN, _unknown(care_plan_id))
     return json_response(CarePlanView.model_validate(plan))
 
 
@@ -68,20 +72,19 @@ async def read_plan(care_plan_id: UUID, caller: Reader, unit: Unit) -> HttpRespo
 async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """The person's open plan with every version; without one the newest closed plan."""
     async with unit.audited_read(caller, person_id) as tx:
-        await require_involved(tx, person_id)
+        await require_person(tx, person_id, Part.PLAN, domain.CarePlanNotFound("The person has no care plan."))
         plan = await queries.plan_of_person(tx, person_id)
         versions = await queries.versions(tx, plan.id)
     return json_response(WholePlanView.of(plan, versions))
 
 
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
-async def plan_actions(care_plan_id: UUID, caller: MemberOrLead, unit: Unit, request: Request) -> list[Action]:
-    """The commands that this caller may send now: a member of the meeting, or the person's lead."""
+async def plan_actions(care_plan_id: UUID, caller: Reader, unit: Unit, request: Request) -> list[Action]:
+    """The commands that this caller may send now."""
     async with unit.transaction(caller) as tx:
         plan = await queries.plan(tx, care_plan_id)
+        await require_person(tx, plan.person_id, Part.PLAN, _unknown(care_plan_id))
         lead = await active_professional(tx, plan.person_id)
-        if lead != caller.professional:
-            require_member(caller, tx.policy)
     return links(request, plan_commands(plan, lead, caller, tx.policy), care_plan_id=care_plan_id)
 
 
@@ -113,6 +116,14 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person's lead records an action as done that is not a navigator's task; idempotent."""
-    return await unit.change(
-        caller, handlers.fulfil_action, Target(care_plan_id, version), body.command(), view=CarePlanView.model_validate
-    )
+    target = Target(care_plan_id, version)
+    async with hidden_from_strangers(unit, caller, partial(_is_known, care_plan_id), _unknown(care_plan_id)):
+        return await unit.change(caller, handlers.fulfil_action, target, body.command(), view=CarePlanView.model_validate)
+
+
+async def _is_known(care_plan_id: UUID, tx: Transaction[Policy]) -> bool:
+    return await is_related(tx, (await queries.plan(tx, care_plan_id)).person_id)
+
+
+def _unknown(care_plan_id: UUID) -> domain.CarePlanNotFound:
+    return domain.CarePlanNotFound(f"No care plan has the id {care_plan_id}.")

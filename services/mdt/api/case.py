@@ -17,11 +17,13 @@ from services.mdt.domain.case_end import CaseHasPlan, CaseNotDiscussed, Destinat
 from services.mdt.domain.permission import case_commands
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
-from services.mdt.queries.person import require_involved
+from services.mdt.queries.access import require_person
+from shared.access import Part
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.input_types import Code, Flag, PracticeCode
 from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.actor import Actor
+from shared.kernel.errors import PartNotShared, StoryWithheld
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
@@ -97,12 +99,12 @@ async def list_cases(
     return Page(items=items, next=following)
 
 
-@router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, NotMdtMember))
+@router.get("/cases/{case_id:uuid}", response_model=CaseView, responses=problems(domain.CaseNotFound, PartNotShared, StoryWithheld))
 async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One case, with its row of Table 16."""
     async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
-        await require_involved(tx, case.person_id)
+        await require_person(tx, case.person_id, Part.PLAN, domain.CaseNotFound(f"No case has the id {case_id}."))
         [known] = await queries.with_context(tx, [case])
     return json_response(CaseView.of(*known))
 
@@ -112,6 +114,7 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
     """The commands that this caller may send now."""
     async with unit.transaction(caller) as tx:
         case = await queries.case(tx, case_id)
+        await require_person(tx, case.person_id, Part.PLAN, domain.CaseNotFound(f"No case has the id {case_id}."))
         meetings = await queries.meetings_of(tx, case)
     return links(request, case_commands(case, meetings, caller, tx.policy), case_id=case_id)
 

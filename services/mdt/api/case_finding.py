@@ -10,13 +10,14 @@ from fastapi import Query, Request
 from fastapi import Response as HttpResponse
 
 from services.mdt import commands
-from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, Limit, Member, Reader
+from services.mdt.api.auth import REFUSALS, Coordinator, Cursor, FindingReader, Limit, Member
 from services.mdt.domain import risk as domain
 from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
 from services.mdt.domain.permission import finding_commands
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
+from services.mdt.queries.access import require_person
 from services.mdt.queries.risk import NewestScore, Rank
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.input_types import Code, PracticeCode
@@ -76,7 +77,7 @@ class FindingView(VersionedResponse):
 @router.get("/case-finding", responses=problems(NotMdtMember))
 async def list_findings(
     practice: Annotated[PracticeCode, Query(description="The practice's code")],
-    caller: Reader,
+    caller: FindingReader,
     unit: Unit,
     *,
     cursor: Cursor = None,
@@ -101,12 +102,12 @@ async def list_findings(
     return Page(items=items, next=_cursor(risks[limit - 1]) if len(risks) > limit else None)
 
 
-@router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound, NotMdtMember))
-async def read_finding(person_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
+@router.get("/case-finding/{person_id:uuid}", response_model=FindingView, responses=problems(domain.RiskNotFound))
+async def read_finding(person_id: UUID, caller: FindingReader, unit: Unit) -> HttpResponse:
     """One person of case finding."""
     async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
-        require_member(caller, tx.policy, await queries.acting_practice(tx, risk.practice_code))
+        await require_person(tx, risk.person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
     return json_response(FindingView.of(risk, newest.get(risk.person_id), today))
 
@@ -116,6 +117,7 @@ async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: 
     """The commands that this caller may send now."""
     async with unit.transaction(caller) as tx:
         risk = await queries.risk_of(tx, person_id)
+        await require_person(tx, risk.person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
     return links(request, finding_commands(risk, caller, tx.policy), person_id=person_id)
 
 

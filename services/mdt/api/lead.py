@@ -1,12 +1,15 @@
 """Accountable leads over HTTP: their answers, their people, their notifications. A professional acts for themselves only."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt.api.auth import Cursor, LeadOrCoordinator, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
+from services.mdt.api.refusals import hidden_from_strangers
 from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
@@ -15,17 +18,21 @@ from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.notification import Kind, NotificationNotFound, feed_of
 from services.mdt.domain.permission import lead_commands
 from services.mdt.domain.plan_schedule import is_leads_own
+from services.mdt.domain.policy import Policy
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers import lead as handlers
 from services.mdt.handlers.notification import acknowledge_notification
 from services.mdt.queries import lead as queries
 from services.mdt.queries import notification as notifications
+from services.mdt.queries.access import is_related, require_person
 from services.mdt.queries.lead import OwnPerson
-from services.mdt.queries.person import require_involved
+from shared.access import Part
 from shared.contracts.care_plans import PlanAction
-from shared.kernel.errors import FeedAccessDenied, IllegalTransition, VersionConflict
+from shared.kernel.actor import Actor
+from shared.kernel.errors import FeedAccessDenied, IllegalTransition, PersonRecordNotFound, VersionConflict
 from shared.kernel.target import Target
-from shared.web.dependencies import IfMatch, Unit
+from shared.persistence.transaction import Transaction
+from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import problems
 from shared.web.requests import strict_router
@@ -119,20 +126,20 @@ async def acknowledge(notification_id: NotificationNumber, caller: LeadOrCoordin
     return NotificationView.model_validate(notification)
 
 
-@router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound, NotMdtMember))
+@router.get("/leads/{lead_id:uuid}", response_model=LeadView, responses=problems(domain.LeadNotFound))
 async def read_lead(lead_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
     """One professional as lead of one person."""
     async with unit.audited_read(caller, lead_id) as tx:
         lead = await queries.lead(tx, lead_id)
-        await require_involved(tx, lead.person_id)
+        await require_person(tx, lead.person_id, Part.CONTACT, _unknown(lead_id))
     return json_response(LeadView.model_validate(lead))
 
 
-@router.get("/people/{person_id:uuid}/leads", responses=problems(NotMdtMember))
+@router.get("/people/{person_id:uuid}/leads", responses=problems(PersonRecordNotFound))
 async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[LeadView]:
     """The person's active lead, then the proposed ones."""
     async with unit.audited_read(caller, person_id) as tx:
-        await require_involved(tx, person_id)
+        await require_person(tx, person_id, Part.CONTACT)
         leads = await queries.leads_of_person(tx, person_id)
     return [LeadView.model_validate(lead) for lead in leads]
 
@@ -142,6 +149,7 @@ async def lead_actions(lead_id: UUID, caller: LeadOrCoordinator, unit: Unit, req
     """The commands that this caller may send now: the professional, or a coordinator of the meeting."""
     async with unit.transaction(caller) as tx:
         lead = await queries.lead(tx, lead_id)
+        await require_person(tx, lead.person_id, Part.CONTACT, _unknown(lead_id))
         domain.require_lead_or_stand_in(lead, caller, tx.policy)
     return links(request, lead_commands(lead, caller, tx.policy), lead_id=lead_id)
 
@@ -154,13 +162,15 @@ async def lead_actions(lead_id: UUID, caller: LeadOrCoordinator, unit: Unit, req
 )
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional accepts and becomes the person's single contact."""
-    return await unit.change(caller, handlers.accept_lead, Target(lead_id, version), view=LeadView.model_validate)
+    async with _hidden(unit, caller, lead_id):
+        return await unit.change(caller, handlers.accept_lead, Target(lead_id, version), view=LeadView.model_validate)
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional declines; the next candidate is proposed, and the present lead stays."""
-    return await unit.change(caller, handlers.decline_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
+    async with _hidden(unit, caller, lead_id):
+        return await unit.change(caller, handlers.decline_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
 
 
 @router.post(
@@ -176,4 +186,19 @@ async def hand_over_lead(lead_id: UUID, body: HandOver, caller: LeadOrCoordinato
 
     A coordinator hands over for an absent lead, with a reason: the GP takes over until the successor accepts.
     """
-    return await unit.change(caller, handlers.hand_over_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
+    async with _hidden(unit, caller, lead_id):
+        return await unit.change(caller, handlers.hand_over_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
+
+
+def _hidden(unit: UnitOfWork, caller: Actor, lead_id: UUID) -> AbstractAsyncContextManager[None]:
+    return hidden_from_strangers(unit, caller, partial(_is_known, lead_id), _unknown(lead_id))
+
+
+async def _is_known(lead_id: UUID, tx: Transaction[Policy]) -> bool:
+    """Also to the professional of an ended or lapsed lead, whose refusal says why."""
+    lead = await queries.lead(tx, lead_id)
+    return lead.professional == tx.actor.professional or await is_related(tx, lead.person_id)
+
+
+def _unknown(lead_id: UUID) -> domain.LeadNotFound:
+    return domain.LeadNotFound(f"No lead has the id {lead_id}.")

@@ -4,12 +4,12 @@ from datetime import date
 from uuid import UUID
 
 from services.mdt.api.auth import Reader
-from services.mdt.domain.access import NotMdtMember, require_shared
 from services.mdt.queries import person as queries
-from services.mdt.queries.person import require_involved
+from services.mdt.queries.access import require_person
+from shared.access import Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded, Story
-from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
+from shared.kernel.errors import PartNotShared, PersonRecordNotFound, StoryWithheld
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
 from shared.web.requests import strict_router
@@ -38,12 +38,11 @@ class PersonStoryView(ResponseModel):
         return cls(person_id=person_id, merged_into=merged_into, **own)
 
 
-@router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, NotMdtMember, StoryWithheld))
+@router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, PartNotShared, StoryWithheld))
 async def read_story(person_id: UUID, caller: Reader, unit: Unit) -> PersonStoryView:
     """The story that the person gave once."""
     async with unit.audited_read(caller, person_id) as tx:
-        await require_involved(tx, person_id)
+        await require_person(tx, person_id, Part.STORY)
         record = await queries.story(tx, person_id)
-        require_shared(record.sharing)
         merged_into = await queries.merged_into(tx, person_id)
     return PersonStoryView.of(person_id, record, merged_into)

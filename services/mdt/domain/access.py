@@ -1,23 +1,20 @@
 """Access to the meeting (IG8): scopes, its member organisations, and the person's own practice."""
 
 from services.mdt.domain.policy import Policy
-from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
-from shared.kernel.errors import NotAllowed, StoryWithheld
+from shared.kernel.errors import NotAllowed
 from shared.kernel.scope_holders import Holders
-from shared.kernel.totality import total
 
 #: Scopes of the routes.
 READ, COORDINATE, DECIDE, LEAD, IMPORT_RISK = "mdt:read", "mdt:coordinate", "mdt:decide", "mdt:lead", "mdt:import-risk"
-#: Whether the meeting may read the story (G12).
-_IS_SHARED = total(
-    SharingPreference, {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False}
-)
+#: Information governance staff, who review break-glass.
+AUDIT = "mdt:audit"
 
 
 def holders(policy: Policy) -> Holders:
     """Members of the meeting keep its diary and decide. A practice reads about its own people, and a lead is one of any organisation."""
-    return {**dict.fromkeys((COORDINATE, DECIDE), policy.member_organisations), IMPORT_RISK: policy.risk_organisations}
+    own = {IMPORT_RISK: policy.risk_organisations, AUDIT: policy.governance_organisations}
+    return {**dict.fromkeys((COORDINATE, DECIDE), policy.member_organisations), **own}
 
 
 class NotMdtMember(NotAllowed):
@@ -31,9 +28,3 @@ def require_member(actor: Actor, policy: Policy, practice_code: str | None = Non
     """Raises NotMdtMember."""
     if actor.organisation not in policy.member_organisations and actor.organisation != practice_code:
         raise NotMdtMember("Your organisation is not a member of this meeting.")
-
-
-def require_shared(sharing: SharingPreference) -> None:
-    """Raises StoryWithheld (G12)."""
-    if not _IS_SHARED[sharing]:
-        raise StoryWithheld("The person has withheld their story.")

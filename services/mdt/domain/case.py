@@ -83,7 +83,7 @@ class Case:
 
     `referral_ids` wait for a discussion; `discussed_in` is the meeting of the last discussion, `rolled_from` the meeting
     from whose agenda the case moved on undiscussed. A case that `ended` with a death or a move keeps its referrals, because that may be a
-    mistake.
+    mistake. `closed_at`: it was closed or redirected then.
     """
 
     id: UUID
@@ -105,6 +105,7 @@ class Case:
     rolled_from: UUID | None = None
     care_plan_id: UUID | None = None
     ended: EndOfCare | None = None
+    closed_at: datetime | None = None
     version: int = 0
 
 

@@ -80,7 +80,7 @@ def close(case: Case, command: CloseCase, now: datetime) -> Decision[Case]:
     return _close(case, command.reason, now)
 
 
-def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
+def redirect(case: Case, command: ScreenCase, now: datetime) -> Decision[Case]:
     """Sends a case that is not eligible to its destination, until a meeting has discussed it (E11, mdt-7).
 
     Raises IllegalTransition, CaseHasPlan, DestinationMissing.
@@ -95,7 +95,7 @@ def redirect(case: Case, command: ScreenCase) -> Decision[Case]:
         for waiting in case.referral_ids or (None,)
     ]
     screened = CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE)
-    sent = replace(case, status=Status.REDIRECTED, referral_ids=(), meeting_id=None, meeting_starts_at=None, slot=None)
+    sent = replace(_left(case, Status.REDIRECTED, now), referral_ids=())
     return Decision(sent, [screened, *redirected], cancels=[CaseDeadline.SCREENING])
 
 
@@ -159,13 +159,18 @@ def take_plan(case: Case, care_plan_id: UUID, slot: AgendaSlot) -> Decision[Case
 
 def _before(case: Case) -> Case:
     """The case as it was before a death or a move ended it."""
-    return case if case.ended is None else replace(case, status=Status(case.ended.status), ended=None)
+    return case if case.ended is None else replace(case, status=Status(case.ended.status), ended=None, closed_at=None)
 
 
 def _close(case: Case, reason: CaseCloseReason, now: datetime) -> Decision[Case]:
     events = [CaseClosed(referral_id=waiting, reason=reason) for waiting in case.referral_ids or (None,)]
     ended = person_change.ended(case.status, reason, now)
-    closed = replace(case, status=Status.CLOSED, ended=ended, meeting_id=None, meeting_starts_at=None, slot=None)
+    closed = replace(_left(case, Status.CLOSED, now), ended=ended)
     if ended is None:
         closed = replace(closed, referral_ids=())
     return Decision(closed, events, cancels=[CaseDeadline.SCREENING])
+
+
+def _left(case: Case, status: Status, now: datetime) -> Case:
+    """The case off every agenda."""
+    return replace(case, status=status, closed_at=now, meeting_id=None, meeting_starts_at=None, slot=None)

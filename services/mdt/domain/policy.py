@@ -5,10 +5,10 @@ from datetime import time, timedelta
 from decimal import Decimal
 from typing import Annotated
 
+from shared.contracts.care_policy import CarePolicy
 from shared.contracts.codes import Role
 from shared.contracts.event import Code
 from shared.kernel.actor import Professional
-from shared.kernel.local_time import LocalTime
 from shared.kernel.value_rules import Decimals, DistinctEntries, EachEntry, Range, RisingOrder, WholeDays, WithoutOffset
 
 _WorkingDays = Annotated[int, Range(1, 260)]
@@ -19,7 +19,7 @@ _THOUSANDTHS = Decimals(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(LocalTime):
+class Policy(CarePolicy):
     """`*_working_days` count office days; every other duration runs day and night."""
 
     # Weekday of the weekly meeting; Monday is 0, Friday is 4 (G14)

@@ -182,7 +182,7 @@ async def on_screening_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 async def _redirect(case: Case, command: ScreenCase, tx: Tx) -> Case:
     """Notifies the lead of a case without a referral, because no referrer follows it up (E11)."""
-    redirected = await save_case(tx, case, case_end.redirect(case, command))
+    redirected = await save_case(tx, case, case_end.redirect(case, command, tx.now))
     if not case.referral_ids:
         await notify_lead(tx, case.person_id, Kind.REDIRECTED, case.id, tx.now)
     return redirected

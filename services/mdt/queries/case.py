@@ -17,6 +17,7 @@ from services.mdt.store import risk_standing
 from services.mdt.store.care_plan import CARE_PLAN
 from services.mdt.store.case import CASE, cases, other_open_cases
 from services.mdt.store.person import PERSON
+from services.mdt.store.relationships import IS_SEEN
 from services.mdt.store.tables import MERGED, Tx
 from shared.persistence.onward_answers import OnwardAnswer
 from shared.persistence.person_names import PersonName, PersonNames
@@ -32,7 +33,7 @@ _WHERE = Statement(
         sa.or_(_STATUS.is_(None), CASE.c.status == _STATUS), sa.or_(_PERSON_ID.is_(None), MERGED.is_of_group(CASE.c.person_id, _PERSON_ID))
     )
     .where(sa.or_(_PLAN_STATUS.is_(None), CASE.c.care_plan_id.in_(sa.select(CARE_PLAN.c.id).where(CARE_PLAN.c.status == _PLAN_STATUS))))
-    .where(sa.tuple_(CASE.c.referred_at, CASE.c.id) > _AFTER)
+    .where(sa.tuple_(CASE.c.referred_at, CASE.c.id) > _AFTER, IS_SEEN)
     .order_by(CASE.c.referred_at, CASE.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
@@ -68,7 +69,7 @@ async def meetings_of(reader: ReadSession, found: Case) -> list[Meeting]:
 
 
 async def cases_where(
-    reader: ReadSession,
+    tx: Tx,
     *,
     status: Status | None,
     plan_status: PlanStatus | None,
@@ -78,8 +79,8 @@ async def cases_where(
 ) -> list[Case]:
     """The oldest referral first; None leaves a filter out. The cases of a person are those under any of their ids."""
     referred_at, last = after or _BEGINNING
-    filters = {"status": status, "plan_status": plan_status, "person_id": person_id}
-    return [cases.from_row(row) for row in await reader.fetch(_WHERE, **filters, referred_at=referred_at, last=last, limit=limit)]
+    filters = {"status": status, "plan_status": plan_status, "person_id": person_id, "closed_after": tx.now - tx.policy.access_lasts}
+    return [cases.from_row(row) for row in await tx.fetch(_WHERE, **filters, referred_at=referred_at, last=last, limit=limit)]
 
 
 async def with_context(tx: Tx, found: Sequence[Case]) -> list[CaseInContext]:

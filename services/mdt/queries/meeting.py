@@ -15,6 +15,7 @@ from services.mdt.store.agenda import items_of
 from services.mdt.store.care_plan import CARE_PLAN, CARE_PLAN_VERSION
 from services.mdt.store.case import CASE, cases
 from services.mdt.store.meeting import MEETING, meetings
+from services.mdt.store.relationships import IS_SEEN
 from services.mdt.store.tables import Tx
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
@@ -35,7 +36,8 @@ _LISTED = Statement(sa.select(CASE).where(CASE.c.meeting_id == sa.bindparam("mee
 _DISCUSSED = Statement(
     sa.select(CARE_PLAN_VERSION, CARE_PLAN.c.person_id)
     .join(CARE_PLAN, CARE_PLAN.c.id == CARE_PLAN_VERSION.c.care_plan_id)
-    .where(CARE_PLAN_VERSION.c.meeting_id == sa.bindparam("meeting_id"))
+    .join(CASE, CASE.c.id == CARE_PLAN_VERSION.c.case_id)
+    .where(CARE_PLAN_VERSION.c.meeting_id == sa.bindparam("meeting_id"), IS_SEEN)
     .order_by(CARE_PLAN_VERSION.c.offered_at, CARE_PLAN_VERSION.c.care_plan_id)
 )
 _VERSION: TypeAdapter[PlanVersion] = TypeAdapter(PlanVersion)
@@ -77,8 +79,8 @@ async def agenda(tx: Tx, meeting_id: UUID) -> list[AgendaItem]:
     return in_order(await items_of(tx, listed), now=tx.now, recent=tx.policy.crisis_is_recent_for)
 
 
-async def discussed(reader: ReadSession, meeting_id: UUID) -> list[DiscussedPlan]:
-    """The discussions of the meeting, in the order of recording."""
-    rows = await reader.fetch(_DISCUSSED, meeting_id=meeting_id)
+async def discussed(tx: Tx, meeting_id: UUID) -> list[DiscussedPlan]:
+    """The discussions of the meeting whose cases are open or closed recently, in the order of recording."""
+    rows = await tx.fetch(_DISCUSSED, meeting_id=meeting_id, closed_after=tx.now - tx.policy.access_lasts)
     same = ("person_id", "case_id", "care_plan_id", "is_agreed_by_person")
     return [DiscussedPlan(version=_VERSION.validate_python(row["content"]), **{name: row[name] for name in same}) for row in rows]

@@ -82,11 +82,15 @@ async def findings(reader: ReadSession, codes: Collection[str], *, today: date, 
     return [risks.from_row(row) for row in await reader.fetch(_FOUND, practices=list(codes), today=today, limit=limit, **values)]
 
 
+#: The refusal to a stranger is that of an unknown person.
+NOT_LISTED = "Case finding has not listed this person."
+
+
 async def risk_of(reader: ReadSession, person_id: UUID) -> Risk:
     """The entry of this id, else of another id of the person. Raises RiskNotFound."""
     row = await reader.fetch_one(_OF_PERSON, person_id=person_id)
     if row is None:
-        raise RiskNotFound("Case finding has not listed this person.")
+        raise RiskNotFound(NOT_LISTED)
     return risks.from_row(row)
 
 

@@ -37,6 +37,7 @@ CASE = sa.Table(
     sa.Column("rolled_from", sa.Uuid),
     sa.Column("care_plan_id", sa.Uuid),
     sa.Column("ended", JSONB, comment="the death or move that ended the case, and the status before"),
+    sa.Column("closed_at", INSTANT),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("ix_case_referred_at_id", "referred_at", "id"),
     sa.Index(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import Field
 
-from services.navigation.domain.access import COORDINATE, LEAD, WORK
+from services.navigation.domain.access import AUDIT, COORDINATE, LEAD, WORK
 from shared.contracts.input_types import Code
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
@@ -15,6 +15,9 @@ Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
 #: The same, and the accountable lead of the person.
 Reader = Annotated[Actor, require_scopes(WORK, COORDINATE, LEAD)]
 Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
+
+#: Staff who may break the glass, and those who review it.
+BREAKS_GLASS, REVIEWS_GLASS = require_scopes(WORK, COORDINATE, LEAD), require_scopes(AUDIT)
 
 NavigatorCode = Annotated[Code, Path(description="A staff code")]
 NavigatorName = Annotated[Code, Field(description="A staff code")]

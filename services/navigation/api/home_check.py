@@ -7,7 +7,6 @@ from fastapi import Request, Response
 
 from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Staff
-from services.navigation.api.person import RELATED, related_person
 from services.navigation.api.responses import HomeCheckView
 from services.navigation.domain.access import require_involved
 from services.navigation.domain.closure import CancelReasonNotYours
@@ -15,9 +14,10 @@ from services.navigation.domain.home_check import HOME_CHECK, DischargeInFuture,
 from services.navigation.domain.person_change import PersonDied
 from services.navigation.handlers import home_check as handlers
 from services.navigation.queries import home_check as queries
+from services.navigation.queries.access import require_person
 from shared.contracts.input_types import Day
 from shared.contracts.navigation import CancelReason
-from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, VersionConflict
+from shared.kernel.errors import IllegalTransition, OrganisationNotInvolved, PersonRecordNotFound, VersionConflict
 from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit
@@ -43,30 +43,30 @@ class HomeCheckCancellation(CommandModel[commands.CancelHomeCheck]):
     "/people/{person_id:uuid}/home-checks",
     response_model=HomeCheckView,
     status_code=201,
-    responses=problems(*RELATED, DischargeInFuture, HomeCheckInPast, PersonDied),
+    responses=problems(PersonRecordNotFound, DischargeInFuture, HomeCheckInPast, PersonDied),
 )
 async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, key: IdempotencyHeader, unit: Unit) -> Response:
     """Records a discharge from hospital: 91 days later a task checks whether the person is still at home (T11)."""
     async with unit.transaction(caller, key) as tx:
-        await related_person(person_id, tx)
+        await require_person(tx, person_id)
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
         return created(tx, HomeCheckView.of(check), f"/navigation/people/{person_id}/home-checks")
 
 
-@router.get("/people/{person_id:uuid}/home-checks", responses=problems(*RELATED))
+@router.get("/people/{person_id:uuid}/home-checks", responses=problems(PersonRecordNotFound))
 async def home_checks_about(person_id: UUID, caller: Staff, unit: Unit) -> Page[HomeCheckView]:
     """All home checks of the person, the soonest due first."""
     async with unit.audited_read(caller, person_id) as tx:
-        await related_person(person_id, tx)
+        await require_person(tx, person_id)
         found = await queries.of_person(tx, PersonId(person_id))
     return Page(items=[HomeCheckView.of(check) for check in found])
 
 
-@router.get("/people/{person_id:uuid}/home-checks/{check_id:uuid}/actions", responses=problems(*RELATED, HomeCheckNotFound))
+@router.get("/people/{person_id:uuid}/home-checks/{check_id:uuid}/actions", responses=problems(PersonRecordNotFound, HomeCheckNotFound))
 async def home_check_actions(person_id: UUID, check_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
     """The commands that the present state permits."""
     async with unit.audited_read(caller, person_id) as tx:
-        await related_person(person_id, tx)
+        await require_person(tx, person_id)
         found = {check.id: check for check in await queries.of_person(tx, PersonId(person_id))}
     if check_id not in found:
         raise HomeCheckNotFound(f"No home check of this person has the id {check_id}.")
@@ -77,14 +77,14 @@ async def home_check_actions(person_id: UUID, check_id: UUID, caller: Staff, uni
     "/people/{person_id:uuid}/home-checks/{check_id:uuid}/cancellation",
     name="CancelHomeCheck",
     response_model=HomeCheckView,
-    responses=problems(*RELATED, HomeCheckNotFound, IllegalTransition, VersionConflict, CancelReasonNotYours),
+    responses=problems(PersonRecordNotFound, HomeCheckNotFound, IllegalTransition, VersionConflict, CancelReasonNotYours),
 )
 async def cancel_home_check(
     person_id: UUID, check_id: UUID, body: HomeCheckCancellation, caller: Staff, version: IfMatch, unit: Unit
 ) -> Response:
     """The check is not needed, or the day of discharge was wrong."""
     async with unit.transaction(caller) as tx:
-        await related_person(person_id, tx)
+        await require_person(tx, person_id)
         check = await handlers.cancel_home_check(person_id, Target(check_id, version), body.command(), tx=tx)
     return json_response(HomeCheckView.of(check))
 

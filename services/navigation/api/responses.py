@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from services.navigation.domain.access import Lead, is_shared
+from services.navigation.domain.access import Lead
 from services.navigation.domain.assignment import Candidate
 from services.navigation.domain.feed import Change
 from services.navigation.domain.home_check import HomeCheck
@@ -13,10 +13,12 @@ from services.navigation.domain.navigator import Presence
 from services.navigation.domain.task import Status
 from services.navigation.queries.person import PersonWithLead
 from services.navigation.queries.task import TaskDetails
+from shared.access import Part
 from shared.contracts.codes import Locality, PlaceOfCare, Role, TaskKind
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, TaskOutcome, TaskSource
 from shared.contracts.persons import FamilyContact, Story
 from shared.contracts.referral_codes import Reason
+from shared.persistence.relationships import PersonAccess
 from shared.web.pagination import encode_sequence
 from shared.web.responses import ResponseModel, VersionedResponse
 
@@ -89,9 +91,9 @@ class TaskDetail(TaskView):
     contacts: tuple[FamilyContact, ...]
 
     @classmethod
-    def of(cls, details: TaskDetails) -> "TaskDetail":
-        record = details.record
-        story = record.story if record and is_shared(record.sharing) else None
+    def seen(cls, details: TaskDetails, access: PersonAccess) -> "TaskDetail":
+        """The task for a caller with this access to its person."""
+        story = details.record.story if details.record and access.opens(Part.STORY) else None
         return cls(
             **_fields(details),
             narrative=story.narrative if story else None,

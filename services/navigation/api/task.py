@@ -8,15 +8,16 @@ from fastapi import Query, Request, Response
 
 from services.navigation.api.auth import Coordinator, Cursor, Limit, Reader
 from services.navigation.api.responses import OutcomeCount, StepView, TaskDetail, TaskView
-from services.navigation.domain.access import require_involved, require_reader
+from services.navigation.domain.access import require_involved
 from services.navigation.domain.permission import task_commands
 from services.navigation.domain.policy import Policy
-from services.navigation.domain.task import TASK, TaskNotFound, holders_of
+from services.navigation.domain.task import TASK, TaskNotFound
 from services.navigation.queries import task as queries
+from services.navigation.queries.access import require_details, require_task
 from services.navigation.queries.task import TaskDetails, TaskFilter
 from shared.contracts.codes import Locality
 from shared.contracts.input_types import Instant
-from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.kernel.errors import OrganisationNotInvolved
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import Unit
 from shared.web.pagination import decode_cursor, encode_cursor
@@ -26,22 +27,22 @@ from shared.web.responses import Action, Page, actions, json_response
 
 router = strict_router(prefix="/navigation", tags=["tasks"])
 
-_REFUSALS = problems(TaskNotFound, OrganisationNotInvolved, FeedAccessDenied)
+_REFUSALS = problems(TaskNotFound)
 
 
 @router.get("/tasks/{task_id:uuid}", response_model=TaskDetail, responses=_REFUSALS)
 async def read_task(task_id: UUID, caller: Reader, unit: Unit) -> Response:
-    """A task with the person's story, for its navigator, coordinators and the accountable lead professional."""
+    """A task with the person's story, for navigators of the person, coordinators and the accountable lead professional."""
     async with unit.audited_read(caller, task_id) as tx:
-        details = await _readable(task_id, tx)
-    return json_response(TaskDetail.of(details))
+        details, access = await require_details(tx, task_id)
+    return json_response(TaskDetail.seen(details, access))
 
 
 @router.get("/tasks/{task_id:uuid}/actions", responses=_REFUSALS)
 async def task_actions(task_id: UUID, caller: Reader, unit: Unit, request: Request) -> list[Action]:
     """The commands that the caller may send in the present state."""
     async with unit.audited_read(caller, task_id) as tx:
-        details = await _readable(task_id, tx)
+        details, _ = await require_details(tx, task_id)
         permitted = {command.__name__ for command in task_commands(details.task, caller, details.employer, tx.policy)}
     return [each for each in actions(request, details.task.status, [TASK], task_id=task_id) if each.name in permitted]
 
@@ -50,7 +51,7 @@ async def task_actions(task_id: UUID, caller: Reader, unit: Unit, request: Reque
 async def task_history(task_id: UUID, caller: Reader, unit: Unit) -> list[StepView]:
     """The events of the task, across all its navigators."""
     async with unit.audited_read(caller, task_id) as tx:
-        await _readable(task_id, tx)
+        await require_task(tx, task_id)
         history = await queries.history(tx, task_id)
     return [StepView.model_validate(entry) for entry in history]
 
@@ -89,9 +90,3 @@ def page(found: Sequence[TaskDetails], limit: int) -> Page[TaskView]:
     """The first `limit` tasks of `found`, with a cursor when more follow."""
     items = [TaskView.of(details) for details in found[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(found) > limit else None)
-
-
-async def _readable(task_id: UUID, tx: Transaction[Policy]) -> TaskDetails:
-    details = await queries.task_details(tx, task_id)
-    require_reader(tx.actor, tx.policy.organisation, holders_of(details.task, details.employer), details.lead, "The task")
-    return details

@@ -16,6 +16,7 @@ from services.navigation.domain.navigator import NavigatorNotFound
 from services.navigation.domain.task import Task, TaskNotFound
 from services.navigation.handlers import task as handlers
 from services.navigation.queries import task as queries
+from services.navigation.queries.access import require_task
 from shared.contracts.input_types import Instant
 from shared.contracts.navigation import BlockReason, CancelReason, EscalationReason, ReassignReason, RescheduleReason, TaskOutcome
 from shared.kernel.actor import Actor
@@ -148,8 +149,9 @@ async def cancel_task(task_id: UUID, body: Cancellation, caller: Coordinator, ve
 
 
 async def _run(unit: UnitOfWork, caller: Actor, handler: TaskHandler, target: Target, *command: object) -> Response:
-    """Runs the command in one transaction; the response is the task with its person and lead."""
+    """Runs the command in one transaction; the response is the task with its person and lead. A stranger learns of no task."""
     async with unit.transaction(caller) as tx:
+        access = await require_task(tx, target.id)
         await handler(target, *command, tx=tx)
         details = await queries.task_details(tx, target.id)
-    return json_response(TaskDetail.of(details))
+    return json_response(TaskDetail.seen(details, access))

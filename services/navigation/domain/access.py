@@ -1,4 +1,4 @@
-"""Access (IG8): organisations involved in a person's care, and in them the task's navigator and coordinators.
+"""Access (IG8) to feeds, work lists and commands: the navigator, and coordinators. The policy of all services decides about people.
 
 Scopes: `navigation:work` for one's own feed and tasks, `navigation:coordinate` for those of the organisation.
 """
@@ -17,6 +17,8 @@ from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
+#: Information governance staff, who review break-glass.
+AUDIT = "navigation:audit"
 
 #: The accountable lead professional, of any organisation.
 LEAD = "mdt:lead"
@@ -28,7 +30,7 @@ _IS_SHARED = total(
 
 def holders(policy: Policy) -> Holders:
     """The scopes of navigation are those of the listed employers of navigators."""
-    return dict.fromkeys((WORK, COORDINATE), policy.employers)
+    return {**dict.fromkeys((WORK, COORDINATE), policy.employers), AUDIT: policy.governance_organisations}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,6 @@ def is_own(actor: Actor, navigators: Collection[Professional]) -> bool:
     return COORDINATE in actor.scopes or (WORK in actor.scopes and actor.professional in navigators)
 
 
-def is_lead(actor: Actor, lead: Lead | None) -> bool:
-    """Whether the caller is the person's accountable lead professional (AC6)."""
-    return LEAD in actor.scopes and lead is not None and actor.professional == Professional(lead.professional_id, lead.organisation)
-
-
 def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = ()) -> None:
     """Raises OrganisationNotInvolved."""
     if not is_involved(actor, own, employers):
@@ -66,13 +63,6 @@ def require_own(actor: Actor, navigators: Collection[Professional], subject: str
     """`subject` names in the refusal what the caller asked for. Raises FeedAccessDenied."""
     if not is_own(actor, navigators):
         raise FeedAccessDenied(f"{subject} belongs to another professional.")
-
-
-def require_reader(actor: Actor, own: str, navigators: Collection[Professional], lead: Lead | None, subject: str) -> None:
-    """Requires one of the navigators, a coordinator, or the lead. Raises OrganisationNotInvolved, FeedAccessDenied."""
-    if not is_lead(actor, lead):
-        require_involved(actor, own, [navigator.organisation for navigator in navigators])
-        require_own(actor, navigators, subject)
 
 
 def contact_of(lead: Lead | None, practice_code: str | None, practices: Practices, today: date) -> Lead | None:
@@ -87,5 +77,5 @@ def contact_of(lead: Lead | None, practice_code: str | None, practices: Practice
 
 
 def is_shared(sharing: SharingPreference) -> bool:
-    """Whether those involved may read the story (G12). Visit times and communication needs are always visible to them."""
+    """Whether the family is kept informed (G12)."""
     return _IS_SHARED[sharing]

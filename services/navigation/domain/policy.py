@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Annotated
 
+from shared.contracts.care_policy import CarePolicy
 from shared.contracts.codes import TaskKind
 from shared.contracts.event import Code, Day
-from shared.kernel.local_time import LocalTime
 from shared.kernel.value_rules import DistinctEntries, EachEntry, Range, WholeDays, WithoutOffset
 from shared.kernel.working_days import working_days_later
 
@@ -17,7 +17,7 @@ _Days = Annotated[int, Range(1, 366)]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(LocalTime):
+class Policy(CarePolicy):
     """`*_working_days` count office days; every other duration runs day and night."""
 
     # Organisation of care navigation

@@ -25,6 +25,7 @@ from shared.persistence.practices import practices_of
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
+UNKNOWN_TASK = "No task has this id."
 _BEGINNING = (datetime.fromtimestamp(0, UTC), UUID(int=0))
 
 
@@ -85,9 +86,11 @@ _DETAILS = (
 )
 _ONE = Statement(_DETAILS.where(TASK.c.id == sa.bindparam("id")))
 _ABOUT = Statement(_DETAILS.where(MERGED.is_of_group(TASK.c.person_id)).order_by(TASK.c.created_at, TASK.c.id))
+#: An open task is seen by those whose list it is in.
+_IS_OPEN = TASK.c.ended_at.is_(None)
 _PAGE = (
     _DETAILS.where(
-        TASK.c.ended_at.is_(None),
+        _IS_OPEN,
         sa.tuple_(TASK.c.due_at, TASK.c.id) > sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid)),
     )
     .order_by(TASK.c.due_at, TASK.c.id)
@@ -121,7 +124,7 @@ async def task_details(tx: Tx, task_id: UUID) -> TaskDetails:
     """Raises TaskNotFound."""
     row = await tx.fetch_one(_ONE, id=task_id)
     if row is None:
-        raise TaskNotFound("No task has this id.")
+        raise TaskNotFound(UNKNOWN_TASK)
     [details] = await _details(tx, [row])
     return details
 

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from services.navigation.domain.feed import FeedEntry
+from services.navigation.domain.feed import Change, FeedEntry
 from services.navigation.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import Sql
+
+#: Literal text, so that the planner uses the index with the same condition.
+TAKEN_AWAY = f"change = '{Change.TAKEN_AWAY}'"
 
 FEED = sa.Table(
     "feed",
@@ -38,8 +41,12 @@ FEED_ENTRY = sa.Table(
         "position", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="order of commit among the entries of all feeds"
     ),
     sa.Index("ix_feed_entry_position", "position", unique=True),
+    sa.Index("ix_feed_entry_taken_away", "person_id", postgresql_where=sa.text(TAKEN_AWAY)),
     comment="Entries of the feeds, numbered without a gap for each navigator.",
 )
+
+#: A task was taken from the navigator of the feed, or was cancelled.
+IS_TAKEN_AWAY = FEED_ENTRY.c.change == sa.literal_column(f"'{Change.TAKEN_AWAY}'")
 
 _APPEND = Sql(
     """

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from services.rapid_care.domain.access import COORDINATE, RESPOND
+from services.rapid_care.domain.access import AUDIT, COORDINATE, RESPOND
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError, IllegalTransition, OrganisationNotInvolved, VersionConflict
 from shared.web.dependencies import require_scopes
@@ -17,3 +17,5 @@ Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 Clinician = Annotated[Actor, require_scopes(RESPOND)]
 #: A coordinator or a clinician.
 Staff = Annotated[Actor, require_scopes(COORDINATE, RESPOND)]
+#: Staff who may break the glass, and those who review it.
+BREAKS_GLASS, REVIEWS_GLASS = require_scopes(COORDINATE, RESPOND), require_scopes(AUDIT)

@@ -15,10 +15,12 @@ from services.rapid_care.api.responses import AssignedView, BriefingView, Declin
 from services.rapid_care.domain.response import Response, ResponseNotFound, offered
 from services.rapid_care.domain.roster import ClinicianNotFound, ClinicianOffDuty, NoClinicianAvailable, SkillMissing
 from services.rapid_care.handlers import response as handlers
+from services.rapid_care.handlers.crisis_view import open_for_crisis
 from services.rapid_care.queries import onward
 from services.rapid_care.queries import responses as queries
-from services.rapid_care.queries.briefing import briefing, merged_into, record
-from services.rapid_care.queries.responses import Attention, ResponseFilter, Selection
+from services.rapid_care.queries.briefing import UNKNOWN, briefing, merged_into, record
+from services.rapid_care.queries.responses import Attention, ResponseFilter, Selection, require_person, require_response
+from shared.access import Part
 from shared.contracts.event import Code
 from shared.kernel.errors import OrganisationNotInvolved, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
@@ -48,8 +50,8 @@ async def list_responses(
 ) -> Page[ListedResponseView]:
     """The queue, the earliest deadline first; of ended responses, the latest deadline first.
 
-    The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`. Each person on a page is
-    audited as read.
+    The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`. A response is listed until
+    28 days (`access_lasts`) after its end. Each person on a page is audited as read.
     """
     after = decode_cursor(cursor) if cursor else None
     selection = Selection(status or (ResponseFilter.OPEN if attention else ResponseFilter.WAITING), attention, clinician_id, referral_id)
@@ -63,7 +65,7 @@ async def list_responses(
 async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpResponse:
     """One response with its clock."""
     async with unit.audited_read(caller, response_id) as tx:
-        response = await queries.response(tx, response_id)
+        response, _ = await require_response(tx, response_id)
         answers = await onward.answers(tx, [response_id])
         policy, now = tx.policy, tx.now
     return json_response(ResponseView.of(response, policy, now, answers[response_id]))
@@ -72,9 +74,9 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
 @router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
     """The commands that the response permits to this caller now."""
-    async with unit.read_only() as reader:
-        response = await queries.response(reader, response_id)
-        may_act = await queries.may_act(reader, response)
+    async with unit.transaction(caller) as tx:
+        response, _ = await require_response(tx, response_id)
+        may_act = await queries.may_act(tx, response)
     return links(request, offered(response, caller) if may_act else [], response_id=response_id)
 
 
@@ -82,8 +84,8 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
 async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> BriefingView:
     """The present briefing of the clinician who goes."""
     async with unit.audited_read(caller, response_id) as tx:
-        response = await queries.response(tx, response_id)
-        current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
+        response, access = await require_response(tx, response_id)
+        current = await briefing(tx, response, await open_for_crisis(response.person_id, access, tx=tx))
     return BriefingView.of(current, response)
 
 
@@ -91,6 +93,9 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
     """The person's story from the projection, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, person_id) as tx:
+        unknown = PersonRecordNotFound(UNKNOWN)
+        access = await require_person(tx, person_id, unknown)
+        (await open_for_crisis(person_id, access, tx=tx)).require(Part.STORY, unknown)
         person, survivor_id = await record(tx, person_id), await merged_into(tx, person_id)
     return PersonStoryView.of(person_id, person, survivor_id)
 
@@ -160,7 +165,8 @@ async def _with_advice(tx: Transaction[Any], response: Response) -> DeclinedView
 
 
 async def _with_briefing(tx: Transaction[Any], response: Response) -> AssignedView:
-    current = await briefing(tx, response.person_id, response.referral_id, tx.policy.day_of(tx.now))
+    _, access = await require_response(tx, response.id)
+    current = await briefing(tx, response, await open_for_crisis(response.person_id, access, tx=tx))
     return AssignedView.with_briefing(response, current, tx.policy, tx.now)
 
 

@@ -1,7 +1,6 @@
 """Access: only the organisation that runs Rapid Care sees its responses (IG8)."""
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from services.rapid_care.commands import (
     AcceptResponse,
@@ -15,12 +14,13 @@ from services.rapid_care.commands import (
     StepDownResponse,
 )
 from services.rapid_care.domain.policy import Policy
-from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.kernel.scope_holders import Holders
 
 #: Scopes of the routes.
 COORDINATE, RESPOND = "rapid-care:coordinate", "rapid-care:respond"
+#: Information governance staff, who review break-glass.
+AUDIT = "rapid-care:audit"
 #: Commands that need one of the two scopes; the others need either. Tests compare them with the routes.
 SCOPE_OF: Mapping[type, str] = {
     **dict.fromkeys((AcceptResponse, DeclineResponse, AssignClinician), COORDINATE),
@@ -30,7 +30,7 @@ SCOPE_OF: Mapping[type, str] = {
 
 def holders(policy: Policy) -> Holders:
     """Both scopes are those of the organisation that runs Rapid Care."""
-    return dict.fromkeys((COORDINATE, RESPOND), (policy.organisation,))
+    return {**dict.fromkeys((COORDINATE, RESPOND), (policy.organisation,)), AUDIT: policy.governance_organisations}
 
 
 def has_scope(actor: Actor, command: type) -> bool:
@@ -41,14 +41,3 @@ def has_scope(actor: Actor, command: type) -> bool:
 def visitor(actor: Actor) -> str | None:
     """The clinician whose visit a caller records: the caller. A coordinator records it on behalf of the assigned clinician (None)."""
     return None if COORDINATE in actor.scopes else actor.id
-
-
-def may_see_story(sharing: SharingPreference, *, is_in_crisis: bool) -> bool:
-    """A crisis response shows a withheld story as well (G12); every read is audited."""
-    match sharing:
-        case SharingPreference.DIRECT_CARE | SharingPreference.RESTRICTED:
-            return True
-        case SharingPreference.WITHHELD:
-            return is_in_crisis
-        case _:
-            assert_never(sharing)

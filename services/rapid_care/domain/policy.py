@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Annotated
 
+from shared.contracts.care_policy import CarePolicy
 from shared.contracts.codes import Condition
 from shared.contracts.event import Code
 from shared.contracts.rapid_care import Skill
-from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
 from shared.kernel.totality import total
 from shared.kernel.value_rules import DistinctEntries, Range, RisingOrder, WithoutOffset
@@ -36,7 +36,7 @@ _Interval = Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=7))]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(LocalTime):
+class Policy(CarePolicy):
     """Every duration runs day and night."""
 
     # Organisation of Rapid Care
@@ -85,7 +85,7 @@ class Policy(LocalTime):
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that are not permitted or contradict each other."""
-        LocalTime.__post_init__(self)
+        CarePolicy.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must be before closes")
         if any(not timedelta() < elapsed < self.response_target for elapsed in self.at_risk_after):

@@ -1,20 +1,25 @@
 """The briefing of a clinician: the story, the crisis plan, the preferred place of care and the lead."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
-from services.rapid_care.domain.access import may_see_story
+from services.rapid_care.domain.response import Response
 from services.rapid_care.store import projections
 from services.rapid_care.store.responses import open_responses
-from services.rapid_care.store.tables import MERGED
+from services.rapid_care.store.tables import MERGED, Tx
+from shared.access import Part
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.contracts.practices import Practice
-from shared.kernel.errors import PersonRecordNotFound, StoryWithheld
+from shared.kernel.errors import PersonRecordNotFound
 from shared.persistence.practices import practices_of
+from shared.persistence.relationships import PersonAccess
 from shared.persistence.statements import ReadSession
+
+#: The refusal to a stranger is that of an unknown person.
+UNKNOWN = "Rapid Care has no record of the person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,16 @@ class Briefing:
     informed_at: datetime | None = None
 
 
-async def briefing(reader: ReadSession, person_id: UUID, referral_id: UUID, on: date) -> Briefing:
-    person = await projections.person(reader, person_id)
-    plans = await projections.plans(reader, person_id)
-    responses = await open_responses(reader, person_id)
-    lead = await projections.lead(reader, person_id)
+async def briefing(tx: Tx, response: Response, access: PersonAccess) -> Briefing:
+    """The parts that the caller may see."""
+    person_id, on = response.person_id, tx.policy.day_of(tx.now)
+    person = await projections.person(tx, person_id)
+    plans = await projections.plans(tx, person_id) if access.opens(Part.PLAN) else []
+    responses = await open_responses(tx, person_id)
+    lead = await projections.lead(tx, person_id)
     codes = [person.practice_code if person else None, lead.organisation if lead else None]
-    practices = await practices_of(reader, filter(None, codes))
-    may_see = person is not None and may_see_story(person.sharing, is_in_crisis=bool(responses))
+    practices = await practices_of(tx, filter(None, codes))
+    may_see = access.opens(Part.STORY)
     return Briefing(
         person=person,
         story=person.story if person and may_see else None,
@@ -52,17 +59,15 @@ async def briefing(reader: ReadSession, person_id: UUID, referral_id: UUID, on: 
         practice=practices.first_on(codes, on),
         other_plans=tuple(plans[1:]),
         open_responses=responses,
-        informed_at=await projections.informed_at(reader, referral_id),
+        informed_at=await projections.informed_at(tx, response.referral_id),
     )
 
 
-async def record(reader: ReadSession, person_id: UUID) -> PersonRecordRecorded:
-    """The person's record from the projection. Raises PersonRecordNotFound, StoryWithheld."""
-    person = await projections.person(reader, person_id)
+async def record(tx: Tx, person_id: UUID) -> PersonRecordRecorded:
+    """The person's record with the story. Raises PersonRecordNotFound."""
+    person = await projections.person(tx, person_id)
     if person is None:
-        raise PersonRecordNotFound("Rapid Care has no record of the person.")
-    if not may_see_story(person.sharing, is_in_crisis=bool(await open_responses(reader, person_id))):
-        raise StoryWithheld("The person has withheld their story.")
+        raise PersonRecordNotFound(UNKNOWN)
     return person
 
 

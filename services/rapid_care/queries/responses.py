@@ -10,16 +10,23 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.rapid_care.domain.response import ENDED, IN_CARE, UNFINISHED, WAITING, Response, ResponseNotFound, Status
+from services.rapid_care.store import relationships
 from services.rapid_care.store.responses import is_superseded, responses
 from services.rapid_care.store.tables import MERGED, PERSON, RESPONSE, SERVICE_CODES, Tx
+from shared.access import Part
 from shared.contracts.rapid_care import DeclineReason
+from shared.kernel.errors import NotFound
 from shared.kernel.totality import total
 from shared.persistence.person_names import PersonName, PersonNames
+from shared.persistence.relationships import PersonAccess
 from shared.persistence.schema import INSTANT
 from shared.persistence.service_codes import CallableService
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
+
+#: What every read of a person asks.
+RELATIONSHIPS = relationships.RELATIONSHIPS
 
 
 class ResponseFilter(StrEnum):
@@ -78,8 +85,11 @@ _AFTER_ALL = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 _CLINICIAN_ID: sa.BindParameter[str] = sa.bindparam("clinician_id", type_=sa.Text)
 _PAGE_KEY = sa.tuple_(RESPONSE.c.due_at, RESPONSE.c.id)
 _LAST = sa.tuple_(sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
+#: Rapid Care sees a response for a time after its end.
+_IS_SEEN = sa.or_(RESPONSE.c.ended_at.is_(None), RESPONSE.c.ended_at > sa.bindparam("ended_after", type_=INSTANT))
 _LIST = (
     sa.select(RESPONSE)
+    .where(_IS_SEEN)
     .where(RESPONSE.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
     .where(RESPONSE.c.referral_id == sa.func.coalesce(sa.bindparam("referral_id", type_=sa.Uuid), RESPONSE.c.referral_id))
     .where(sa.or_(_CLINICIAN_ID.is_(None), RESPONSE.c.clinician_id == _CLINICIAN_ID))
@@ -105,12 +115,20 @@ _CLOCKS = Statement(
 _NAMES = PersonNames(MERGED, PERSON)
 
 
-async def response(reader: ReadSession, response_id: UUID) -> Response:
-    """Raises ResponseNotFound."""
-    response = await responses.find(reader, response_id)
+async def require_person(tx: Tx, person_id: UUID, unknown: NotFound) -> PersonAccess:
+    """What the caller may see of the person. Raises `unknown` without a relationship."""
+    access = await RELATIONSHIPS.access(tx, person_id)
+    access.require(Part.EXISTENCE, unknown)
+    return access
+
+
+async def require_response(tx: Tx, response_id: UUID) -> tuple[Response, PersonAccess]:
+    """The response, and what the caller may see of its person. Raises ResponseNotFound."""
+    unknown = ResponseNotFound(f"No response has the id {response_id}.")
+    response = await responses.find(tx, response_id)
     if response is None:
-        raise ResponseNotFound(f"No response has the id {response_id}.")
-    return response
+        raise unknown
+    return response, await require_person(tx, response.person_id, unknown)
 
 
 async def may_act(reader: ReadSession, response: Response) -> bool:
@@ -145,11 +163,12 @@ class Selection:
         return _LATEST_FIRST if self.is_ended else _MOST_URGENT_FIRST
 
 
-async def list_responses(reader: ReadSession, selection: Selection, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Response]:
-    """Ordered by `due_at`: open responses from the earliest, ended ones from the latest."""
+async def list_responses(tx: Tx, selection: Selection, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Response]:
+    """Those that the caller may see, ordered by `due_at`: open responses from the earliest, recently ended ones from the latest."""
     due_at, last = after or (_AFTER_ALL if selection.is_ended else _BEFORE_ALL)
-    rows = await reader.fetch(
+    rows = await tx.fetch(
         selection.statement,
+        ended_after=tx.now - tx.policy.access_lasts,
         statuses=list(_STATUSES[selection.status_filter]),
         referral_id=selection.referral_id,
         clinician_id=selection.clinician_id,

@@ -1,6 +1,19 @@
 """The HTTP interface of the Community Point of Access: one router per subject."""
 
-from services.referrals.api import batch, collection, decisions, directory, identity, life, people, proposals, receivers, referral, work
+from services.referrals.api import (
+    batch,
+    break_glass,
+    collection,
+    decisions,
+    directory,
+    identity,
+    life,
+    people,
+    proposals,
+    receivers,
+    referral,
+    work,
+)
 from shared.web.routes import joined
 
 router = joined(
@@ -16,4 +29,5 @@ router = joined(
     decisions.router,
     receivers.router,
     work.router,
+    break_glass.router,
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from services.referrals.domain.access import HANDLE, IDENTITY, RECEIVE, REFER, TRIAGE
+from services.referrals.domain.access import AUDIT, HANDLE, IDENTITY, RECEIVE, REFER, TRIAGE
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
@@ -47,3 +47,5 @@ Staff = Annotated[
 ]
 #: The Community Point of Access, or a lead for their own people.
 PointOfAccessOrLead = Annotated[Actor, require_scopes(HANDLE, TRIAGE, "mdt:lead")]
+#: Staff who may break the glass, and those who review it.
+BREAKS_GLASS, REVIEWS_GLASS = require_scopes(REFER, RECEIVE, HANDLE, TRIAGE), require_scopes(AUDIT)

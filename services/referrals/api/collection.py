@@ -12,13 +12,11 @@ from services.referrals.api.presenter import alternative_service, followed, view
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy, person
-from services.referrals.domain.access import require_referrer
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
 from services.referrals.queries import referrals
-from services.referrals.queries.referrals import Whose
-from shared.kernel.errors import OrganisationNotInvolved
+from services.referrals.queries.referrals import Whose, require_referral
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.persistence.transaction import Transaction
@@ -59,7 +57,7 @@ async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> Http
     return created(tx, view, f"/referrals/{received.referral.id}")
 
 
-@router.get("", responses=problems(ReferenceMistyped, ReferralNotFound, OrganisationNotInvolved))
+@router.get("", responses=problems(ReferenceMistyped, ReferralNotFound))
 async def own_referrals(
     caller: Referrer,
     unit: Unit,
@@ -74,8 +72,7 @@ async def own_referrals(
         return await _by_reference(reference, caller, unit)
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
-        today, is_open = tx.policy.day_of(tx.now), status == "open"
-        page = await referrals.followed_by(tx, caller.organisation, whose, on=today, is_open=is_open, before=before, limit=limit)
+        page = await referrals.followed_by(tx, whose, is_open=status == "open", before=before, limit=limit)
         items = await views(tx, page)
     return pages.of_newest(page, items, limit)
 
@@ -83,7 +80,7 @@ async def own_referrals(
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:
     async with unit.transaction(caller) as tx:
         referral = await referrals.by_reference(tx, reference)
-        require_referrer(referral, caller)
+        basis, _ = await require_referral(tx, referral)
         tx.audit(referral.id)
-        view = await followed(tx, referral)
+        view = await followed(tx, referral, basis)
     return Page[FollowedReferralView](items=[view])

@@ -20,6 +20,7 @@ from services.referrals.queries import candidates
 from services.referrals.queries import identity as queries
 from services.referrals.queries.candidates import Candidate, FoundPerson
 from services.referrals.queries.people import names as names_of
+from services.referrals.queries.people import require_person
 from shared.contracts.input_types import LongText, TypedNhsNumber
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -148,6 +149,7 @@ async def unverified_people(caller: IdentityReader, unit: Unit, cursor: Cursor =
 async def read_identity(person_id: UUID, caller: IdentityReader, unit: Unit) -> HttpResponse:
     """Whether the person is traced, and the records that mean them."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id)
         identity, group = await queries.identity(tx, person_id)
     return json_response(PersonIdentityView.of(identity, group))
 
@@ -156,6 +158,7 @@ async def read_identity(person_id: UUID, caller: IdentityReader, unit: Unit) -> 
 async def identity_actions(person_id: UUID, caller: IdentityReader, unit: Unit, request: Request) -> list[Action]:
     """The commands on the identity that are permitted to this caller now."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id)
         identity, group = await queries.identity(tx, person_id)
     return actions(request, identity.status, [offered(identity, caller, group)], person_id=person_id)
 
@@ -164,6 +167,7 @@ async def identity_actions(person_id: UUID, caller: IdentityReader, unit: Unit, 
 async def list_candidates(person_id: UUID, caller: IdentityReader, unit: Unit) -> list[CandidateView]:
     """Persons whose records may be about the same person, the most similar first, with the reasons. A person decides."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id)
         found = await candidates.candidates(tx, person_id)
     return [CandidateView.of(each) for each in found]
 

@@ -12,6 +12,7 @@ from services.referrals.domain.life import DeathReversible, LifeStatus, MoveReve
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
+from services.referrals.queries.people import require_person
 from shared.contracts.input_types import Day, LongText, OrAbsent
 from shared.contracts.persons import PersonChange
 from shared.kernel.date_limits import DateOutOfLimits
@@ -84,6 +85,7 @@ class LifeView(VersionedResponse):
 async def read_life(person_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """Whether the person is recorded as living, deceased or moved, also for a person without a referral."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id)
         life = await queries.life(tx, person_id)
     return json_response(LifeView.model_validate(life))
 
@@ -92,6 +94,7 @@ async def read_life(person_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpR
 async def life_actions(person_id: UUID, caller: PointOfAccess, unit: Unit, request: Request) -> list[Action]:
     """The commands that the person's recorded life permits now."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id)
         life = await queries.life(tx, person_id)
         permitted = available_changes(life, tx.now, tx.policy)
     return actions(request, life.status, [permitted], person_id=person_id)

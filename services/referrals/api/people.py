@@ -16,7 +16,6 @@ from services.referrals.api.presenter import views
 from services.referrals.api.proposals import ContactNameView, ProposalView
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.responses import ContactView, ReferralView, ResponsibleView, owner_of
-from services.referrals.domain import access
 from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.domain.referral import Referral
@@ -24,17 +23,19 @@ from services.referrals.handlers.people import revise_record
 from services.referrals.queries import candidates, people, proposals, referrals, timeline
 from services.referrals.queries import identity as identities
 from services.referrals.queries import life as lives
+from services.referrals.queries.people import require_person
+from shared.access import Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField, SharingPreference, Story
-from shared.kernel.actor import Professional
-from shared.kernel.errors import OrganisationNotInvolved, VersionConflict
+from shared.kernel.errors import PartNotShared, StoryWithheld, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.kernel.target import Target
+from shared.persistence.relationships import PersonAccess
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.problems import problems
 from shared.web.requests import strict_router
-from shared.web.responses import Page, ResponseModel, VersionedResponse, json_response
+from shared.web.responses import Page, ResponseModel, VersionedResponse, changed, json_response
 
 router = strict_router(prefix="/referrals/people", tags=["referrals", "people"])
 
@@ -59,7 +60,8 @@ class FormerValueView(ResponseModel):
 class PersonView(VersionedResponse):
     """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth.
 
-    `former_values` has the values that staff have replaced, the oldest first.
+    `former_values` has the values that staff have replaced, the oldest first. `story` is absent without a referral that is open or ended
+    recently, and when the person withholds it (G12).
     """
 
     id: UUID
@@ -75,8 +77,13 @@ class PersonView(VersionedResponse):
     residence: str
     locality: Locality | None
     sharing: SharingPreference
-    story: Story
+    story: Story | None
     former_values: tuple[FormerValueView, ...]
+
+    @classmethod
+    def of(cls, person: Person, access: PersonAccess) -> "PersonView":
+        view = cls.model_validate(person)
+        return view if access.opens(Part.STORY) else view.model_copy(update={"story": None})
 
 
 class PersonPageView(PersonView):
@@ -109,7 +116,8 @@ async def search_people(body: requests.Search, caller: PointOfAccess, unit: Unit
 async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """A person's page."""
     async with unit.audited_read(caller, person_id) as tx:
-        page = await _page(tx, await people.person(tx, person_id))
+        access = await require_person(tx, person_id)
+        page = await _page(tx, await people.person(tx, person_id), access)
     return json_response(page)
 
 
@@ -121,13 +129,16 @@ async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> Htt
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""
-    return await unit.change(caller, revise_record, Target(person_id, version), body.command(), view=PersonView.model_validate)
+    async with unit.repeatable(caller) as tx:
+        person = await revise_record(Target(person_id, version), body.command(), tx=tx)
+        return changed(tx, PersonView.of(person, await require_person(tx, person_id)))
 
 
 @router.get("/{person_id:uuid}/contact", responses=problems(PersonNotFound))
 async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
     """The one professional who is responsible for this person, and whether the family is kept informed."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id, Part.CONTACT)
         contact = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
     return ContactView.model_validate(contact)
 
@@ -136,27 +147,26 @@ async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactVie
 async def read_responsible(person_id: UUID, caller: Staff, unit: Unit) -> ResponsibleView:
     """Who is responsible now: the person's professional, and the service that must act next on the most urgent open referral."""
     async with unit.audited_read(caller, person_id) as tx:
+        await require_person(tx, person_id, Part.CONTACT)
         return await _responsible(tx, person_id, await referrals.open_of_person(tx, person_id))
 
 
-@router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, OrganisationNotInvolved))
+@router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, PartNotShared, StoryWithheld))
 async def person_timeline(
     person_id: UUID, caller: PointOfAccessOrLead, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
     """A person's events in all services, for the Community Point of Access and the person's lead."""
     async with unit.audited_read(caller, person_id) as tx:
-        if not access.is_point_of_access(caller):
-            lead = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
-            access.require_lead(Professional(lead.professional_id, lead.organisation), caller)
+        await require_person(tx, person_id, Part.PLAN)
         entries = await timeline.of_person(tx, person_id, after=pages.oldest_first(cursor), limit=limit)
     return page_of(entries, limit)
 
 
-async def _page(tx: Transaction[Any], person: Person) -> PersonPageView:
+async def _page(tx: Transaction[Any], person: Person, access: PersonAccess) -> PersonPageView:
     open_referrals = await referrals.open_of_person(tx, person.id)
     risk = await people.risk(tx, person.id)
     return PersonPageView(
-        **dict(PersonView.model_validate(person)),
+        **dict(PersonView.of(person, access)),
         identity=PersonIdentityView.of(*await identities.identity(tx, person.id)),
         life=LifeView.model_validate(await lives.life(tx, person.id)),
         open_proposals=[ProposalView.model_validate(each) for each in await proposals.of_person(tx, person)],

@@ -14,8 +14,10 @@ from services.referrals.handlers.repetition import find_repeated
 from services.referrals.queries import directory, people, referrals
 from services.referrals.queries.amendments import amendments
 from services.referrals.queries.feedback import feedback
+from services.referrals.queries.referrals import refusal_to_caller
+from shared.access import Basis
 from shared.kernel.actor import Actor
-from shared.kernel.errors import RuleBroken, VersionConflict
+from shared.kernel.errors import DomainError, RuleBroken, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import UnitOfWork
@@ -27,15 +29,17 @@ async def run_command(
 ) -> HttpResponse:
     """Runs the command in one transaction; presents the referral after the commit. `is_bare`: the handler takes no command.
 
-    A command that is refused because it has been carried out is a repetition: the response is the present referral (D7).
+    A command that is refused because it has been carried out is a repetition: the response is the present referral (D7). To a caller
+    without a relationship the referral does not exist.
     """
     try:
         return await _run(unit, caller, handler, target, *([] if is_bare else [command]))
-    except (VersionConflict, RuleBroken) as refusal:
+    except DomainError as refusal:
         repeated = partial(find_repeated, target, command)
-        if await unit.command(caller, repeated) is None:
-            raise refusal from None
-        return await _run(unit, caller, repeated)
+        if isinstance(refusal, VersionConflict | RuleBroken) and await unit.command(caller, repeated) is not None:
+            return await _run(unit, caller, repeated)
+        async with unit.transaction(caller) as tx:
+            raise await refusal_to_caller(tx, target.id, refusal) from None
 
 
 async def _run(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Any]], *arguments: Any) -> HttpResponse:
@@ -67,9 +71,10 @@ async def named_views(tx: Transaction[Any], page: Sequence[Referral]) -> list[Na
     return [named(NamedReferralView, view, names.get(view.person_id)) for view in await views(tx, page)]
 
 
-async def followed(tx: Transaction[Any], referral: Referral) -> FollowedReferralView:
+async def followed(tx: Transaction[Any], referral: Referral, basis: Basis) -> FollowedReferralView:
+    """The referral with its feedback. A referrer does not see that others have sent referrals for the person."""
     target = await referrals.referral(tx, referral.merged_into) if referral.merged_into else None
-    joined = await referrals.merged_into(tx, referral.id)
+    joined = [] if basis is Basis.REFERRER else await referrals.merged_into(tx, referral.id)
     acting = target or referral
     return FollowedReferralView.following(
         referral,

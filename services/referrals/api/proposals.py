@@ -14,6 +14,7 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.proposals import Proposal, ProposalNotFound, ProposalStatus
 from services.referrals.handlers import proposals as handlers
 from services.referrals.queries import proposals as queries
+from services.referrals.queries.people import require_person
 from shared.contracts.persons import RecordField
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
@@ -92,6 +93,7 @@ async def read_proposal(proposal_id: UUID, caller: PointOfAccess, unit: Unit) ->
     """One proposal, open or decided."""
     async with unit.audited_read(caller, proposal_id) as tx:
         proposal, person = await queries.proposal(tx, proposal_id)
+        await require_person(tx, person.id)
         tx.audit(person.id)
     return json_response(NamedProposalView.of(proposal, person))
 
@@ -101,6 +103,7 @@ async def proposal_actions(proposal_id: UUID, caller: PointOfAccess, unit: Unit,
     """The commands that the proposal permits now."""
     async with unit.audited_read(caller, proposal_id) as tx:
         proposal, permitted = await queries.offered(tx, proposal_id, on=tx.policy.day_of(tx.now))
+        await require_person(tx, proposal.person_id)
     return actions(request, proposal.status, [permitted], proposal_id=proposal_id)
 
 

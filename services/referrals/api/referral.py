@@ -12,15 +12,15 @@ from services.referrals.api.auth import Involved, RecordReader
 from services.referrals.api.pages import Cursor, LongLimit
 from services.referrals.api.presenter import followed
 from services.referrals.api.responses import FollowedReferralView
-from services.referrals.domain import access
 from services.referrals.domain.actions import offered
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.queries.circumstances import circumstances
+from services.referrals.queries.referrals import require_referral
+from shared.access import Basis, Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import SharingPreference, Story
-from shared.kernel.errors import OrganisationNotInvolved
 from shared.web import pagination
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
@@ -66,53 +66,52 @@ class RecordView(ResponseModel):
 @router.get(
     "/{referral_id:uuid}",
     response_model=FollowedReferralView,
-    responses=problems(ReferralNotFound, OrganisationNotInvolved),
+    responses=problems(ReferralNotFound),
 )
 async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> HttpResponse:
     """The referral with its owner, its deadline and its feedback."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
-        view = await followed(tx, referral)
+        basis, _ = await require_referral(tx, referral)
+        view = await followed(tx, referral, basis)
     return json_response(view)
 
 
-@router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound, OrganisationNotInvolved))
+@router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
     """The commands that the referral permits to this caller now."""
     async with unit.transaction(caller) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
+        await require_referral(tx, referral)
         facts = await circumstances(tx, referral, now=tx.now, policy=tx.policy)
     return actions(request, referral.status, [offered(referral, caller, facts)], referral_id=referral_id)
 
 
-@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, OrganisationNotInvolved))
+@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound))
 async def referral_timeline(
     referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
-    """The events of the referral's chain in all services, oldest first."""
+    """The events of the referral's chain in all services, oldest first. A referrer does not see referrals that others sent."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        access.require_involved(referral, caller, await people.acting_practice(tx, referral.practice_code, tx.policy.day_of(tx.now)))
-        entries = await timeline.of_chain(tx, referral.correlation_id, after=pages.oldest_first(cursor), limit=limit)
+        basis, _ = await require_referral(tx, referral)
+        entries = await timeline.of_chain(tx, referral, after=pages.oldest_first(cursor), limit=limit, is_own=basis is Basis.REFERRER)
     return page_of(entries, limit)
 
 
 @router.get(
     "/{referral_id:uuid}/record",
     response_model=RecordView,
-    responses=problems(ReferralNotFound, PersonNotFound, OrganisationNotInvolved),
+    responses=problems(ReferralNotFound, PersonNotFound),
 )
 async def referral_record(referral_id: UUID, caller: RecordReader, unit: Unit) -> HttpResponse:
     """The person's record for the referral's receiver, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        if not (access.is_point_of_access(caller) or access.is_receiver(referral, caller)):
-            raise OrganisationNotInvolved("Your organisation is not the receiver of this referral.")
+        _, access = await require_referral(tx, referral)
         person = await people.person(tx, referral.person_id)
         tx.audit(person.id)
-    return json_response(RecordView.of(person, is_story_shown=access.is_point_of_access(caller) or person.is_story_shared))
+    return json_response(RecordView.of(person, is_story_shown=access.opens(Part.STORY, referral.id)))
 
 
 def page_of(entries: list[timeline.TimelineEntry], limit: int) -> Page[EntryView]:

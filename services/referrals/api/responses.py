@@ -268,9 +268,10 @@ class FollowedReferralView(AdvisedReferralView):
 
 
 class ReceivedView(AdvisedReferralView):
-    """The acknowledgement. A known person's story is returned for confirmation (AC1).
+    """The acknowledgement. A known person's story is returned for confirmation (AC1) to those who may see it.
 
-    It is absent when the person restricts sharing (G12), and when the referral names the person otherwise than the record.
+    The person's practice and the Community Point of Access may, as far as the person shares it (G12). It is also absent when the referral
+    names the person otherwise than the record.
     """
 
     is_story_known: bool
@@ -278,11 +279,10 @@ class ReceivedView(AdvisedReferralView):
 
     @classmethod
     def acknowledging(cls, received: Acknowledgement, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
-        person = received.person
         return cls(
             **referral_fields(received.referral, policy, now, joins=received.joins),
             is_story_known=received.is_story_known,
-            story=person.story if person.is_story_confirmed and not received.is_name_differing else None,
+            story=received.story,
             alternative_service=_service(alternative),
         )
 

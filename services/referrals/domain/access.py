@@ -13,7 +13,7 @@ from services.referrals import commands
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import AT_RECEIVER, IS_RECALLED, Referral, available_transitions, effective_status
 from shared.contracts.referral_codes import Discrepancy, Route
-from shared.kernel.actor import Actor, Professional
+from shared.kernel.actor import Actor
 from shared.kernel.errors import NotAllowed, OrganisationNotInvolved, RuleBroken
 from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
@@ -24,11 +24,13 @@ _ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Rout
 TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referrals:refer", "referrals:receive"
 #: Staff of the Community Point of Access who verify a person's identity, and merge and separate records.
 IDENTITY = "referrals:identity"
+#: Information governance staff, who review break-glass.
+AUDIT = "referrals:audit"
 
 
 def holders(policy: Policy) -> Holders:
     """The scopes of the Community Point of Access are those of its organisation."""
-    return dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,))
+    return {**dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,)), AUDIT: policy.governance_organisations}
 
 
 class AnsweredByService(RuleBroken):
@@ -100,17 +102,6 @@ def has_closed(referral: Referral, actor: Actor) -> bool:
     return RECEIVE in actor.scopes and referral.outcome is not None and referral.receiver_organisation == actor.organisation
 
 
-def is_own_practice(practice_code: str | None, actor: Actor) -> bool:
-    return REFER in actor.scopes and practice_code == actor.organisation
-
-
-def require_involved(referral: Referral, actor: Actor, practice_code: str | None) -> None:
-    """`practice_code` is the practice that cares for the person today: a successor of the referral's. Raises OrganisationNotInvolved."""
-    is_concerned = is_referrer(referral, actor) or is_receiver(referral, actor) or is_own_practice(practice_code, actor)
-    if not (is_point_of_access(actor) or is_concerned):
-        raise OrganisationNotInvolved("Your organisation is not involved in this referral.")
-
-
 def require_referrer(referral: Referral, actor: Actor, command: type | None = None) -> None:
     """The referring organisation, or a call handler on its behalf; a clinician too may cancel. Raises OrganisationNotInvolved."""
     is_clinicians = command is commands.CancelReferral and is_triager(actor)
@@ -171,9 +162,3 @@ def is_internal_service(referral: Referral, actor: Actor, command: type) -> bool
     is_overdue = referral.overdue_since is not None and not IS_RECALLED[referral.route]
     may_take_back = command is commands.ReturnReferral and (is_unanswered or is_overdue) and is_triager(actor)
     return not may_take_back
-
-
-def require_lead(lead: Professional, actor: Actor) -> None:
-    """A lead has access to the timelines of their own people only. Raises OrganisationNotInvolved."""
-    if lead != actor.professional:
-        raise OrganisationNotInvolved("You are not the person's accountable lead professional.")

@@ -25,10 +25,6 @@ _IS_SHARED = total(
     SharingPreference,
     {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False},
 )
-_IS_CONFIRMED = total(
-    SharingPreference,
-    {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: False, SharingPreference.WITHHELD: False},
-)
 
 #: Stands for the practice that an urgent referral lacks.
 UNKNOWN_PRACTICE = "unknown"
@@ -71,11 +67,6 @@ class Person:
     def is_story_shared(self) -> bool:
         """Whether a receiver sees the story (G12)."""
         return _IS_SHARED[self.sharing]
-
-    @property
-    def is_story_confirmed(self) -> bool:
-        """Whether the acknowledgement returns the story to the referrer for confirmation (AC1, G12)."""
-        return _IS_CONFIRMED[self.sharing]
 
 
 class PersonNotFound(NotFound):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Annotated
 
+from shared.contracts.care_policy import CarePolicy
 from shared.contracts.event import Code
-from shared.kernel.local_time import LocalTime
 from shared.kernel.opening_hours import EXTENDED_DAY
 from shared.kernel.value_rules import Range, WithoutOffset
 
@@ -16,7 +16,7 @@ _Days = Annotated[timedelta, Range(timedelta(hours=1), timedelta(days=366))]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy(LocalTime):
+class Policy(CarePolicy):
     """`*_working_days` count office days; every other duration runs day and night."""
 
     # Local time from which the Community Point of Access triages, every day of the week (G03); earlier than `closes`; intake never closes
@@ -83,6 +83,6 @@ class Policy(LocalTime):
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that are not permitted or contradict each other."""
-        LocalTime.__post_init__(self)
+        CarePolicy.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must be before closes")

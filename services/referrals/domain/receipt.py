@@ -11,13 +11,17 @@ from uuid import UUID
 from services.referrals.commands import Demographics, ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.person import Person, require_born
+from services.referrals.domain.person import Person, recorded_value, require_born
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import MERGEABLE, OPEN, Referral, Status
 from services.referrals.domain.story import fit, with_texts
+from shared.access import Answer, Basis, Part, Relationship, decide
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
+from shared.contracts.persons import RecordField
+from shared.contracts.practices import Practice
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
+from shared.kernel.actor import Actor
 from shared.kernel.decision import Decision
 from shared.kernel.totality import total
 
@@ -91,6 +95,21 @@ def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: date
     """
     fitting = [each for each in candidates if _may_join(received, each) and now - each.received_at <= policy.merge_window]
     return max(fitting, key=lambda each: each.received_at, default=None)
+
+
+def may_confirm_story(before: Person | None, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
+    """Whether the acknowledgement returns the story. A new person's story is the referrer's own; `before` is a known person's record.
+
+    A referral gives its referrer no access to what others have stored: only an earlier relationship does. `practice` is the acting practice
+    of the record, or the one that the referral claims for a record without a practice.
+    """
+    if before is None:
+        return True
+    held = [Relationship(Basis.POINT_OF_ACCESS, policy.organisation)]
+    if practice is not None and recorded_value(before, RecordField.PRACTICE_CODE):
+        held.append(Relationship(Basis.REGISTERED_PRACTICE, practice.code))
+    verdict = decide([each for each in held if each.is_of(actor)], before.sharing, Part.STORY)
+    return verdict.answer is Answer.ALLOWED
 
 
 def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> str | None:

@@ -11,13 +11,11 @@ from uuid import UUID
 
 from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, recorded
 from services.referrals.domain.story import NOT_GIVEN, merge_contacts, merge_stories
-from shared.contracts.persons import SharingPreference, Story
+from shared.access import PREFERENCE_RANK
+from shared.contracts.persons import Story
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
-from shared.kernel.totality import total
 
-#: The preference that shares least has the highest rank.
-_RANK = total(SharingPreference, {SharingPreference.DIRECT_CARE: 0, SharingPreference.RESTRICTED: 1, SharingPreference.WITHHELD: 2})
 #: A value that stands for an absent one, by field.
 _ABSENT: Mapping[str, Any] = {
     "nhs_number": None,
@@ -63,7 +61,7 @@ def compose(own: Person, group: Group, records: Collection[Person]) -> Person:
     composed = replace(
         survivor,
         story=_story([*merged, survivor]),
-        sharing=max((record.sharing for record in by_id.values()), key=_RANK.__getitem__),
+        sharing=max((record.sharing for record in by_id.values()), key=PREFERENCE_RANK.__getitem__),
         **_missing(survivor, merged),
     )
     return replace(composed, id=own.id, version=own.version, correlation_id=own.correlation_id)

@@ -24,6 +24,7 @@ from services.referrals.store.people import persons, records_in
 from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import IS_URGENT
+from shared.contracts.persons import Story
 from shared.kernel.ids import PersonId, new_id
 
 
@@ -31,14 +32,14 @@ from shared.kernel.ids import PersonId, new_id
 class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
-    `joins` is the referral that a merged one continues as. `is_name_differing`: the referrer may have another person in mind.
+    `joins` is the referral that a merged one continues as. `story` is the one that is stored, unless the referrer may not see it, or names
+    the person otherwise than the record and may have another person in mind.
     """
 
     referral: Referral
     joins: Referral | None
-    person: Person
     is_story_known: bool
-    is_name_differing: bool = False
+    story: Story | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
         await settle_discrepancies(own, tx=tx)
     joins = await _join(command, received, arrival.joins, tx, has_news=change is not None) if arrival.joins else None
-    return Acknowledgement(received, joins, person, arrival.is_story_known, is_name_differing(found))
+    may_confirm = receipt.may_confirm_story(before, practice, tx.actor, tx.policy) and not is_name_differing(found)
+    return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None)
 
 
 async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx, *, has_news: bool) -> Referral:

@@ -10,17 +10,22 @@ import sqlalchemy as sa
 from services.referrals.domain import Policy
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import POINT_OF_ACCESS
-from services.referrals.store import directory
+from services.referrals.store import directory, relationships
 from services.referrals.store.identity import find_group
 from services.referrals.store.leads import LEAD
 from services.referrals.store.people import PERSON, find_person, get_person
 from services.referrals.store.risks import RISK
+from shared.access import Part
 from shared.contracts.codes import Role
 from shared.contracts.practices import gp_id
 from shared.persistence.person_names import PersonName
 from shared.persistence.practices import practices_of
+from shared.persistence.relationships import PersonAccess
 from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.transaction import Transaction
 
+#: What every read of a person asks.
+RELATIONSHIPS = relationships.RELATIONSHIPS
 #: The ids of the person's records.
 _PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
 _LEAD = Statement(
@@ -61,6 +66,13 @@ class Risk:
     level: int
     valid_from: date
     climbed_on: date | None
+
+
+async def require_person(tx: Transaction[Policy], person_id: UUID, part: Part = Part.EXISTENCE) -> PersonAccess:
+    """What the caller may see of the person, at least this part. Raises PersonNotFound, PartNotShared, StoryWithheld."""
+    access = await RELATIONSHIPS.access(tx, person_id)
+    access.require(part, PersonNotFound("No person has this id."))
+    return access
 
 
 async def names(reader: ReadSession, person_ids: Sequence[UUID]) -> Mapping[UUID, PersonName]:

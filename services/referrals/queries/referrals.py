@@ -1,25 +1,32 @@
 """Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
 
+from services.referrals.domain import Policy
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
 from services.referrals.store import responses
 from services.referrals.store.directory import codes_of_practice
 from services.referrals.store.identity import find_group
+from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
+from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
+from shared.access import Basis, Part
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Route
+from shared.kernel.errors import DomainError
 from shared.kernel.totality import total
+from shared.persistence.relationships import PersonAccess
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.transaction import Transaction
 
 _BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))
 _ONWARD_IN_CHAIN = Statement(
@@ -44,19 +51,26 @@ def _in(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text)))
 
 
-def _newest_first(organisation: "sa.Column[str]") -> Statement:
+def _newest_first(organisation: "sa.Column[str]", *is_seen: sa.ColumnElement[bool]) -> Statement:
     return Statement(
         sa.select(REFERRAL)
         .select_from(REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id))
-        .where(_in(organisation, "organisations"), REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
+        .where(_in(organisation, "organisations"), *is_seen, REFERRAL.c.id < sa.bindparam("before", type_=sa.Uuid))
         .where(_IS_OPEN == sa.bindparam("is_open", type_=sa.Boolean))
         .order_by(REFERRAL.c.id.desc())
         .limit(sa.bindparam("limit", type_=sa.Integer))
     )
 
 
+#: A referrer sees what it sent for a time after its end; a practice, the people who are registered with it today.
+_LASTS = sa.or_(_IS_OPEN, sa.func.coalesce(_TARGET.c.ended_at, REFERRAL.c.ended_at) > sa.bindparam("ended_after", type_=INSTANT))
+_IS_REGISTERED = sa.exists().where(PERSON.c.id == REFERRAL.c.person_id, _in(PERSON.c.practice_code, "organisations"))
 _FOLLOWED = total(
-    Whose, {Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation), Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code)}
+    Whose,
+    {
+        Whose.SENT: _newest_first(REFERRAL.c.referrer_organisation, _LASTS),
+        Whose.REGISTERED: _newest_first(REFERRAL.c.practice_code, _IS_REGISTERED),
+    },
 )
 
 _IS_BY_PRACTICE: Mapping[Whose, bool] = total(Whose, {Whose.SENT: False, Whose.REGISTERED: True})
@@ -158,6 +172,22 @@ async def referral(reader: ReadSession, referral_id: UUID) -> Referral:
     return referral
 
 
+async def require_referral(tx: Transaction[Policy], found: Referral) -> tuple[Basis, PersonAccess]:
+    """The basis on which the caller sees the referral, and what they may see of its person. Raises ReferralNotFound."""
+    access = await RELATIONSHIPS.access(tx, found.person_id)
+    basis = access.require(Part.EXISTENCE, ReferralNotFound(f"No referral has the id {found.id}."), found.id)
+    return basis, access
+
+
+async def refusal_to_caller(tx: Transaction[Policy], referral_id: UUID, refusal: DomainError) -> DomainError:
+    """The refusal of a command; to a stranger, that no referral has this id."""
+    try:
+        await require_referral(tx, await referral(tx, referral_id))
+    except ReferralNotFound as unknown:
+        return unknown
+    return refusal
+
+
 async def by_reference(reader: ReadSession, typed: str) -> Referral:
     """Finds every issued reference, also of ended referrals. Raises ReferenceMistyped, ReferralNotFound."""
     row = await reader.fetch_one(_BY_REFERENCE, reference=parse_reference(typed))
@@ -177,15 +207,15 @@ async def onward_from(reader: ReadSession, referral: Referral) -> list[Referral]
     return [each for each in _all(rows) if each.id != referral.id]
 
 
-async def followed_by(
-    reader: ReadSession, organisation: str, whose: Whose, *, on: date, is_open: bool, before: UUID, limit: int
-) -> list[Referral]:
-    """An organisation's referrals, the newest first; a merged one is open as long as the one that it joined.
+async def followed_by(tx: Transaction[Policy], whose: Whose, *, is_open: bool, before: UUID, limit: int) -> list[Referral]:
+    """Referrals that the caller's organisation may see, the newest first; a merged one is open as long as the one that it joined.
 
     The people registered with a practice are those of its predecessors, too.
     """
-    codes = await codes_of_practice(reader, organisation, on) if _IS_BY_PRACTICE[whose] else [organisation]
-    return _all(await reader.fetch(_FOLLOWED[whose], organisations=list(codes), is_open=is_open, before=before, limit=limit))
+    own, today = tx.actor.organisation, tx.policy.day_of(tx.now)
+    codes = await codes_of_practice(tx, own, today) if _IS_BY_PRACTICE[whose] else [own]
+    page = {"is_open": is_open, "ended_after": tx.now - tx.policy.access_lasts, "before": before, "limit": limit}
+    return _all(await tx.fetch(_FOLLOWED[whose], organisations=list(codes), **page))
 
 
 async def incoming(reader: ReadSession, organisation: str, route: Route, *, after: PageKey, limit: int) -> list[Referral]:

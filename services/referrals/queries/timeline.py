@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain import identity, life
+from services.referrals.domain.referral import Referral
 from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
@@ -62,6 +63,15 @@ def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> St
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
 _OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correlation_id == _CHAIN)
+#: Referrals of the chain that others sent; a merged referral itself belongs to the chain of another one.
+_IS_OF_OTHERS = sa.exists().where(
+    REFERRAL.c.id == EVENT.c.subject, REFERRAL.c.id != sa.bindparam("referral_id", type_=sa.Uuid), REFERRAL.c.onward_of.is_(None)
+)
+_IS_MERGED = sa.bindparam("is_merged", type_=sa.Boolean)
+_OF_OWN_CHAIN = _timeline(
+    sa.and_(EVENT.c.correlation_id == _CHAIN, ~_IS_OF_OTHERS, sa.or_(~_IS_MERGED, EVENT.c.subject == sa.bindparam("referral_id"))),
+    sa.and_(TIMELINE_EVENT.c.correlation_id == _CHAIN, ~_IS_MERGED),
+)
 
 _PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PEOPLE)
@@ -74,10 +84,12 @@ _OF_PERSON = _timeline(
 )
 
 
-async def of_chain(reader: ReadSession, correlation_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
-    """The chain that a referral began, oldest first."""
+async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, limit: int, is_own: bool) -> list[TimelineEntry]:
+    """The chain that a referral began, oldest first. `is_own` leaves out the referrals that others sent."""
     occurred_at, event_id = after
-    rows = await reader.fetch(_OF_CHAIN, correlation_id=correlation_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
+    values = {"correlation_id": referral.correlation_id, "referral_id": referral.id, "is_merged": referral.merged_into is not None}
+    query = _OF_OWN_CHAIN if is_own else _OF_CHAIN
+    rows = await reader.fetch(query, **values, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
 
 

@@ -40,6 +40,6 @@ def mdt_url(common_database: CommonDatabase, keys: Keys) -> str:
 @pytest.fixture
 async def context(session_context: RunningContext, owner_url: str, now: datetime, policy: Policy) -> RunningContext:  # noqa: ARG001  it empties the tables
     """The weekly meeting with the first meetings scheduled, no cases, and the clock at `now`."""
-    session_context.database.policy = policy
+    session_context.use_policy(policy)
     await start(session_context, now)
     return session_context

@@ -155,7 +155,7 @@ async def test_practice_reads_only_its_own_list(context: RunningContext) -> None
     refused = await context.http.get("/mdt/case-finding?practice=W07", headers=other)
     assert (refused.status_code, refused.json()["code"]) == (403, "not-mdt-member")
     person = context.database.secrets.pseudonym(DALE)
-    assert (await context.http.get(f"/mdt/case-finding/{person}", headers=other)).status_code == 403
+    assert (await context.http.get(f"/mdt/case-finding/{person}", headers=other)).status_code == 404
 
 
 async def test_finding_alone_lists_no_case(context: RunningContext) -> None:

@@ -151,7 +151,7 @@ async def test_changed_policy_ends_no_overdue_action_in_silence(context: Running
     due_on = (context.clock.at.date() + timedelta(days=1)).isoformat()
     await patient.command("discussion", a_discussion(actions=[an_action(owner_role="social-worker", due_on=due_on)]))
     await context.let_pass(timedelta(days=3))
-    context.database.policy = replace(context.database.policy, action_reminded_after_working_days=working_days)
+    context.use_policy(replace(context.database.policy, action_reminded_after_working_days=working_days))
 
     await context.let_pass(timedelta(weeks=4))
 

@@ -72,9 +72,9 @@ async def test_actions_of_a_lead_are_refused_to_another_professional(context: Ru
     plan, [lead] = await patient.plan(), await patient.leads()
     other = context.token("mdt:lead", actor="clch-community-nurse-2", organisation="B02")
 
-    for path, code in ((f"/mdt/leads/{lead['id']}", "not-your-lead"), (f"/mdt/care-plans/{plan['id']}", "not-mdt-member")):
+    for path, code in ((f"/mdt/leads/{lead['id']}", "lead-not-found"), (f"/mdt/care-plans/{plan['id']}", "care-plan-not-found")):
         refused = await context.http.get(f"{path}/actions", headers=other)
-        assert (refused.status_code, refused.json()["code"]) == (403, code)
+        assert (refused.status_code, refused.json()["code"]) == (404, code)
 
 
 async def test_change_needs_current_version(context: RunningContext) -> None:
@@ -117,9 +117,10 @@ async def test_organisation_outside_mdt_sees_nothing(context: RunningContext) ->
     found, person = await patient.case(), f"/mdt/people/{patient.person_id}"
     other, practice = context.token("mdt:read", organisation="B02"), context.token("mdt:read", organisation="W07")
 
-    for path in (f"{person}/story", f"{person}/care-plan", f"{person}/leads", f"/mdt/cases/{found['id']}", "/mdt/cases"):
-        refused = await context.http.get(path, headers=other)
-        assert (refused.status_code, refused.json()["code"]) == (403, "not-mdt-member"), path
+    for path in (f"{person}/story", f"{person}/care-plan", f"{person}/leads", f"/mdt/cases/{found['id']}"):
+        assert (await context.http.get(path, headers=other)).status_code == 404, path
+    listed = await context.http.get("/mdt/cases", headers=other)
+    assert (listed.status_code, listed.json()["code"]) == (403, "not-mdt-member")
     for path in (f"{person}/story", f"{person}/care-plan", f"{person}/leads", f"/mdt/cases/{found['id']}"):
         assert (await context.http.get(path, headers=practice)).status_code == 200, path
 
@@ -134,7 +135,7 @@ async def test_story_is_shown_only_to_mdt_when_shared(context: RunningContext) -
 
     assert unknown == (404, "person-record-not-found")
     assert await read_story(context, patient.person_id) == (403, "story-withheld")
-    assert await read_story(context, never_referred) == (403, "not-mdt-member")
+    assert await read_story(context, never_referred) == (404, "person-record-not-found")
 
 
 async def test_older_person_record_does_not_replace_newer(context: RunningContext) -> None:

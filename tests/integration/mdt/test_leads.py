@@ -158,7 +158,7 @@ async def test_professional_cannot_answer_for_another(context: RunningContext, v
 
     response = await send_command(context, f"/mdt/leads/{lead['id']}/{verb}", lead["version"], body, actor=OTHER)
 
-    assert (response.status_code, response.json()["code"]) == (403, "not-your-lead")
+    assert (response.status_code, response.json()["code"]) == (404, "lead-not-found")
     assert await context.log() == before
 
 
@@ -381,5 +381,5 @@ async def test_same_staff_code_of_another_organisation_is_another_professional(c
     assert (people.json(), feed.json()["items"]) == ([], [])
     assert [(each.status_code, each.json()["code"]) for each in (acknowledged, handed_over)] == [
         (403, "feed-access-denied"),
-        (403, "not-your-lead"),
+        (404, "lead-not-found"),
     ]

@@ -215,7 +215,7 @@ async def test_lead_fulfils_action_of_the_other_plan(context: RunningContext) ->
     refused = await send_command(context, path, plan["version"], body, actor=OTHER_NURSE)
     fulfilled = await send_command(context, path, plan["version"], body, actor=NURSE)
 
-    assert (refused.status_code, refused.json()["code"]) == (403, "not-your-lead")
+    assert (refused.status_code, refused.json()["code"]) == (404, "care-plan-not-found")
     assert fulfilled.status_code == 200
 
 

@@ -302,8 +302,8 @@ async def test_access_follows_registration(context: RunningContext, path: str) -
     before = [await status(practice_code) for practice_code in ("W07", "B01")]
     await register(patient, "B01", 2, Locality.LOCALITY_B)
 
-    assert before == [200, 403]
-    assert [await status(practice_code) for practice_code in ("W07", "B01")] == [403, 200]
+    assert before == [200, 404]
+    assert [await status(practice_code) for practice_code in ("W07", "B01")] == [404, 200]
 
 
 async def test_step_down_names_practice_and_locality_of_today(context: RunningContext) -> None:

@@ -210,7 +210,7 @@ async def test_overdue_action_of_lead_is_notified_then_recorded(context: Running
 
     navigators = (await next_steps(context))[0]["action_id"]
     assert await notified(context) == [("action-overdue", body["action_id"]), ("action-overdue", navigators)]
-    assert (by_another.status_code, by_another.json()["code"]) == (403, "not-your-lead")
+    assert (by_another.status_code, by_another.json()["code"]) == (404, "care-plan-not-found")
     assert recorded.json()["fulfilled"] == [body["action_id"]]
     assert [step["owner_role"] for step in await next_steps(context)] == ["care-navigator"]
 

@@ -112,8 +112,8 @@ async def test_access_and_case_finding_follow_the_successor_at_once(separate_con
     separate_context.clock.at = MONDAY + timedelta(days=14)  # no deadline has fired: a read resolves the code
     after = [await seen_by("W07", "W07"), await seen_by("W08", "W07"), await seen_by("W08", "W08")]
 
-    assert before == [(200, 200, [str(finding)]), (403, 403, [])]
-    assert after == [(403, 403, []), (200, 200, [str(finding)]), (200, 200, [str(finding)])]
+    assert before == [(200, 200, [str(finding)]), (404, 403, [])]
+    assert after == [(404, 403, []), (200, 200, [str(finding)]), (200, 200, [str(finding)])]
 
 
 async def test_step_down_names_successor_and_its_locality(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:

@@ -33,5 +33,6 @@ async def session_client(common_database: CommonDatabase, keys: Keys) -> AsyncIt
 @pytest.fixture
 def client(session_client: NavigationClient, owner_url: str, now: datetime, policy: Policy) -> NavigationClient:  # noqa: ARG001  it empties the tables
     """Navigation with empty tables, no navigators, and the clock at `now`."""
-    session_client.context.clock.at, session_client.context.database.policy = now, policy
+    session_client.context.clock.at = now
+    session_client.context.use_policy(policy)
     return session_client

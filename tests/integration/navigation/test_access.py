@@ -1,11 +1,12 @@
 """Access of organisations, navigators and leads to each route (IG8)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.navigation.domain.policy import Policy
-from shared.contracts.persons import SharingPreference
+from shared.contracts.persons import PersonMerged, SharingPreference
 from shared.kernel.ids import new_id
 from tests.builders.navigation import (
     LEAD,
@@ -30,8 +31,8 @@ async def a_person_with_a_task(client: NavigationClient) -> tuple[Any, dict[str,
     return person_id, task
 
 
-async def status_and_code(client: NavigationClient, path: str, caller: dict[str, str]) -> tuple[int, str]:
-    response = await client.context.http.get(f"/navigation/{path}", headers=caller)
+async def status_and_code(client: NavigationClient, path: str, caller: dict[str, str] | None = None) -> tuple[int, str | None]:
+    response = await client.context.http.get(f"/navigation/{path}", headers=caller or client.coordinator)
     return response.status_code, response.json().get("code")
 
 
@@ -70,12 +71,17 @@ async def test_other_organisation_changes_nothing(client: NavigationClient) -> N
 async def test_navigator_accesses_only_own_tasks(client: NavigationClient) -> None:
     person_id, task = await a_person_with_a_task(client)
     colleague = client.navigator(OTHER)
-    paths = [f"tasks/{task['id']}", f"tasks/{task['id']}/history", f"people/{person_id}/story"]
-    paths += [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
+    tasks = [f"tasks/{task['id']}{part}" for part in ("", "/history", "/actions")]
+    people = [f"people/{person_id}/{part}" for part in ("story", "tasks", "home-checks")]
+    navigators = [f"navigators/{NAVIGATOR}{part}" for part in ("", "/tasks", "/feed", "/feed/stream")]
 
-    assert {path: await status_and_code(client, path, colleague) for path in paths} == dict.fromkeys(paths, (403, "feed-access-denied"))
-    response = await client.try_command(task["id"], "acknowledgement", colleague, version=task["version"])
-    assert (response.status_code, response.json()["code"]) == (403, "feed-access-denied")
+    seen = {path: await status_and_code(client, path, colleague) for path in (*tasks, *people, *navigators)}
+
+    assert seen == {
+        **dict.fromkeys(tasks, (404, "task-not-found")),
+        **dict.fromkeys(people, (404, "person-record-not-found")),
+        **dict.fromkeys(navigators, (403, "feed-access-denied")),
+    }
     assert await client.feed(OTHER) == []
 
 
@@ -145,6 +151,7 @@ async def test_story_comes_from_projection(client: NavigationClient) -> None:
 
 async def test_older_person_record_does_not_replace_newer(client: NavigationClient) -> None:
     person_id = new_id()
+    await client.know(person_id)
     for sequence, address in ((2, "new"), (1, "old")):
         await client.context.deliver(mr_dales_record(address=address), key=person_id, subject=person_id, sequence=sequence)
 
@@ -160,7 +167,6 @@ async def test_withheld_story_hides_all_but_visit_needs(client: NavigationClient
 
     assert (detail["narrative"], detail["what_matters"], detail["contacts"]) == (None, None, [])
     assert detail["person"]["preferred_visit_times"] == "after 11:00"
-    assert await status_and_code(client, f"people/{person_id}/story", client.navigator()) == (403, "story-withheld")
 
 
 async def test_every_read_of_a_person_is_audited(client: NavigationClient) -> None:
@@ -186,10 +192,8 @@ async def test_unknown_id_is_not_found(client: NavigationClient, path: str) -> N
 
 async def test_refusal_names_what_the_caller_asked_for(client: NavigationClient) -> None:
     """Each said "The feed"."""
-    person_id, task = await a_person_with_a_task(client)
+    await a_person_with_a_task(client)
     subjects = {
-        f"tasks/{task['id']}": "The task",
-        f"people/{person_id}/home-checks": "The care of this person",
         f"navigators/{NAVIGATOR}/tasks": "The list",
         f"navigators/{NAVIGATOR}/feed": "The feed",
     }
@@ -208,17 +212,17 @@ async def test_same_staff_code_of_another_employer_is_another_navigator(client: 
     refusals = {path: await status_and_code(client, path, other) for path in paths}
     taken = await client.try_command(task["id"], "acknowledgement", other, version=task["version"])
 
-    assert {status for status, _ in refusals.values()} == {403}
-    assert taken.status_code == 403
+    assert [status for status, _ in refusals.values()] == [404, 404, 403, 403]
+    assert taken.status_code == 404
     assert await client.tasks() == [task]
 
 
 @pytest.mark.parametrize("policy", [Policy(employers=("CLCH",))])
 async def test_task_goes_to_navigators_of_listed_employers_alone(client: NavigationClient) -> None:
     """Finding C2: an organisation in no directory registered a navigator, who was allocated the next task with its story."""
-    client.context.database.policy = Policy(employers=("CLCH", "HOUSING21"))
+    client.context.use_policy(Policy(employers=("CLCH", "HOUSING21")))
     await client.register("housing21-navigator-1", organisation="HOUSING21")
-    client.context.database.policy = Policy(employers=("CLCH",))
+    client.context.use_policy(Policy(employers=("CLCH",)))
 
     await client.plan(an_action())
     [waiting] = await client.unassigned()
@@ -227,3 +231,160 @@ async def test_task_goes_to_navigators_of_listed_employers_alone(client: Navigat
     )
 
     assert (chosen.status_code, chosen.json()["code"]) == (409, "employer-not-listed")
+
+
+#: Each command of a task, with a valid body.
+COMMANDS: dict[str, dict[str, Any]] = {
+    "assignment": {"navigator_id": OTHER},
+    "acknowledgement": {},
+    "start": {},
+    "fulfilment": {"outcome": "arranged"},
+    "block": {"reason": "funding"},
+    "escalation": {"reason": "safety-concern"},
+    "unblock": {},
+    "reassignment": {"navigator_id": OTHER, "reason": "workload"},
+    "due-date": {"due_at": "2015-03-12T10:00:00Z", "reason": "service-date"},
+    "cancellation": {"reason": "duplicate"},
+}
+
+
+async def answer(client: NavigationClient, path: str, asked_for: Any, caller: dict[str, str], body: dict[str, Any] | None = None) -> Any:
+    """The status and the body without the id that was asked for, and without the id of the request."""
+    url, headers = f"/navigation/{path.format(asked_for)}", caller | {"If-Match": 'W/"2"', "Idempotency-Key": str(new_id())}
+    http = client.context.http
+    response = await (http.get(url, headers=caller) if body is None else http.post(url, headers=headers, json=body or None))
+    problem = {name: value for name, value in response.json().items() if name != "instance"}
+    return response.status_code, str(problem).replace(str(asked_for), "ID")
+
+
+async def test_person_without_task_does_not_exist_for_coordinators(client: NavigationClient) -> None:
+    """Finding C8: a coordinator read the story of every person in the borough, and recorded a discharge to see them."""
+    known = new_id()
+    await client.publish(mr_dales_record(), person=known, subject=known)
+    await client.publish(an_activated_lead(at("13:40")), person=known, subject=new_id())
+    discharge = {"discharged_on": "2015-03-02"}
+    requests = [("people/{}/story", None), ("people/{}/tasks", None), ("people/{}/home-checks", None), ("people/{}/home-checks", discharge)]
+
+    for path, body in requests:
+        for caller in (client.coordinator, client.navigator()):
+            seen = await answer(client, path, known, caller, body)
+            assert (seen, seen[0]) == (await answer(client, path, new_id(), caller, body), 404), path
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM home_check") == 0
+
+
+async def test_task_of_others_is_answered_as_an_unknown_one(client: NavigationClient) -> None:
+    _, task = await a_person_with_a_task(client)
+    coordinator = client.caller("navigation:coordinate", "ageuk-coordinator", "AGEUK")
+    reads, strangers = ("tasks/{}", "tasks/{}/actions", "tasks/{}/history"), (client.navigator(OTHER), coordinator)
+
+    for path, caller in [(path, caller) for path in reads for caller in strangers]:
+        seen = await answer(client, path, task["id"], caller)
+        assert (seen, seen[0]) == (await answer(client, path, new_id(), caller), 404), path
+    for verb, body in COMMANDS.items():
+        seen = await answer(client, f"tasks/{{}}/{verb}", task["id"], coordinator, body)
+        assert (seen, seen[0]) == (await answer(client, f"tasks/{{}}/{verb}", new_id(), coordinator, body), 404), verb
+    assert await client.tasks() == [task]
+
+
+async def test_employer_coordinates_tasks_of_its_navigators_alone(client: NavigationClient) -> None:
+    await client.register("ageuk-navigator-1", organisation="AGEUK")
+    person_id, _ = await client.plan(an_action())
+    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
+    coordinator = client.caller("navigation:coordinate", "ageuk-coordinator", "AGEUK")
+
+    [task] = (await client.read("navigators/ageuk-navigator-1/tasks", coordinator))["items"]
+
+    assert (await client.read(f"tasks/{task['id']}", coordinator))["narrative"].startswith("Lives alone")
+    assert (await client.read(f"tasks/{task['id']}"))["narrative"].startswith("Lives alone")
+    other = new_id()
+    await client.know(other)
+    assert len((await client.read(f"people/{other}/tasks"))["items"]) == 1
+    assert await status_and_code(client, f"people/{other}/tasks", coordinator) == (404, "person-record-not-found")
+
+
+@pytest.mark.parametrize("scope", ["navigation:work", "navigation:coordinate"])
+async def test_task_is_seen_28_days_after_its_end(client: NavigationClient, scope: str) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    caller = client.navigator() if scope == "navigation:work" else client.coordinator
+    done = await client.try_command(task["id"], "fulfilment", outcome="arranged")
+    assert done.status_code == 200, done.text
+    ended, paths = client.context.clock.at, [f"tasks/{task['id']}", f"people/{person_id}/tasks", f"people/{person_id}/story"]
+
+    client.context.clock.at = ended + timedelta(days=28, seconds=-1)
+    before = [(await status_and_code(client, path, caller))[0] for path in paths]
+    client.context.clock.at = ended + timedelta(days=28)
+    after = [(await status_and_code(client, path, caller))[0] for path in paths]
+
+    assert (before, after) == ([200] * 3, [404] * 3)
+    repeated = await client.try_command(task["id"], "fulfilment", outcome="arranged")
+    assert (repeated.status_code, repeated.json()["code"]) == (404, "task-not-found")
+
+
+async def test_navigator_sees_a_task_28_days_after_losing_it(client: NavigationClient) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    moved = await client.try_command(task["id"], "reassignment", client.coordinator, navigator_id=OTHER, reason="workload")
+    taken, path = client.context.clock.at, f"people/{person_id}/story"
+    assert moved.status_code == 200, moved.text
+
+    client.context.clock.at = taken + timedelta(days=28, seconds=-1)
+    before = [await status_and_code(client, path, client.navigator(code)) for code in (NAVIGATOR, OTHER)]
+    command = await client.try_command(task["id"], "acknowledgement", version=3)
+    client.context.clock.at = taken + timedelta(days=28)
+    after = [await status_and_code(client, path, client.navigator(code)) for code in (NAVIGATOR, OTHER)]
+
+    assert before == [(200, None)] * 2
+    assert (command.status_code, command.json()["code"]) == (403, "feed-access-denied")
+    assert after == [(404, "person-record-not-found"), (200, None)]
+
+
+async def test_expected_home_check_keeps_the_person_with_coordinators(client: NavigationClient) -> None:
+    person_id = new_id()
+    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
+    await client.know(person_id)
+    assert (await client.expect_home_check(person_id, at("14:00").date())).status_code == 201
+
+    client.context.clock.at += timedelta(days=60)
+
+    assert (await client.read(f"people/{person_id}/story"))["given_name"] == "Colin"
+    assert [check["status"] for check in (await client.read(f"people/{person_id}/home-checks"))["items"]] == ["expected"]
+
+
+@pytest.mark.parametrize(
+    ("sharing", "shown"),
+    [
+        (SharingPreference.DIRECT_CARE, {"navigator", "coordinator", "lead"}),
+        (SharingPreference.RESTRICTED, {"navigator", "lead"}),
+        (SharingPreference.WITHHELD, set()),
+    ],
+)
+async def test_each_preference_closes_more_of_the_story(client: NavigationClient, sharing: SharingPreference, shown: set[str]) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    await client.publish(mr_dales_record(sharing=sharing), person=person_id, subject=person_id)
+    callers = {"navigator": client.navigator(), "coordinator": client.coordinator, "lead": client.caller("mdt:lead", LEAD, "RFL")}
+
+    for name, caller in callers.items():
+        expected = (200, None) if name in shown else (403, "story-withheld")
+        assert await status_and_code(client, f"people/{person_id}/story", caller) == expected
+        assert ((await client.read(f"tasks/{task['id']}", caller))["narrative"] is not None) is (name in shown)
+        assert len((await client.read(f"people/{person_id}/tasks", caller))["items"]) == 1
+
+
+async def test_strictest_preference_of_merged_records_counts(client: NavigationClient) -> None:
+    survivor, _ = await a_person_with_a_task(client)
+    merged = new_id()
+    await client.publish(mr_dales_record(sharing=SharingPreference.WITHHELD), person=merged, subject=merged)
+    assert await status_and_code(client, f"people/{survivor}/story") == (200, None)
+
+    await client.publish(PersonMerged(into=survivor, merged_at=at("14:00")), person=merged, subject=merged)
+
+    assert await status_and_code(client, f"people/{survivor}/story") == (403, "story-withheld")
+
+
+@pytest.mark.parametrize(("actor", "organisation"), [(LEAD, "CLCH"), ("gp-W07", "RFL")])
+async def test_another_professional_is_not_the_lead(client: NavigationClient, actor: str, organisation: str) -> None:
+    person_id, task = await a_person_with_a_task(client)
+    other = client.caller("mdt:lead", actor, organisation)
+
+    refusals = [await status_and_code(client, path, other) for path in (f"tasks/{task['id']}", f"people/{person_id}/story")]
+
+    assert refusals == [(404, "task-not-found"), (404, "person-record-not-found")]

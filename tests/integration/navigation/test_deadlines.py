@@ -207,7 +207,7 @@ async def test_escalated_concern_stays_while_work_continues(client: NavigationCl
     escalated = await client.try_command(task["id"], "escalation", assigned, reason="safety-concern")
 
     assert [(response.status_code, response.json()["code"]) for response in refused] == [
-        (403, "feed-access-denied"),
+        (404, "task-not-found"),
         (422, "validation-failed"),
     ]
     assert (escalated.status_code, escalated.json()["status"], escalated.json()["escalation"]) == (

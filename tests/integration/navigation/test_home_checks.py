@@ -21,6 +21,7 @@ async def cancel(client: NavigationClient, check: dict[str, Any], reason: str, v
 async def mr_dale(client: NavigationClient) -> UUID:
     person_id = new_id()
     await client.publish(mr_dales_record(), person=person_id, subject=person_id)
+    await client.know(person_id)
     return person_id
 
 
@@ -96,7 +97,7 @@ async def test_navigator_sees_home_checks_of_own_people_alone(client: Navigation
 
     response = await client.context.http.get(f"/navigation/people/{person_id}/home-checks", headers=client.navigator(OTHER))
 
-    assert (response.status_code, response.json()["code"]) == (403, "feed-access-denied")
+    assert (response.status_code, response.json()["code"]) == (404, "person-record-not-found")
 
 
 async def test_invalid_home_check_is_refused(client: NavigationClient) -> None:

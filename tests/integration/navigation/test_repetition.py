@@ -123,7 +123,7 @@ async def test_repetition_by_another_navigator_is_refused(client: NavigationClie
 
     response = await client.try_command(task["id"], "acknowledgement", client.navigator(OTHER), version=task["version"])
 
-    assert (response.status_code, response.json()["code"]) == (403, "feed-access-denied")
+    assert (response.status_code, response.json()["code"]) == (404, "task-not-found")
 
 
 BODIES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -163,7 +163,7 @@ async def test_actions_offer_exactly_what_is_not_refused(client: NavigationClien
 
         has_changed = await count_events(client) > events
         assert (command in names) is has_changed, (command, status, response.text)
-        assert has_changed or response.status_code in {200, 403, 409}
+        assert has_changed or response.status_code in {200, 403, 404, 409}
 
 
 async def _task_in(client: NavigationClient, status: str) -> str:

@@ -47,7 +47,7 @@ async def test_only_the_referrer_amends(client: ReferralsClient) -> None:
 
     for caller in (client.gp("W08"), client.ambulance):
         refused = await client.try_command(sent["id"], "amendment", {"is_urgent": True}, caller=caller)
-        assert (refused.status_code, refused.json()["code"]) == (403, "organisation-not-involved")
+        assert (refused.status_code, refused.json()["code"]) == (404, "referral-not-found")
 
 
 async def test_raised_urgency_before_triage_is_urgent_at_once(client: ReferralsClient) -> None:

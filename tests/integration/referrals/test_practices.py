@@ -159,7 +159,7 @@ async def test_practice_closed_without_successor_leaves_an_owner_who_asks(
     assert (
         await registered(separate_client, "W07"),
         (await separate_client.get(f"/{sent['id']}", caller=separate_client.gp("W08"))).status_code,
-    ) == ([], 403)
+    ) == ([], 404)
     assert await localities_published(separate_client) == [Locality.WEST, None]
     pending = await separate_client.context.database.pool.fetch("SELECT kind FROM deadline WHERE state = 'pending'")
     assert ReferralDeadline.DISCREPANCY in {row["kind"] for row in pending}

@@ -77,7 +77,7 @@ async def test_receiver_loses_access_after_return_or_closure(client: ReferralsCl
     for referral in (returned, closed):
         for path in ("", "/record", "/timeline"):
             response = await client.get(f"/{referral['id']}{path}", nurse)
-            assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved"), path
+            assert (response.status_code, response.json()["code"]) == (404, "referral-not-found"), path
 
 
 async def test_other_organisation_cannot_answer_for_receiver(client: ReferralsClient) -> None:
@@ -85,7 +85,7 @@ async def test_other_organisation_cannot_answer_for_receiver(client: ReferralsCl
 
     for verb, body in (("acceptance", None), ("return", {"reason": "capacity"}), ("closure", {"outcome": "need-met"})):
         response = await client.try_command(routed["id"], verb, body, caller=client.receiver("LBB"))
-        assert (response.status_code, response.json()["code"]) == (403, "organisation-not-involved")
+        assert (response.status_code, response.json()["code"]) == (404, "referral-not-found")
 
     assert (await client.read(routed["id"]))["version"] == routed["version"]
 
@@ -100,7 +100,7 @@ async def test_receiver_sees_incoming_referral_and_story(client: ReferralsClient
 
     assert arrived["id"] == routed["id"]
     assert (record["family_name"], record["story"]["contacts"][0]["name"]) == ("Dale", "Louise")
-    assert (other.status_code, other.json()["code"]) == (403, "organisation-not-involved")
+    assert (other.status_code, other.json()["code"]) == (404, "referral-not-found")
     assert (await client.get("/incoming", client.receiver("CLCH"))).json()["items"] == []
 
 

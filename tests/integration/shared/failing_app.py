@@ -59,5 +59,7 @@ def create_app() -> FastAPI:
 class _UnusedDatabase:
     """These routes use no database."""
 
+    policy = None
+
     async def close(self) -> None:
         """No connection was opened."""

@@ -153,7 +153,6 @@ COMMANDS: dict[str, OpenRoute] = {
 }
 #: The problem code for a caller of another organisation, and for an unknown id.
 FOREIGN_CALLER = {
-    "POST /referrals/{id}/cancellation": "organisation-not-involved",
     "POST /rapid-care/responses/{id}/decline": "organisation-not-involved",
     "POST /mdt/cases": "organisation-not-involved",
     "POST /mdt/cases/{id}/screening": "organisation-not-involved",

@@ -40,6 +40,7 @@ def test_every_example_is_accepted(stack: SeededStack, record_property: Callable
     bodies = [each for each in known if each.media_type]
     run = ExampleRun(stack, documents, Random(1))  # noqa: S311  a seed must repeat the run
     waiting, refusals, tries = bodies, dict[str, Counter[str]](), 0
+    stack.run(run.propose())
     for number in range(_ROUNDS):
         stack.run(run.read_offers())
         results = [(each, *stack.run(run.accept(each))) for each in waiting]

@@ -13,7 +13,7 @@ def test_known_scopes_are_those_of_the_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "advice"), [("referral:refer", "the nearest is “referrals:refer”."), ("x", "there are referrals:handle, referrals:identity,")]
+    ("scope", "advice"), [("referral:refer", "the nearest is “referrals:refer”."), ("x", "there are referrals:audit, referrals:handle,")]
 )
 def test_unknown_scope_is_refused_with_the_nearest(scope: str, advice: str) -> None:
     with pytest.raises(StackError) as refusal:

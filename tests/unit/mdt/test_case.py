@@ -67,20 +67,20 @@ def test_ineligible_case_needs_destination() -> None:
     case = a_case(Status.REFERRED, referral_ids=(new_id(),))
     command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.INTEGRATED_LOCALITY_TEAM)
 
-    decision = case_end.redirect(case, command)
+    decision = case_end.redirect(case, command, STARTS_AT)
 
     redirected = decision.events[1]
     assert isinstance(redirected, CaseRedirected)
     assert (redirected.referral_id, redirected.destination) == (case.referral_ids[0], Destination.INTEGRATED_LOCALITY_TEAM)
     with pytest.raises(DestinationMissing):
-        case_end.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE))
+        case_end.redirect(case, ScreenCase(ScreeningOutcome.NOT_ELIGIBLE), STARTS_AT)
 
 
 def test_listed_case_is_redirected_when_screened_by_mistake() -> None:
     waiting = (new_id(), new_id())
     command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP, reason="screened-in-error")
 
-    decision = case_end.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command)
+    decision = case_end.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command, STARTS_AT)
 
     assert decision.events == [
         CaseScreened(outcome=ScreeningOutcome.NOT_ELIGIBLE),
@@ -95,7 +95,7 @@ def test_listed_case_is_redirected_when_screened_by_mistake() -> None:
 
 def test_case_with_plan_is_not_redirected() -> None:
     with pytest.raises(CaseHasPlan):
-        case_end.redirect(a_case(care_plan_id=new_id()), ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP))
+        case_end.redirect(a_case(care_plan_id=new_id()), ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP), STARTS_AT)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,9 @@ class CaseMachine(Aggregate):
     def screen(self, *, eligible: bool) -> None:
         outcome = ScreeningOutcome.ELIGIBLE if eligible else ScreeningOutcome.NOT_ELIGIBLE
         command = ScreenCase(outcome, destination=Destination.GP)
-        self.attempt(lambda: case.list_eligible(self.state, command, a_slot()) if eligible else case_end.redirect(self.state, command))
+        self.attempt(
+            lambda: case.list_eligible(self.state, command, a_slot()) if eligible else case_end.redirect(self.state, command, self.now)
+        )
 
     @rule(verb=st.sampled_from(["defer", "roll-over", "review", "step-down", "refer-again"]))
     def case_moves(self, *, verb: str) -> None:

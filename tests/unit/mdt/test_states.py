@@ -110,7 +110,7 @@ def _referred_again(state: case.Case) -> Decision[Any]:
 
 def _screened(state: case.Case) -> Decision[Any]:
     not_eligible = commands.ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP)
-    case_end.redirect(state, not_eligible)
+    case_end.redirect(state, not_eligible, STARTS_AT)
     return case.list_eligible(state, commands.ScreenCase(ScreeningOutcome.ELIGIBLE), a_slot())
 
 

@@ -1,18 +1,15 @@
-"""Rules of access to tasks and stories (IG8)."""
+"""Rules of access to feeds, work lists and commands (IG8)."""
 
 import pytest
 
-from services.navigation.domain.access import COORDINATE, WORK, Lead, holders, is_shared, require_involved, require_own, require_reader
+from services.navigation.domain.access import COORDINATE, WORK, holders, is_shared, require_involved, require_own
 from services.navigation.domain.access import LEAD as LEAD_SCOPE
 from services.navigation.domain.policy import Policy
-from shared.contracts.codes import Role
 from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.web.dependencies import with_held_scopes
-from tests.builders.navigation import LEAD, NAVIGATOR, OTHER
-
-GP_LEAD = Lead("gp-W07", Role.GP, "W07", is_fallback=True)
+from tests.builders.navigation import NAVIGATOR, OTHER
 
 
 def an_actor(code: str = NAVIGATOR, organisation: str = "CLCH", scope: str = WORK) -> Actor:
@@ -43,17 +40,6 @@ def test_only_owner_or_coordinator_passes_ownership_check() -> None:
         require_own(an_actor(OTHER), [], "The list")
 
 
-def test_lead_may_read_tasks_of_person() -> None:
-    owner = [Professional(NAVIGATOR, "CLCH")]
-
-    require_reader(an_actor("gp-W07", "W07", LEAD_SCOPE), "CLCH", owner, GP_LEAD, "The task")
-    for stranger in (an_actor(LEAD, scope=LEAD_SCOPE), an_actor("gp-W07", scope=LEAD_SCOPE), an_actor("gp-W07")):
-        with pytest.raises(FeedAccessDenied):
-            require_reader(stranger, "CLCH", owner, GP_LEAD, "The task")
-    with pytest.raises(OrganisationNotInvolved):
-        require_reader(an_actor("gp-W07", "B03", LEAD_SCOPE), "CLCH", owner, GP_LEAD, "The task")
-
-
 @pytest.mark.acceptance("navigation-9")
 @pytest.mark.parametrize("scope", [WORK, COORDINATE])
 def test_other_organisation_holds_no_scope_of_navigation(scope: str) -> None:
@@ -63,5 +49,5 @@ def test_other_organisation_holds_no_scope_of_navigation(scope: str) -> None:
 
 
 @pytest.mark.parametrize(("sharing", "expected"), [("direct-care", True), ("restricted", True), ("withheld", False)])
-def test_only_withheld_story_is_hidden(sharing: str, expected: bool) -> None:  # noqa: FBT001  a parametrised truth
+def test_family_is_informed_unless_the_story_is_withheld(sharing: str, expected: bool) -> None:  # noqa: FBT001  a parametrised truth
     assert is_shared(SharingPreference(sharing)) is expected

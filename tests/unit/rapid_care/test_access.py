@@ -1,10 +1,9 @@
-"""Access to responses and stories."""
+"""Access to responses."""
 
 import pytest
 
-from services.rapid_care.domain.access import RESPOND, holders, may_see_story
+from services.rapid_care.domain.access import RESPOND, holders
 from services.rapid_care.domain.policy import Policy
-from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor
 from shared.web.dependencies import with_held_scopes
 
@@ -14,16 +13,3 @@ def test_only_organisation_running_rapid_care_holds_its_scopes(organisation: str
     nurse = Actor("nurse-1", organisation, "clinician", frozenset({RESPOND}))
 
     assert with_held_scopes(nurse, holders(Policy())).scopes == held
-
-
-@pytest.mark.parametrize(
-    ("sharing", "is_in_crisis", "is_shown"),
-    [
-        (SharingPreference.DIRECT_CARE, False, True),
-        (SharingPreference.RESTRICTED, False, True),
-        (SharingPreference.WITHHELD, False, False),
-        (SharingPreference.WITHHELD, True, True),
-    ],
-)
-def test_withheld_story_is_shown_in_crisis_only(sharing: SharingPreference, *, is_in_crisis: bool, is_shown: bool) -> None:
-    assert may_see_story(sharing, is_in_crisis=is_in_crisis) is is_shown

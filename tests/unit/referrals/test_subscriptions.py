@@ -14,6 +14,7 @@ from services.referrals.domain.referral import ReferralDeadline
 from services.referrals.handlers import projections
 from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import registry
+from shared.persistence.break_glass import BreakGlassDeadline
 
 
 def test_every_foreign_event_enters_timeline_first() -> None:
@@ -36,6 +37,7 @@ def test_every_deadline_has_a_handler() -> None:
         *ProposalDeadline,
         *PracticesDeadline,
         *IdentityDeadline,
+        *BreakGlassDeadline,
     }
 
 

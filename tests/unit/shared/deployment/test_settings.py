@@ -92,7 +92,7 @@ def test_error_names_variables_and_quotes_no_secret(
         (
             "REFERRALS_POLICY",
             '{"acknowledge_urgently": "PT30M"}',
-            "REFERRALS_POLICY: there is no “acknowledge_urgently”; there are timezone, opens,",
+            "REFERRALS_POLICY: there is no “acknowledge_urgently”; there are timezone, governance_organisations,",
         ),
     ],
 )

@@ -69,6 +69,7 @@ def _case() -> None:
         sa.Column("rolled_from", sa.Uuid),
         sa.Column("care_plan_id", sa.Uuid),
         sa.Column("ended", JSONB, comment="the death or move that ended the case, and the status before"),
+        sa.Column("closed_at", sa.TIMESTAMP(timezone=True)),
         sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_case"),
     )

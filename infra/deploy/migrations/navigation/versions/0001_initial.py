@@ -104,6 +104,7 @@ def _feeds() -> None:
         sa.PrimaryKeyConstraint("navigator_id", "sequence", name="pk_feed_entry"),
     )
     op.create_index("ix_feed_entry_position", "feed_entry", ["position"], unique=True)
+    op.create_index("ix_feed_entry_taken_away", "feed_entry", ["person_id"], postgresql_where=sa.text("change = 'taken-away'"))
 
 
 def _home_checks() -> None:

@@ -1,0 +1,13 @@
+"""The relationship that Rapid Care has with a person: its responses, under all ids of the person."""
+
+from services.rapid_care.domain.policy import Policy
+from services.rapid_care.store.tables import MERGED, PERSON, RESPONSE
+from shared.access import Basis
+from shared.persistence.relationships import Fact, Relationships, of_staff, strictest
+
+RELATIONSHIPS: Relationships[Policy] = Relationships(
+    [Fact(Basis.RESPONSE, RESPONSE.c.person_id, of_staff("rapid_care"), ended_at=RESPONSE.c.ended_at)],
+    is_of_person=MERGED.is_of_group,
+    sharing=strictest(PERSON.c.record["sharing"].astext, MERGED.is_of_group(PERSON.c.person_id)),
+    organisations={"rapid_care": "organisation"},
+)

@@ -1,0 +1,146 @@
+"""Every read asks the access policy, or is a list that applies it in its query, or concerns no person (docs/access.md)."""
+
+import importlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from infra.contexts import CONTEXTS
+from tests.architecture.references import Definition, reached_from
+
+#: Lists, with the definitions that limit the rows in SQL to those that the caller may see.
+LISTS: dict[str, tuple[str, ...]] = {
+    # what the organisation sent and what ended recently; the people who are registered with the practice today
+    "GET /referrals": ("services.referrals.queries.referrals._LASTS", "services.referrals.queries.referrals._IS_REGISTERED"),
+    # open referrals whose receiver is the caller's organisation
+    "GET /referrals/incoming": ("services.referrals.queries.referrals._INCOMING",),
+    # open referrals, open proposals and unverified persons are the Community Point of Access's
+    "GET /referrals/work": ("services.referrals.queries.referrals._by_urgency",),
+    "GET /referrals/proposals": ("services.referrals.queries.proposals._OPEN",),
+    "GET /referrals/people/unverified": ("services.referrals.queries.identity.unverified",),
+    # responses that have not ended, or ended recently
+    "GET /rapid-care/responses": ("services.rapid_care.queries.responses._IS_SEEN",),
+    # cases that are open, or were closed recently; those on the agenda are open
+    "GET /mdt/cases": ("services.mdt.store.relationships.IS_SEEN",),
+    "GET /mdt/meetings/{meeting_id}/discussions": ("services.mdt.store.relationships.IS_SEEN",),
+    "GET /mdt/meetings/{meeting_id}/agenda": ("services.mdt.queries.meeting._LISTED",),
+    # those who are found or at a high level, for members of the meeting and their own practice
+    "GET /mdt/case-finding": ("services.mdt.queries.risk._FOUND", "services.mdt.domain.access.require_member"),
+    # the leads and notifications of one professional
+    "GET /mdt/leads/people": ("services.mdt.queries.lead._OF_PROFESSIONAL",),
+    "GET /mdt/leads/notifications": ("services.mdt.queries.notification._FEED",),
+    # open tasks and expected home checks, for coordinators of the organisation that runs navigation
+    "GET /navigation/tasks": ("services.navigation.queries.task._IS_OPEN", "services.navigation.domain.access.require_involved"),
+    "GET /navigation/home-checks": ("services.navigation.store.home_check.EXPECTED", "services.navigation.domain.access.require_involved"),
+    # the open tasks and the feed of one navigator, for the navigator and their coordinators
+    "GET /navigation/navigators/{navigator_id}/tasks": (
+        "services.navigation.queries.task._IS_OPEN",
+        "services.navigation.api.navigator.readable",
+    ),
+    "GET /navigation/navigators/{navigator_id}/feed": (
+        "services.navigation.queries.feed._AFTER",
+        "services.navigation.api.navigator.readable",
+    ),
+    "GET /navigation/navigators/{navigator_id}/feed/stream": (
+        "services.navigation.api.streams.Streams",
+        "services.navigation.api.navigator.readable",
+    ),
+}
+#: Reads of staff, meetings, the directory and counts.
+CONCERNS_NO_PERSON = {
+    "GET /referrals/directory": "services",
+    "GET /rapid-care/clinicians": "the roster",
+    "GET /rapid-care/clinicians/{clinician_id}": "the roster",
+    "GET /rapid-care/monthly-statistics": "counts",
+    "GET /mdt/meetings": "dates of meetings",
+    "GET /mdt/meetings/{meeting_id}": "a meeting and who attended",
+    "GET /mdt/meetings/{meeting_id}/actions": "commands on a meeting",
+    "GET /mdt/risk/imports/{import_id}": "counts of an import",
+    "GET /navigation/outcomes": "counts",
+    "GET /navigation/navigators": "the roster",
+    "GET /navigation/navigators/{navigator_id}": "the roster",
+    "GET /navigation/navigators/{navigator_id}/actions": "commands on a navigator",
+}
+#: Contexts in which a command asks the policy before it runs, or decides its refusal by it.
+_COMMANDED = ("rapid_care", "navigation")
+_BREAK_GLASS = "services.{}.api.break_glass"
+_ABOUT_PEOPLE = ("{person_id", "{response_id", "{task_id")
+
+
+class Route(NamedTuple):
+    context: str
+    address: str
+    endpoint: Definition
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def asks_policy(self) -> bool:
+        return _of(f"services.{self.context}.store.relationships.RELATIONSHIPS") in reached_from(self.endpoint)
+
+
+def _routes() -> Iterator[Route]:
+    for context in CONTEXTS:
+        for route in iter_route_contexts(importlib.import_module(f"services.{context}.api").router.routes):
+            if isinstance(original := route.original_route, APIRoute):
+                endpoint = _endpoint(context, original)
+                path = route.path_format or original.path_format
+                yield from (Route(context, f"{method} {path}", endpoint) for method in sorted(route.methods or ()))
+
+
+def _endpoint(context: str, route: APIRoute) -> Definition:
+    """The function of the route; for those of `shared.web.break_glass`, which every context has, the context's router that makes them."""
+    module = route.endpoint.__module__
+    return (
+        Definition(module, route.endpoint.__name__)
+        if module.startswith("services.")
+        else Definition(_BREAK_GLASS.format(context), "router")
+    )
+
+
+def _of(name: str) -> Definition:
+    return Definition(*name.rsplit(".", 1))
+
+
+_ROUTES = list(_routes())
+_READS = [route for route in _ROUTES if route.address.startswith("GET ")]
+_COMMANDS = [
+    route
+    for route in _ROUTES
+    if route not in _READS and route.context in _COMMANDED and any(each in route.address for each in _ABOUT_PEOPLE)
+]
+
+
+@pytest.mark.parametrize("route", _READS, ids=str)
+def test_every_read_asks_the_access_policy(route: Route) -> None:
+    is_elsewhere = route.address in LISTS or route.address in CONCERNS_NO_PERSON
+
+    assert route.asks_policy or is_elsewhere, f"{route.address} neither asks the policy nor is classified"
+    assert not (route.asks_policy and route.address in CONCERNS_NO_PERSON)
+
+
+@pytest.mark.parametrize(("address", "filters"), LISTS.items())
+def test_every_list_has_its_filter(address: str, filters: tuple[str, ...]) -> None:
+    [route] = [each for each in _READS if each.address == address]
+
+    assert [each for each in filters if _of(each) not in reached_from(route.endpoint)] == []
+
+
+def test_each_classified_route_exists() -> None:
+    assert (LISTS.keys() | CONCERNS_NO_PERSON.keys()) - {route.address for route in _READS} == set()
+    assert LISTS.keys() & CONCERNS_NO_PERSON.keys() == set()
+
+
+@pytest.mark.parametrize("route", _COMMANDS, ids=str)
+def test_every_command_on_a_person_asks_the_policy(route: Route) -> None:
+    assert route.asks_policy
+
+
+def test_definition_that_never_asks_is_seen() -> None:
+    """A reader of the syntax trees that followed too much would find the policy everywhere."""
+    asking = {route.address for route in _READS if route.asks_policy}
+
+    assert asking.isdisjoint({"GET /rapid-care/responses", "GET /navigation/tasks", "GET /navigation/navigators", "GET /mdt/cases"})

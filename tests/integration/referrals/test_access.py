@@ -1,0 +1,190 @@
+"""A person's data is for those with a relationship: the attack of findings C1 and C7, and the end of each basis."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from shared.contracts.mdt import LeadEnded
+from shared.kernel.ids import new_id
+from tests.builders.referrals import ReferralsClient, a_body, a_demographics_body, a_lead_activated
+
+STRANGER = "EVIL"
+
+
+def _stranger(client: ReferralsClient) -> dict[str, str]:
+    return client.context.token("referrals:refer", "referrals:receive", "mdt:lead", organisation=STRANGER, actor="evil-1")
+
+
+def _shown(response: httpx.Response, *ids: str) -> tuple[int, dict[str, Any]]:
+    """The status and the problem, without the ids of the request and of the trace."""
+    body = response.json()
+    for each in ids:
+        body["detail"] = body["detail"].replace(each, "ID")
+    return response.status_code, body | {"instance": None}
+
+
+async def test_number_alone_returns_no_stored_story(client: ReferralsClient) -> None:
+    """Finding C1: one request with an NHS number gave the story, the history and the family contacts to any referrer."""
+    await client.refer()
+    bare = a_body(demographics=None, story=None, reason="falls")
+
+    attacked = await client.try_refer(caller=_stranger(client), demographics=None, story=None, reason="falls")
+    headers = _stranger(client) | {"Idempotency-Key": str(new_id())}
+    in_batch = await client.context.http.post("/referrals/batch", json={"referrals": [bare]}, headers=headers)
+
+    assert (attacked.status_code, attacked.json()["is_story_known"], attacked.json()["story"]) == (201, True, None)
+    assert "Louise" not in attacked.text + in_batch.text
+    assert in_batch.json()["items"][0]["status"] == 201
+
+
+async def test_new_words_do_not_open_the_stored_story(client: ReferralsClient) -> None:
+    await client.refer()
+
+    sent = await client.refer(caller=_stranger(client), story={"narrative": "He fell."}, demographics=None, reason="falls")
+
+    assert sent["story"] is None
+
+
+async def test_point_of_access_confirms_stored_story(client: ReferralsClient) -> None:
+    first = await client.refer()
+
+    by_telephone = await client.refer(caller=client.triager, source="gp", demographics=None, story=None, reason="falls")
+
+    assert by_telephone["story"] == first["story"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/{referral}", "/{referral}/actions", "/{referral}/timeline", "/{referral}/record", "/people/{person}/contact"]
+)
+async def test_person_of_others_looks_like_an_unknown_one(client: ReferralsClient, path: str) -> None:
+    sent, unknown = await client.refer(), str(new_id())
+
+    known = await client.get(path.format(referral=sent["id"], person=sent["person_id"]), _stranger(client))
+    unheard = await client.get(path.format(referral=unknown, person=unknown), _stranger(client))
+
+    assert _shown(known, sent["id"]) == _shown(unheard, unknown)
+    assert known.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("acceptance", None),
+        ("return", {"reason": "capacity"}),
+        ("closure", {"outcome": "need-met"}),
+        ("cancellation", {"reason": "withdrawn"}),
+        ("amendment", {"information": "He fell."}),
+        ("information", {"answer": "Yes."}),
+        ("call-answer", None),
+    ],
+)
+async def test_command_of_stranger_finds_no_referral(client: ReferralsClient, verb: str, body: Any) -> None:
+    routed, unknown = await client.refer_and_route(), str(new_id())
+
+    responses = [await client.try_command(routed["id"], verb, body, caller=_stranger(client))]
+    responses.append(await client.post(f"/{routed['id']}/{verb}", body, caller=_stranger(client), version=1))
+    unheard = await client.post(f"/{unknown}/{verb}", body, caller=_stranger(client), version=1)
+
+    assert [_shown(each, routed["id"]) for each in responses] == [_shown(unheard, unknown)] * 2
+    assert (await client.read(routed["id"]))["version"] == routed["version"]
+
+
+async def test_referrers_of_one_need_do_not_see_each_other(client: ReferralsClient) -> None:
+    """Finding C1: after a merge the timeline showed another organisation's chain."""
+    by_ambulance = await client.refer(caller=client.ambulance, source="ambulance")
+    by_hospital = client.context.token("referrals:refer", organisation="RFL", actor="rfl-1")
+    merged = await client.refer(caller=by_hospital, source="emergency-department", demographics=None, story=None)
+    routed = await client.command(by_ambulance["id"], "triage", {"urgency": "routine", "is_complex": False, "reason": "Asked for."})
+
+    seen = {
+        caller["Authorization"]: await _seen(client, referral, caller)
+        for referral, caller in ((by_ambulance["id"], client.ambulance), (merged["id"], by_hospital))
+    }
+
+    assert (merged["status"], routed["status"]) == ("merged", "triaged-routine")
+    assert seen[client.ambulance["Authorization"]] == ({by_ambulance["id"]}, [])
+    assert seen[by_hospital["Authorization"]] == ({merged["id"]}, [])
+    assert (await _seen(client, by_ambulance["id"], client.triager))[0] == {by_ambulance["id"], merged["id"]}
+
+
+async def _seen(client: ReferralsClient, referral_id: str, caller: dict[str, str]) -> tuple[set[str], list[Any]]:
+    """The referrals of the timeline, and those that joined."""
+    entries = (await client.get(f"/{referral_id}/timeline", caller)).json()["items"]
+    about = {entry["subject"] for entry in entries if entry["type"].startswith("referrals.referral.")}
+    return about, (await client.get(f"/{referral_id}", caller)).json()["joined_by"]
+
+
+async def test_referrer_sees_ended_referral_for_a_time(client: ReferralsClient) -> None:
+    sent = await client.refer(caller=client.ambulance, source="ambulance")
+    await client.command(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=client.ambulance)
+
+    async def seen() -> tuple[int, int]:
+        listed = (await client.get("", client.ambulance, status="closed")).json()["items"]
+        return (await client.get(f"/{sent['id']}", client.ambulance)).status_code, len(listed)
+
+    await client.context.let_pass(timedelta(days=27))
+    before = await seen()
+    await client.context.let_pass(timedelta(days=2))
+
+    assert (before, await seen()) == ((200, 1), (404, 0))
+
+
+async def test_former_practice_loses_access(client: ReferralsClient) -> None:
+    sent = await client.refer(caller=client.ambulance, source="ambulance")
+    before = await client.get(f"/{sent['id']}", client.gp())
+
+    await client.post(f"/people/{sent['person_id']}/record", {"demographics": a_demographics_body(practice_code="W08")}, version=1)
+
+    assert before.status_code == 200
+    assert (await client.get(f"/{sent['id']}", client.gp())).status_code == 404
+    assert (await client.get("", client.gp(), whose="registered")).json()["items"] == []
+    assert (await client.get(f"/{sent['id']}", client.gp("W08"))).status_code == 200
+
+
+async def test_ended_lead_loses_the_timeline(client: ReferralsClient) -> None:
+    sent, lead_id = await client.refer(), new_id()
+    person_id, nurse = UUID(sent["person_id"]), client.context.token("mdt:lead", actor="clch-nurse-1")
+    path = f"/people/{person_id}/timeline"
+
+    await client.context.deliver(a_lead_activated("clch-nurse-1"), key=person_id, subject=lead_id, sequence=3)
+    before = await client.get(path, nurse)
+    await client.context.deliver(LeadEnded(reason="plan-closed"), key=person_id, subject=lead_id, sequence=4)
+
+    assert (before.status_code, (await client.get(path, nurse)).status_code) == (200, 404)
+
+
+async def test_preference_closes_story_and_timeline_to_staff(client: ReferralsClient) -> None:
+    """Finding C7: the Community Point of Access read a withheld story without a reason."""
+    sent = await client.refer()
+    path = f"/people/{sent['person_id']}"
+
+    seen = {}
+    for version, sharing in enumerate(("direct-care", "restricted", "withheld"), start=1):
+        if sharing != "direct-care":
+            await client.post(f"{path}/record", {"sharing": sharing}, version=version - 1)
+        page, timeline = (await client.get(path)).json(), await client.get(f"{path}/timeline")
+        record = (await client.get(f"/{sent['id']}/record")).json()
+        again = await client.refer(reason="falls", demographics=None, story=None)
+        seen[sharing] = (page["story"] is not None, record["story"] is not None, timeline.status_code, again["story"] is not None)
+
+    assert seen == {
+        "direct-care": (True, True, 200, True),
+        "restricted": (True, True, 200, False),  # the practice refers, and is not the one who acts
+        "withheld": (False, False, 403, False),
+    }
+
+
+async def test_page_shows_story_only_around_a_referral(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    await client.command(sent["id"], "cancellation", {"reason": "withdrawn"})
+    path = f"/people/{sent['person_id']}"
+
+    before = (await client.get(path)).json()
+    await client.context.let_pass(timedelta(days=29))
+    after, timeline = (await client.get(path)).json(), await client.get(f"{path}/timeline")
+
+    assert (before["story"] is not None, after["story"], after["family_name"]) == (True, None, "Dale")
+    assert (timeline.status_code, timeline.json()["code"]) == (403, "part-not-shared")
