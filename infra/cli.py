@@ -70,7 +70,7 @@ def token(
     actor: Annotated[str, typer.Option(help="Id of the caller: the claim `sub`.")] = "developer",
     organisation: Annotated[str, typer.Option(help="ODS code of the caller's organisation: the claim `org`.")] = "CLCH",
     role: Annotated[str, typer.Option(help="Professional role of the caller: the claim `role`.")] = "clinician",
-    hours: Annotated[int, typer.Option(min=1, max=8_760, help="Hours until the token expires, a year at most.")] = 12,
+    hours: Annotated[int, typer.Option(min=1, max=12, help="Hours until the token expires, twelve at most.")] = 12,
     name: Name = "default",
 ) -> None:
     """Issue a development token for a local stack."""

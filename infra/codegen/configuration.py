@@ -62,6 +62,7 @@ _PROCESSES = "API, worker"
 _READERS = {
     "CARE_ISSUER": "API",
     "CARE_AUDIENCE": "API",
+    "CARE_TOKEN_LIFETIME": "API",
     "KAFKA_BOOTSTRAP_SERVERS": f"{_PROCESSES}, `care topics`, `care verify`, local stack",
     "CARE_TOPIC_PREFIX": "worker, `care topics`, `care verify`, local stack",
     "CARE_KAFKA_INSTANCE_ID": "worker",

@@ -23,6 +23,8 @@ from infra.errors import StackError
 from shared.clock import wall_clock
 
 ISSUER = AUDIENCE = "care-coordination"
+#: The longest validity of a development token: a working day.
+LONGEST_LIFETIME = timedelta(hours=12)
 _FILE = "secrets.json"
 _KEY_BYTES = 32
 
@@ -40,7 +42,7 @@ class Keys:
     def roles(self) -> Roles:
         return Roles(self.database_roles, self.database_password)
 
-    def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = timedelta(hours=12)) -> str:
+    def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = LONGEST_LIFETIME) -> str:
         """Returns a development token. Only this stack accepts its key."""
         now = int(wall_clock().timestamp())
         claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(valid_for.total_seconds())}

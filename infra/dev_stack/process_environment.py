@@ -6,8 +6,9 @@ import os
 from pydantic import TypeAdapter, ValidationError
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.dev_secrets import LONGEST_LIFETIME, Keys
 from infra.errors import StackError
+from shared.kernel.value_rules import written
 
 _BOOLEAN = TypeAdapter(bool)
 
@@ -23,6 +24,7 @@ def environment(
         "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
         "CARE_ENCRYPTION_KEY_ID": keys.record_key,
         "CARE_JWKS": keys.public(),
+        "CARE_TOKEN_LIFETIME": written(LONGEST_LIFETIME),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,
         "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)

@@ -14,6 +14,7 @@ from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.progress import StatusLines
 from infra.dev_stack.local.watchdog import restart_stack_servers
 from infra.dev_stack.product import Product, run_product
+from shared.clock import wall_clock
 from shared.messaging.shutdown import cancel_and_wait
 
 #: Callers for development: actor id, organisation, role, scopes.
@@ -50,6 +51,22 @@ async def _restarting_servers(product: Product) -> AsyncIterator[None]:
         yield
     finally:
         await cancel_and_wait(watchdog)
+
+
+class FreshTokens:
+    """The token of each caller, signed again every hour: a run may take longer than a token is valid."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys, self._hour = keys, -1
+        self._signed: dict[str, str] = {}
+
+    def __call__(self, caller: str) -> str:
+        hour = int(wall_clock().timestamp() // 3600)
+        if hour != self._hour:
+            self._hour, self._signed = hour, {}
+        if caller not in self._signed:
+            self._signed[caller] = token(self._keys, caller)
+        return self._signed[caller]
 
 
 def token(keys: Keys, caller: str) -> str:

@@ -170,6 +170,14 @@ class Deployment(RetentionSettings):
     jwks: Annotated[Json[dict[str, Any]], Field(description="JSON Web Key Set of the token issuer.")]
     issuer: Annotated[str, Field(min_length=1, description="Required claim `iss` of a token.")] = "care-coordination"
     audience: Annotated[str, Field(min_length=1, description="Required claim `aud` of a token.")] = "care-coordination"
+    token_lifetime: Annotated[
+        Duration,
+        Field(
+            ge=timedelta(minutes=1),
+            le=timedelta(days=1),
+            description="Longest validity of a token, from `iat` to `exp`. The local stack permits 12 hours.",
+        ),
+    ] = timedelta(hours=1)
     allow_time_travel: Annotated[bool, Field(description="Allows `clock_offset` to move the clock of care. Never true in production.")] = (
         False
     )
@@ -247,7 +255,8 @@ class Deployment(RetentionSettings):
 
         if not self.jwks.get("keys"):
             raise ConfigurationError("CARE_JWKS holds no key.")
-        return Tokens(KeySet.import_key_set(self.jwks), issuer=self.issuer, audience=self.audience)  # type: ignore[arg-type]
+        keys = KeySet.import_key_set(self.jwks)  # type: ignore[arg-type]
+        return Tokens(keys, issuer=self.issuer, audience=self.audience, max_lifetime=self.token_lifetime)
 
     def kafka(self) -> KafkaSettings:
         return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None)

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
 from joserfc.jwk import KeySet
 
 from shared.clock import wall_clock
@@ -38,10 +39,10 @@ class _CachedToken:
 
 
 class Tokens:
-    """Verifies tokens and reads their actors. `audience` and `issuer` must match exactly."""
+    """Verifies tokens and reads their actors. `audience` and `issuer` must match exactly; no token may be valid beyond `max_lifetime`."""
 
-    def __init__(self, key_set: KeySet, *, issuer: str, audience: str) -> None:
-        self._key_set = key_set
+    def __init__(self, key_set: KeySet, *, issuer: str, audience: str, max_lifetime: timedelta) -> None:
+        self._key_set, self._max_lifetime = key_set, max_lifetime
         # The signature and claims of a cached token stay valid; its period is checked at every request.
         self._known = lru_cache(_TOKENS_REMEMBERED)(self._verified)
         self._claims = jwt.JWTClaimsRegistry(
@@ -50,6 +51,7 @@ class Tokens:
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},
+            iat={"essential": True},
             sub={"essential": True},
             org={"essential": True},
             role={"essential": True},
@@ -65,6 +67,8 @@ class Tokens:
             known.require_valid(int(wall_clock().timestamp()))
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
+        except MissingClaimError as problem:
+            raise _unauthorised("token-invalid", f"The token has no claim {problem.claim}.") from problem
         except (JoseError, ValueError) as problem:
             raise _unauthorised("token-invalid", "The token is not valid for this service.") from problem
         return known.actor
@@ -72,8 +76,17 @@ class Tokens:
     def _verified(self, token: str) -> _CachedToken:
         claims = jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
         self._claims.validate(claims)
-        begins = max(claims.get("nbf", 0), claims.get("iat", 0)) - _LEEWAY_SECONDS
+        self._require_short(claims["exp"] - claims["iat"])
+        begins = max(claims.get("nbf", 0), claims["iat"]) - _LEEWAY_SECONDS
         return _CachedToken(_actor(claims), begins, claims["exp"] + _LEEWAY_SECONDS)
+
+    def _require_short(self, seconds: float) -> None:
+        """Raises HttpProblem: a stolen token must soon be worthless."""
+        longest = self._max_lifetime.total_seconds()
+        if seconds > longest:
+            raise _unauthorised(
+                "token-invalid", f"The token is valid for {seconds:.0f} seconds; the service accepts at most {longest:.0f}."
+            )
 
 
 def _actor(claims: dict[str, Any]) -> Actor:

@@ -38,13 +38,13 @@ A JWT of the deployment's issuer, signed under a key of its JWKS (RS256, RS512, 
 |---|---|
 | `iss` | issuer: exactly the one that the deployment configures, `care-coordination` by default |
 | `aud` | audience: exactly the one that the deployment configures, `care-coordination` by default |
-| `exp`, `nbf`, `iat` | lifetime, which the issuer chooses; `exp` is required, and 30 seconds of leeway are allowed |
+| `exp`, `nbf`, `iat` | `exp` and `iat` are required, an hour apart at most unless the deployment permits more; leeway 30 seconds |
 | `sub` | code of the professional or the system that acts; it is recorded with every change and every read of a person |
 | `org` | ODS code of the organisation: it may read only about people in whose care it is involved |
 | `role` | professional role, such as `community-nurse` |
 | `scope` | scopes, separated by blanks; an operation needs one of those that it lists |
 
-`care token` issues tokens for development, which are valid for twelve hours unless another time is stated.""",
+`care token` issues tokens for development, for twelve hours at most.""",
 }
 
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from joserfc.jwk import KeySet
 from starlette.datastructures import State
 
-from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, Keys
+from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, LONGEST_LIFETIME, Keys
 from shared.clock import FrozenClock
 from shared.contracts.encryption import KeyRing
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
@@ -48,7 +48,7 @@ def secrets_of(keys: Keys) -> Secrets:
 
 
 def tokens_of(keys: Keys) -> Tokens:
-    return Tokens(KeySet.import_key_set(orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE)
+    return Tokens(KeySet.import_key_set(orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME)
 
 
 #: The time of an event of another context, unless a test states one.
@@ -193,7 +193,7 @@ def _assembled(subscriptions: Subscriptions, router: APIRouter, unlimited: Seque
         title=subscriptions.context,
         router=router,
         open_database=open_database,
-        tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE),
+        tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME),
         unlimited=unlimited,
         gauges=gauges,
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -48,15 +48,15 @@ class LoadResults:
 
 @dataclass(frozen=True, slots=True)
 class ChaosClient:
-    """`http` calls the API at `url` with the `tokens` of the callers."""
+    """`http` calls the API at `url`; `token` returns the token of a caller."""
 
     url: str
-    tokens: Mapping[str, str]
+    token: Callable[[str], str]
     http: aiohttp.ClientSession
     results: LoadResults = field(default_factory=LoadResults)
 
     async def request(self, method: str, caller: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
-        sent = {"Authorization": f"Bearer {self.tokens[caller]}", "Content-Type": "application/json", **(headers or {})}
+        sent = {"Authorization": f"Bearer {self.token(caller)}", "Content-Type": "application/json", **(headers or {})}
         try:
             async with self.http.request(method, self.url + path, data=body, headers=sent, timeout=_TIMEOUT) as response:
                 self.results.statuses[str(response.status)] += 1

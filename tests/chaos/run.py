@@ -18,7 +18,7 @@ from rich.console import Console
 from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import pending_work
 from infra.dev_stack.product import ProvisionedStack
-from infra.dev_stack.serve import CALLERS, token
+from infra.dev_stack.serve import FreshTokens
 from infra.errors import StackError
 from infra.operations.replay import list_parked, replay_records
 from infra.operations.verify.broker import connected
@@ -114,10 +114,9 @@ async def run(plan: Plan, out: Console, folder: Path) -> dict[str, Any]:
     async with stack_under_test(name) as stack:
         if None in stack.disks.values():
             out.print("This machine allows no mounts: no disk is filled.")
-        tokens = {caller: token(stack.provisioned.keys, caller) for caller in CALLERS}
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         async with aiohttp.ClientSession(connector=connector) as http, client_log(log_path) as log:
-            client = ChaosClient(stack.url, tokens, http)
+            client = ChaosClient(stack.url, FreshTokens(stack.provisioned.keys), http)
             clients = Clients(client, ReferralSender(client, log, Random(plan.seed)), Random(plan.seed))
             monitor = RecoveryMonitor(stack.provisioned.addresses.database_url, client.results.acknowledged_at)
             state = RunState(FaultInjector(stack), monitor, out)

@@ -134,7 +134,7 @@ async def test_value_invalid_in_the_database_is_refused(harness: DeliveryHarness
 @pytest.mark.parametrize(
     "claim",
     [
-        *({"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}),
+        *({"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}, {"iat": None}),
         *({"sub": "system"}, {"org": "CARE"}, {"org": "CLCH and others"}),  # the product's own names; no code
     ],
 )
@@ -144,6 +144,20 @@ async def test_token_with_wrong_claim_is_refused(harness: DeliveryHarness, keys:
     response = await refused(harness, BadRequest(401, "token-invalid", headers={"Authorization": f"Bearer {token}"}))
 
     assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
+
+
+@pytest.mark.parametrize(
+    ("claim", "detail"),
+    [
+        ({"iat": None}, "The token has no claim iat."),
+        ({"exp": int(wall_clock().timestamp()) + 2 * 86_400}, "; the service accepts at most 43200."),
+    ],
+)
+async def test_refused_token_names_the_reason(harness: DeliveryHarness, keys: Keys, claim: dict[str, Any], detail: str) -> None:
+    response = await refused(harness, BadRequest(401, "token-invalid", headers={"Authorization": f"Bearer {a_token(keys, claim)}"}))
+
+    assert (response.status_code, response.json()["code"]) == (401, "token-invalid")
+    assert response.json()["detail"].endswith(detail)
 
 
 async def test_token_with_foreign_signature_is_refused(harness: DeliveryHarness) -> None:
@@ -159,6 +173,7 @@ def a_token(keys: Keys, changes: dict[str, Any]) -> str:
     claims = {
         "iss": "care-coordination",
         "aud": "care-coordination",
+        "iat": now,
         "exp": now + 60,
         "sub": "a",
         "org": "b",

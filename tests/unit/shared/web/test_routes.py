@@ -1,5 +1,6 @@
 """Routes have one name in logs and metrics, and a refused method receives all methods of its path."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -98,7 +99,7 @@ def test_router_that_accepts_unknown_parameters_is_refused() -> None:
     async def open_database() -> Any:
         raise AssertionError("no server runs the application")
 
-    tokens = Tokens(KeySet([]), issuer="care", audience="care")
+    tokens = Tokens(KeySet([]), issuer="care", audience="care", max_lifetime=timedelta(hours=1))
     with pytest.raises(TypeError, match="accept unknown parameters"):
         create_app(context="parcels", title="Parcels", router=_routers(), open_database=open_database, tokens=tokens)
 
