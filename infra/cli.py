@@ -75,6 +75,7 @@ def token(
 ) -> None:
     """Issue a development token for a local stack."""
     from infra.dev_stack.dev_secrets import load
+    from infra.dev_stack.external_secrets import external_issuer
     from infra.dev_stack.local.paths import stack_folders
     from infra.dev_stack.scopes import require_code, require_known, require_role
     from infra.dev_stack.stack_state import up_command
@@ -83,8 +84,8 @@ def token(
     require_code("--actor", actor)
     require_code("--organisation", organisation)
     require_role(role)
-    if os.environ.get("CARE_JWKS"):
-        raise StackError("CARE_JWKS is set: the issuer of those keys issues the tokens.")
+    if variable := external_issuer():
+        raise StackError(f"{variable} is set: the issuer of those keys issues the tokens.")
     keys = load(stack_folders(name).root)
     if keys is None:
         raise StackError(f"The stack “{name}” has no keys: start it with `{up_command(name)}`.")

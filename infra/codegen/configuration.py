@@ -60,6 +60,9 @@ Set fields in `{variable}`, for example `{example}`. The defaults and their sour
 _PROCESSES = "API, worker"
 #: The processes that use a variable, where every process accepts it and only some use it.
 _READERS = {
+    "CARE_JWKS": "API",
+    "CARE_JWKS_FILE": "API",
+    "CARE_OPENID_ISSUER": "API",
     "CARE_ISSUER": "API",
     "CARE_AUDIENCE": "API",
     "CARE_TOKEN_LIFETIME": "API",

@@ -10,7 +10,9 @@ from infra.errors import StackError
 
 _RING = ("CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID")
 #: The secrets that decrypt the data of a deployment and authenticate its callers.
-NAMES = ("CARE_PERSON_ID_SECRET", *_RING, "CARE_JWKS")
+#: The keys of the tokens come from one of these.
+_ISSUER = ("CARE_JWKS", "CARE_JWKS_FILE", "CARE_OPENID_ISSUER")
+NAMES = ("CARE_PERSON_ID_SECRET", *_RING, *_ISSUER)
 
 
 def external_secrets() -> dict[str, str]:
@@ -18,7 +20,14 @@ def external_secrets() -> dict[str, str]:
     found = {name: value for name in NAMES if (value := os.environ.get(name))}
     if len(found.keys() & set(_RING)) == 1:
         raise StackError(f"{_RING[0]} and {_RING[1]} belong together: set both or neither.")
+    if external_issuer():
+        found = dict.fromkeys(_ISSUER, "") | found  # in place of the stack's own keys
     return found
+
+
+def external_issuer() -> str | None:
+    """Returns the variable that names another token issuer than the stack itself."""
+    return next((name for name in _ISSUER if os.environ.get(name)), None)
 
 
 def require(names: Iterable[str], known: Iterable[str], where: str) -> None:

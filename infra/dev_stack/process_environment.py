@@ -24,6 +24,8 @@ def environment(
         "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
         "CARE_ENCRYPTION_KEY_ID": keys.record_key,
         "CARE_JWKS": keys.public(),
+        "CARE_JWKS_FILE": "",
+        "CARE_OPENID_ISSUER": "",
         "CARE_TOKEN_LIFETIME": written(LONGEST_LIFETIME),
         "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
         "CARE_TOPIC_PREFIX": topic_prefix,

@@ -1,7 +1,6 @@
 """Implements `care up`: serves the product until it is interrupted."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from infra.contexts import CONTEXTS, prefix
 from infra.dev_stack.dev_secrets import Keys
+from infra.dev_stack.external_secrets import external_issuer
 from infra.dev_stack.local.progress import StatusLines
 from infra.dev_stack.local.watchdog import restart_stack_servers
 from infra.dev_stack.product import Product, run_product
@@ -79,8 +79,8 @@ def _print_endpoints(out: Console, product: Product) -> None:
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
     out.print(f"Kafka: {product.addresses.kafka_bootstrap}", highlight=False)
-    if os.environ.get("CARE_JWKS"):
-        out.print("The issuer of the keys in CARE_JWKS issues the tokens.")
+    if variable := external_issuer():
+        out.print(f"The issuer of the keys in {variable} issues the tokens.")
     else:
         _print_tokens(out, product.keys)
     out.print("\nCtrl-C stops.")

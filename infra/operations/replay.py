@@ -29,7 +29,7 @@ from shared.persistence.parked_records import ParkedRecord
 from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
-_UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092", "CARE_JWKS": '{"keys": []}'}
+_UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092"}
 _LOGGED = "SELECT EXISTS (SELECT FROM {context}.event WHERE id = $1)"
 _OBJECT = TypeAdapter(dict[str, Any])
 _LONGEST_REASON = 200

@@ -10,11 +10,10 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from pydantic import AfterValidator, BeforeValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -32,6 +31,7 @@ from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
 from shared.web import validation
+from shared.web.signing_keys import FileSource, KeysUnread, SigningKeys, public_keys
 
 if TYPE_CHECKING:
     from shared.web.auth import Tokens
@@ -126,6 +126,10 @@ def _duration(value: object) -> object:
     return value
 
 
+def _none_when_empty(value: object) -> object:
+    return None if value == "" else value
+
+
 #: ISO 8601 alone; pydantic accepts more.
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 #: 256 bits in base64.
@@ -167,7 +171,22 @@ class Deployment(RetentionSettings):
         Field(min_length=1, description="JSON object of key id and secret: the keys of the restricted topics, old ones included."),
     ]
     encryption_key_id: Annotated[str, Field(description="Id of the key that encrypts new events.")]
-    jwks: Annotated[Json[dict[str, Any]], Field(description="JSON Web Key Set of the token issuer.")]
+    jwks: Annotated[
+        Json[dict[str, Any]] | None, BeforeValidator(_none_when_empty), Field(description="JSON Web Key Set of the token issuer.")
+    ] = None
+    jwks_file: Annotated[
+        Path | None,
+        BeforeValidator(_none_when_empty),
+        Field(description="File with that key set, in place of `CARE_JWKS`: the APIs read it again every 20 seconds."),
+    ] = None
+    openid_issuer: Annotated[
+        str | None,
+        BeforeValidator(_none_when_empty),
+        Field(
+            description="OpenID provider that issues the tokens, in place of `CARE_JWKS` and `CARE_ISSUER`: its https address, which is "
+            "the required claim `iss`. The APIs read its keys by discovery, again every 20 seconds."
+        ),
+    ] = None
     issuer: Annotated[str, Field(min_length=1, description="Required claim `iss` of a token.")] = "care-coordination"
     audience: Annotated[str, Field(min_length=1, description="Required claim `aud` of a token.")] = "care-coordination"
     token_lifetime: Annotated[
@@ -226,14 +245,21 @@ class Deployment(RetentionSettings):
 
     @field_validator("jwks")
     @classmethod
-    def _is_a_key_set(cls, jwks: dict[str, Any]) -> dict[str, Any]:
-        if jwks == {"keys": []}:  # a process without callers needs none
-            return jwks
+    def _is_a_key_set(cls, jwks: dict[str, Any] | None) -> dict[str, Any] | None:
         try:
-            KeySet.import_key_set(jwks)  # type: ignore[arg-type]
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+            public_keys({"keys": []} if jwks is None else jwks)
+        except KeysUnread:
             raise ValueError("it is not a JSON Web Key Set") from None
         return jwks
+
+    @field_validator("openid_issuer")
+    @classmethod
+    def _is_secure(cls, issuer: str | None) -> str | None:
+        from shared.web.openid_provider import is_secure
+
+        if issuer and not is_secure(issuer):
+            raise ValueError("it is no https address")
+        return issuer
 
     @field_validator("log_level")
     @classmethod
@@ -250,13 +276,26 @@ class Deployment(RetentionSettings):
         return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id))
 
     def tokens(self) -> "Tokens":
-        """Raises ConfigurationError when CARE_JWKS has no key."""
+        """Raises ConfigurationError unless exactly one source of keys is set and can be used."""
         from shared.web.auth import Tokens
 
-        if not self.jwks.get("keys"):
-            raise ConfigurationError("CARE_JWKS holds no key.")
-        keys = KeySet.import_key_set(self.jwks)  # type: ignore[arg-type]
-        return Tokens(keys, issuer=self.issuer, audience=self.audience, max_lifetime=self.token_lifetime)
+        issuer = self.openid_issuer or self.issuer
+        return Tokens(self._signing_keys(), issuer=issuer, audience=self.audience, max_lifetime=self.token_lifetime)
+
+    def _signing_keys(self) -> SigningKeys:
+        match self.jwks, self.jwks_file, self.openid_issuer:
+            case {"keys": [_, *_]}, None, None:
+                return SigningKeys(jwks=self.jwks)
+            case {}, None, None:
+                raise ConfigurationError("CARE_JWKS holds no key.")
+            case None, Path() as path, None:
+                return _keys_of_file(path)
+            case None, None, str(issuer):
+                from shared.web.openid_provider import OpenIdProvider
+
+                return SigningKeys(OpenIdProvider(issuer))
+            case _:
+                raise ConfigurationError("Set one of CARE_JWKS, CARE_JWKS_FILE and CARE_OPENID_ISSUER.")
 
     def kafka(self) -> KafkaSettings:
         return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None)
@@ -283,6 +322,15 @@ class ContextSettings(BaseSettings):
     def policy_values(self, kind: type[P]) -> P:
         """Raises ConfigurationError."""
         return policy(kind, self.policy, _variable(self.model_config.get("env_prefix", ""), "policy"))
+
+
+def _keys_of_file(path: Path) -> SigningKeys:
+    """Raises ConfigurationError: a wrong path shows at the start."""
+    source = FileSource(path)
+    try:
+        return SigningKeys(source, source.read_now())
+    except KeysUnread as problem:
+        raise ConfigurationError(f"CARE_JWKS_FILE: {problem}.") from None
 
 
 def _bytes(key: SecretStr) -> bytes:

@@ -22,6 +22,7 @@ DEADLINE_LATENESS = Histogram(
 )  # fmt: skip
 REQUEST_DURATION = Histogram("care_http_request_duration_seconds", "HTTP requests by route and status", ["context", "route", "status"])
 REQUESTS_REJECTED = Counter("care_http_requests_rejected_total", "HTTP requests rejected with 503 beyond capacity", ["context"])
+SIGNING_KEYS_AGE = Gauge("care_signing_keys_age_seconds", "Seconds since the signing keys of the token issuer were read", ["context"])
 
 CONSUMER_LAG = Gauge(
     "care_consumer_lag_records", "Records of a partition whose offset the context has not committed", ["context", "topic", "partition"]

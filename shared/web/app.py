@@ -1,7 +1,7 @@
 """The factory of a context's HTTP application."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -36,7 +36,7 @@ def create_app(
 
     `holders` reads from the context's policy which organisations hold a scope; without it any organisation holds each.
     """
-    app = _app(title, router.prefix, open_database, holders)
+    app = _app(title, router.prefix, _lifespan(open_database, tokens, holders))
     app.state.tokens = tokens
     app.router.routes.extend(_strict(router))
     app.include_router(health.router(router.prefix, context, gauges))
@@ -58,16 +58,24 @@ def _strict(router: APIRouter) -> Sequence[BaseRoute]:
     return router.routes
 
 
-def _app(title: str, prefix: str, open_database: Callable[[], Awaitable[Database[Any]]], holders: Callable[[Any], Holders]) -> FastAPI:
-    """An application without routes. Its database is open while it runs."""
+def _lifespan(
+    open_database: Callable[[], Awaitable[Database[Any]]], tokens: Tokens, holders: Callable[[Any], Holders]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """While the application runs, its database is open, and the signing keys are read again."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database = await open_database()
         app.state.holders = holders(database.policy)
-        yield
+        async with tokens.keys.followed():
+            yield
         await database.close()
 
+    return lifespan
+
+
+def _app(title: str, prefix: str, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """An application without routes."""
     return FastAPI(
         title=title,
         version="1",

@@ -1,4 +1,4 @@
-"""Bearer tokens: JWTs signed under a key of the deployment's JWKS, with an allow-listed algorithm."""
+"""Bearer tokens: JWTs signed under a key of the token issuer, with an allow-listed algorithm."""
 
 import re
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
-from joserfc.jwk import KeySet
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdError, JoseError, MissingClaimError
 
 from shared.clock import wall_clock
 from shared.contracts.input_types import CODE_PATTERN
 from shared.kernel.actor import SYSTEM, Actor
 from shared.web.problems import HttpProblem
+from shared.web.signing_keys import SigningKeys
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
@@ -41,10 +41,11 @@ class _CachedToken:
 class Tokens:
     """Verifies tokens and reads their actors. `audience` and `issuer` must match exactly; no token may be valid beyond `max_lifetime`."""
 
-    def __init__(self, key_set: KeySet, *, issuer: str, audience: str, max_lifetime: timedelta) -> None:
-        self._key_set, self._max_lifetime = key_set, max_lifetime
-        # The signature and claims of a cached token stay valid; its period is checked at every request.
+    def __init__(self, keys: SigningKeys, *, issuer: str, audience: str, max_lifetime: timedelta) -> None:
+        self.keys, self._max_lifetime = keys, max_lifetime
+        # The signature and claims of a cached token stay valid while the keys do; its period is checked at every request.
         self._known = lru_cache(_TOKENS_REMEMBERED)(self._verified)
+        keys.on_change.append(self._known.cache_clear)
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(wall_clock().timestamp()),
             leeway=_LEEWAY_SECONDS,
@@ -57,24 +58,37 @@ class Tokens:
             role={"essential": True},
         )
 
-    def actor(self, authorization: str | None) -> Actor:
-        """Raises HttpProblem 401 with the code token-missing, token-expired or token-invalid."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _unauthorised("token-missing", "The request has no bearer token.")
+    async def actor(self, authorization: str | None) -> Actor:
+        """Raises HttpProblem 401 with the code token-missing, token-expired or token-invalid; 503 while no keys are known."""
+        token = _bearer(authorization)
         try:
-            known = self._known(token)
-            known.require_valid(int(wall_clock().timestamp()))
+            try:
+                return self.valid(token).actor
+            except InvalidKeyIdError:
+                if not await self.keys.read_for_unknown_key():
+                    raise
+            return self.valid(token).actor
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except MissingClaimError as problem:
             raise _unauthorised("token-invalid", f"The token has no claim {problem.claim}.") from problem
         except (JoseError, ValueError) as problem:
             raise _unauthorised("token-invalid", "The token is not valid for this service.") from problem
-        return known.actor
+
+    def token(self, authorization: str | None) -> "Token":
+        return Token(self, _bearer(authorization))
+
+    def valid(self, token: str) -> _CachedToken:
+        """Raises JoseError, ValueError, HttpProblem."""
+        known = self._known(token)
+        known.require_valid(int(wall_clock().timestamp()))
+        return known
 
     def _verified(self, token: str) -> _CachedToken:
-        claims = jwt.decode(token, self._key_set, algorithms=ALGORITHMS).claims
+        if self.keys.current is None:
+            detail, advice = "The signing keys of the token issuer are not known yet.", "Repeat the request unchanged."
+            raise HttpProblem(HTTPStatus.SERVICE_UNAVAILABLE, "signing-keys-unknown", detail, advice, {"Retry-After": "5"})
+        claims = jwt.decode(token, self.keys.current, algorithms=ALGORITHMS).claims
         self._claims.validate(claims)
         self._require_short(claims["exp"] - claims["iat"])
         begins = max(claims.get("nbf", 0), claims["iat"]) - _LEEWAY_SECONDS
@@ -87,6 +101,31 @@ class Tokens:
             raise _unauthorised(
                 "token-invalid", f"The token is valid for {seconds:.0f} seconds; the service accepts at most {longest:.0f}."
             )
+
+
+class Token:
+    """A token that was accepted. What lasts longer than a request asks whether it still is."""
+
+    def __init__(self, tokens: Tokens, text: str) -> None:
+        self._tokens, self._text = tokens, text
+
+    def is_valid(self) -> bool:
+        return self.lifetime_left() > timedelta()
+
+    def lifetime_left(self) -> timedelta:
+        """Zero once the token has ended or its key was withdrawn."""
+        try:
+            ends = self._tokens.valid(self._text).ends
+        except (JoseError, ValueError, HttpProblem):
+            return timedelta()
+        return timedelta(seconds=max(0.0, ends - wall_clock().timestamp()))
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _unauthorised("token-missing", "The request has no bearer token.")
+    return token
 
 
 def _actor(claims: dict[str, Any]) -> Actor:

@@ -42,7 +42,7 @@ class ScopeCheck:
     scopes: tuple[str, ...]
 
     async def __call__(self, request: Request) -> Actor:
-        actor: Actor = request.app.state.tokens.actor(request.headers.get("authorization"))
+        actor: Actor = await request.app.state.tokens.actor(request.headers.get("authorization"))
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask the access administrator for a token with this scope."
             raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.gauges import read_gauges
 from shared.persistence.transaction import Transaction
+from shared.telemetry import metrics
 from shared.web.problems import problem_response
 
 #: Sets additional gauges from the context's database when /metrics is read.
@@ -29,6 +30,8 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
                 await reader.driver.fetchval("SELECT 1")
         except INFRASTRUCTURE_ERRORS:
             return problem_response(503, "not-ready", "The database does not respond.", "Repeat the request later.")
+        if request.app.state.tokens.keys.current is None:
+            return problem_response(503, "not-ready", "The signing keys of the token issuer are not known.", "Repeat the request later.")
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     @health.get("/metrics")
@@ -37,6 +40,8 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
             await read_gauges(tx, context)
             for gauge in gauges:
                 await gauge(tx)
+        if (age := request.app.state.tokens.keys.age) is not None:
+            metrics.SIGNING_KEYS_AGE.labels(context).set(age)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return health

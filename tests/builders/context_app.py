@@ -12,7 +12,6 @@ import asyncpg
 import httpx
 import orjson
 from fastapi import APIRouter, FastAPI
-from joserfc.jwk import KeySet
 from starlette.datastructures import State
 
 from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, LONGEST_LIFETIME, Keys
@@ -33,6 +32,7 @@ from shared.persistence.deployment_secrets import Secrets
 from shared.web.app import create_app as assemble
 from shared.web.auth import Tokens
 from shared.web.health import Gauges
+from shared.web.signing_keys import SigningKeys
 
 E = TypeVar("E", bound=Event)
 
@@ -48,7 +48,7 @@ def secrets_of(keys: Keys) -> Secrets:
 
 
 def tokens_of(keys: Keys) -> Tokens:
-    return Tokens(KeySet.import_key_set(orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME)
+    return Tokens(SigningKeys(jwks=orjson.loads(keys.public())), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME)
 
 
 #: The time of an event of another context, unless a test states one.
@@ -193,7 +193,7 @@ def _assembled(subscriptions: Subscriptions, router: APIRouter, unlimited: Seque
         title=subscriptions.context,
         router=router,
         open_database=open_database,
-        tokens=Tokens(KeySet([]), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME),
+        tokens=Tokens(SigningKeys(), issuer=ISSUER, audience=AUDIENCE, max_lifetime=LONGEST_LIFETIME),
         unlimited=unlimited,
         gauges=gauges,
     )

@@ -48,7 +48,7 @@ async def test_ephemeral_product_leaves_external_servers_unchanged(workspace: Wo
 
 async def test_secrets_of_the_environment_reach_the_services(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = make()
-    secrets = dict(zip(NAMES, (keys.person_id_secret, json.dumps({"k": keys.record_secret}), "k", keys.public()), strict=True))
+    secrets = dict(zip(NAMES, (keys.person_id_secret, json.dumps({"k": keys.record_secret}), "k", keys.public(), "", ""), strict=True))
     for variable, value in {**workspace.variables, **secrets, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
 

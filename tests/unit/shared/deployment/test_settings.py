@@ -58,6 +58,7 @@ WRONG = [
     ("CARE_ENCRYPTION_KEY_ID", "another", "CARE_ENCRYPTION_KEY_ID: CARE_ENCRYPTION_KEYS holds no key of this name."),
     ("CARE_JWKS", "{}", "CARE_JWKS: it is not a JSON Web Key Set."),
     ("CARE_JWKS", '{"keys": [{"kty": "RSA"}]}', "CARE_JWKS: it is not a JSON Web Key Set."),
+    ("CARE_OPENID_ISSUER", "http://issuer.example", "CARE_OPENID_ISSUER: it is no https address."),
     ("CARE_LOG_LEVEL", "LOUD", "CARE_LOG_LEVEL: there is no such level"),
     ("CARE_INBOX_RETENTION", "P7D", "CARE_INBOX_RETENTION must be from P15D to P3652D."),
     ("KAFKA_BOOTSTRAP_SERVERS", None, "KAFKA_BOOTSTRAP_SERVERS is not set."),
@@ -122,11 +123,11 @@ def test_api_without_public_keys_does_not_start(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("variables")
-def test_published_key_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_published_key_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_JWKS", jwks(KEYS, x5c=["MIIC"], key_ops=["verify"], x5t="a"))
 
     token = KEYS.token("clinician-1", "CLCH", "clinician", ["a", "b"])
-    actor = read(Deployment).tokens().actor(f"Bearer {token}")
+    actor = await read(Deployment).tokens().actor(f"Bearer {token}")
 
     assert (actor.id, set(actor.scopes)) == ("clinician-1", {"a", "b"})
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import StreamingResponse
-from joserfc.jwk import KeySet
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -18,6 +17,7 @@ from shared.web.auth import Tokens
 from shared.web.middleware import ObservabilityMiddleware
 from shared.web.overload import AdmissionSettings, OverloadMiddleware
 from shared.web.routes import joined
+from shared.web.signing_keys import SigningKeys
 
 
 def _routers() -> APIRouter:
@@ -99,7 +99,7 @@ def test_router_that_accepts_unknown_parameters_is_refused() -> None:
     async def open_database() -> Any:
         raise AssertionError("no server runs the application")
 
-    tokens = Tokens(KeySet([]), issuer="care", audience="care", max_lifetime=timedelta(hours=1))
+    tokens = Tokens(SigningKeys(), issuer="care", audience="care", max_lifetime=timedelta(hours=1))
     with pytest.raises(TypeError, match="accept unknown parameters"):
         create_app(context="parcels", title="Parcels", router=_routers(), open_database=open_database, tokens=tokens)
 
