@@ -17,6 +17,7 @@ from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import CursorBeyondEnd
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.web.auth import Token
 from shared.web.dependencies import Unit
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
@@ -59,13 +60,23 @@ async def follow_feed(
     request: Request,
     last_event_id: Annotated[str | None, Header(description="The sequence of the last entry received; a browser sends it itself")] = None,
 ) -> EventStream:
-    """The entries as they are committed. With Last-Event-ID exactly the entries after it follow, in order; without it the whole feed."""
+    """The entries as they are committed. With Last-Event-ID exactly the entries after it follow, in order; without it the whole feed.
+
+    The stream ends with the token. Connect again with a new one and Last-Event-ID.
+    """
     seen = _sequence(last_event_id) if last_event_id else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx, "The feed")
         await queries.require_reached(tx, navigator_id, seen)
         policy: Policy = tx.policy
-    batches = _streams(request).follow(navigator_id, after=seen, duration=policy.stream_duration, heartbeat=policy.stream_heartbeat)
+    token: Token = request.app.state.tokens.token(request.headers.get("authorization"))
+    batches = _streams(request).follow(
+        navigator_id,
+        after=seen,
+        duration=min(policy.stream_duration, token.lifetime_left()),
+        heartbeat=policy.stream_heartbeat,
+        is_permitted=token.is_valid,
+    )
     return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds())
 
 
@@ -82,5 +93,6 @@ def _streams(request: Request) -> Streams:
     state = request.app.state
     if not hasattr(state, "streams"):
         state.streams = Streams(state.database)
+        state.tokens.keys.on_change.append(state.streams.wake_all)
     streams: Streams = state.streams
     return streams

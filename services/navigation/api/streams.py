@@ -7,7 +7,7 @@ skips entries that it has sent and reads again after a gap, so that no entry is 
 import asyncio
 import signal
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -54,29 +54,34 @@ class Streams:
         self._listening = asyncio.Event()
 
     async def follow(
-        self, navigator_id: str, *, after: int, duration: timedelta, heartbeat: timedelta
+        self, navigator_id: str, *, after: int, duration: timedelta, heartbeat: timedelta, is_permitted: Callable[[], bool]
     ) -> AsyncGenerator[Sequence[SequencedEntry]]:
         """Yields batches of the entries after `after`, present and new; an empty batch after each `heartbeat` without entries.
 
-        Ends after `duration`, at shutdown, or when the database is unavailable; the client reconnects and resumes.
+        Ends after `duration`, at shutdown, when it is no longer permitted, or when the database is unavailable. The client reconnects and
+        resumes. `is_permitted` is asked before each batch and after `wake_all`.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + duration.total_seconds()
+
+        def is_over() -> bool:
+            return self._is_shutting_down or loop.time() >= end or not is_permitted()
+
         with self._opened(navigator_id) as stream:
             await self._listening.wait()
             is_behind = True
             while True:
                 stream.woken.clear()
                 entries = await self._read(navigator_id, after) if is_behind else _next(stream, after)
-                if entries is None:
+                if entries is None or is_over():
                     return
                 if entries:
                     yield entries
                     after = entries[-1].sequence
                 is_behind = len(entries) == _BATCH if is_behind else _is_behind(stream, after)
-                while not (is_behind or self._is_over(end) or await _is_woken(stream, min(end, loop.time() + heartbeat.total_seconds()))):
+                while not (is_behind or is_over() or await _is_woken(stream, min(end, loop.time() + heartbeat.total_seconds()))):
                     yield []
-                if self._is_over(end):
+                if is_over():
                     return
                 is_behind = is_behind or not stream.buffered
 
@@ -102,9 +107,6 @@ class Streams:
             log.warning("stream.ended", problem=type(problem).__name__)
             return None
 
-    def _is_over(self, end: float) -> bool:
-        return self._is_shutting_down or asyncio.get_running_loop().time() >= end
-
     async def _poll(self) -> None:
         position: int | None = None
         while self._open:
@@ -112,12 +114,12 @@ class Streams:
                 position, waits = await self._read_new(position)
             except Exception as problem:  # wakes the streams, which read the database themselves and end when that fails
                 log.warning("streams.failed", problem=type(problem).__name__)
-                self._wake_all()
+                self.wake_all()
                 waits = _RETRY_SECONDS
             self._listening.set()  # also after a failure, so that no stream waits without limit
             if _is_server_shutting_down():
                 self._is_shutting_down = True
-                self._wake_all()
+                self.wake_all()
             await asyncio.sleep(waits)
 
     async def _read_new(self, position: int | None) -> tuple[int, float]:
@@ -125,7 +127,7 @@ class Streams:
         async with self._database.read_only() as reader:
             if position is None:
                 position = await feed.last_position(reader)
-                self._wake_all()
+                self.wake_all()
                 return position, 0
             entries = await feed.since(reader, position, limit=_POLL_BATCH)
         for entry in entries:
@@ -133,7 +135,7 @@ class Streams:
                 stream.push(entry)
         return (entries[-1].position if entries else position), (0 if len(entries) == _POLL_BATCH else _POLL_SECONDS)
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
         for streams in self._open.values():
             for stream in streams:
                 stream.woken.set()

@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -75,10 +76,12 @@ async def events(lines: AsyncIterator[str], count: int) -> list[Event]:
 
 
 @asynccontextmanager
-async def run_api(programs: Programs, owner_url: str, keys: Keys, **policy: Any) -> AsyncIterator[ApiProcess]:
-    """Runs uvicorn on a free port until the end of the block; `policy` changes configured numbers of navigation."""
+async def run_api(
+    programs: Programs, owner_url: str, keys: Keys, more: Mapping[str, str] = MappingProxyType({}), **policy: Any
+) -> AsyncIterator[ApiProcess]:
+    """Runs uvicorn on a free port until the end of the block, with `more` variables; `policy` changes configured numbers of navigation."""
     port = free_ports(1)[0]
-    variables = environment(owner_url, "127.0.0.1:9", keys) | {"NAVIGATION_POLICY": json.dumps(policy)}
+    variables = environment(owner_url, "127.0.0.1:9", keys) | {"NAVIGATION_POLICY": json.dumps(policy), **more}
     program = ("uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port))
     with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
         process = await programs.start(*program, environment=os.environ | variables, output=log.fileno())

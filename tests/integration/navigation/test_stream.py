@@ -100,7 +100,7 @@ async def test_stream_ends_after_its_lifetime(client: NavigationClient) -> None:
     streams = Streams(client.context.database)
 
     async with asyncio.timeout(LONGEST_WAIT):
-        following = streams.follow(NAVIGATOR, after=0, duration=timedelta(seconds=0.3), heartbeat=HOUR)
+        following = streams.follow(NAVIGATOR, after=0, duration=timedelta(seconds=0.3), heartbeat=HOUR, is_permitted=lambda: True)
         found = [entry.sequence async for portion in following for entry in portion]
 
     assert found == [1]
@@ -112,7 +112,7 @@ async def test_one_poller_serves_all_streams(client: NavigationClient) -> None:
 
     async def follow(code: str, count: int) -> list[int]:
         found: list[int] = []
-        async with aclosing(streams.follow(code, after=0, duration=HOUR, heartbeat=HOUR)) as portions:
+        async with aclosing(streams.follow(code, after=0, duration=HOUR, heartbeat=HOUR, is_permitted=lambda: True)) as portions:
             async for entries in portions:
                 found += [entry.sequence for entry in entries]
                 if len(found) >= count:
@@ -138,7 +138,7 @@ async def test_stream_ends_when_database_is_unavailable(closable_client: Navigat
     streams = Streams(closable_client.context.database)
     await closable_client.context.database.close()
 
-    assert [portion async for portion in streams.follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR)] == []
+    assert [portion async for portion in streams.follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR, is_permitted=lambda: True)] == []
 
 
 async def test_shutdown_ends_open_streams(client: NavigationClient, api: ApiProcess) -> None:

@@ -80,7 +80,11 @@ async def test_idle_stream_ends_when_database_goes_away() -> None:
     database = StubDatabase()
 
     async def follow() -> list[SequencedEntry]:
-        return [entry async for portion in streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR) for entry in portion]
+        return [
+            entry
+            async for portion in streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR, is_permitted=lambda: True)
+            for entry in portion
+        ]
 
     following = asyncio.create_task(follow())
     await until_idle(database)
@@ -104,7 +108,7 @@ async def test_busy_stream_ends_after_its_lifetime() -> None:
     found = [
         portion
         async for portion in streams(StubDatabase(EndlessFeedReader())).follow(
-            NAVIGATOR, after=0, duration=timedelta(seconds=0.1), heartbeat=HOUR
+            NAVIGATOR, after=0, duration=timedelta(seconds=0.1), heartbeat=HOUR, is_permitted=lambda: True
         )
     ]
 
@@ -115,7 +119,7 @@ async def test_busy_stream_ends_after_its_lifetime() -> None:
 async def test_poller_runs_outside_request_context() -> None:
     database = StubDatabase()
     TRACE.set("first reader")
-    async with aclosing(streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR)) as entries:
+    async with aclosing(streams(database).follow(NAVIGATOR, after=0, duration=HOUR, heartbeat=HOUR, is_permitted=lambda: True)) as entries:
         following = asyncio.ensure_future(anext(entries))
         await until_idle(database)
         following.cancel()
