@@ -56,7 +56,7 @@ clean: ## remove the virtual environment and what tools left behind
 
 $(READY): infra/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "Preparing .venv from infra/requirements.lock (first use, or the dependencies changed): about 160 MB to download, 620 MB on disk, a minute or two ..."
+	@echo "Preparing .venv from infra/requirements.lock (first use, or the dependencies changed): about 220 MB to download, 830 MB on disk, a minute or two ..."
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' 2> /dev/null || $(PYTHON) -m venv --clear .venv || { echo "python3 cannot make virtual environments here; on Debian install python3-venv."; exit 1; }
 	@began=$$(date +%s) && \
 	{ $(BIN)/uv --version 2> /dev/null | grep -qF " $(UV_VERSION)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); } && \

@@ -14,7 +14,7 @@ from shared.clock import wall_clock
 from shared.contracts.input_types import CODE_PATTERN
 from shared.kernel.actor import SYSTEM, Actor
 from shared.web.problems import HttpProblem
-from shared.web.signing_keys import SigningKeys
+from shared.web.signing_keys import KeysUnread, SigningKeys
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
@@ -64,10 +64,12 @@ class Tokens:
         try:
             try:
                 return self.valid(token).actor
-            except InvalidKeyIdError:
-                if not await self.keys.read_for_unknown_key():
-                    raise
+            except (InvalidKeyIdError, KeysUnread):
+                await self.keys.read_for_unknown_key()
             return self.valid(token).actor
+        except KeysUnread as problem:
+            detail, advice = "The signing keys of the token issuer are not known yet.", "Repeat the request unchanged."
+            raise HttpProblem(HTTPStatus.SERVICE_UNAVAILABLE, "temporarily-unavailable", detail, advice, {"Retry-After": "5"}) from problem
         except ExpiredTokenError as problem:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except MissingClaimError as problem:
@@ -79,15 +81,14 @@ class Tokens:
         return Token(self, _bearer(authorization))
 
     def valid(self, token: str) -> _CachedToken:
-        """Raises JoseError, ValueError, HttpProblem."""
+        """Raises JoseError, ValueError, KeysUnread, HttpProblem."""
         known = self._known(token)
         known.require_valid(int(wall_clock().timestamp()))
         return known
 
     def _verified(self, token: str) -> _CachedToken:
         if self.keys.current is None:
-            detail, advice = "The signing keys of the token issuer are not known yet.", "Repeat the request unchanged."
-            raise HttpProblem(HTTPStatus.SERVICE_UNAVAILABLE, "signing-keys-unknown", detail, advice, {"Retry-After": "5"})
+            raise KeysUnread("no reading has succeeded yet")
         claims = jwt.decode(token, self.keys.current, algorithms=ALGORITHMS).claims
         self._claims.validate(claims)
         self._require_short(claims["exp"] - claims["iat"])
@@ -116,7 +117,7 @@ class Token:
         """Zero once the token has ended or its key was withdrawn."""
         try:
             ends = self._tokens.valid(self._text).ends
-        except (JoseError, ValueError, HttpProblem):
+        except (JoseError, ValueError, KeysUnread, HttpProblem):
             return timedelta()
         return timedelta(seconds=max(0.0, ends - wall_clock().timestamp()))
 

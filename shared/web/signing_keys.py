@@ -110,12 +110,10 @@ class SigningKeys:
             finally:
                 await _ended(following, self._reading)
 
-    async def read_for_unknown_key(self) -> bool:
-        """Reads the keys unless that happened just now; simultaneous callers wait for one reading. Returns whether there was a reading."""
-        if self._source is None or (self._reading is None and monotonic() - self._tried_at < _SHORTEST_GAP):
-            return False
-        await self._read_once()
-        return True
+    async def read_for_unknown_key(self) -> None:
+        """Reads the keys unless that happened just now; simultaneous callers wait for one reading."""
+        if self._source and (self._reading or monotonic() - self._tried_at >= _SHORTEST_GAP):
+            await self._read_once()
 
     async def _follow(self) -> None:
         while True:

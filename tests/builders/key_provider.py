@@ -63,7 +63,7 @@ async def key_provider(*keys: RSAKey) -> AsyncIterator[KeyProvider]:
     provider = KeyProvider(document=jwks(*keys))
     app = web.Application()
     app.add_routes([web.get("/.well-known/openid-configuration", provider.configure), web.get("/jwks", provider.publish)])
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

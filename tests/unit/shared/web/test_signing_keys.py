@@ -141,7 +141,7 @@ async def test_no_token_is_judged_before_the_first_keys() -> None:
         keys = SigningKeys(OpenIdProvider(provider.url), period=SHORT)
         tokens, token = tokens_of(keys, provider.url), signed(OLD, provider.url)
         async with keys.followed():
-            assert await code_of(tokens, token) == "signing-keys-unknown"
+            assert await code_of(tokens, token) == "temporarily-unavailable"
 
             provider.status = 200
             await until(tokens, token, "clinician-1")
