@@ -42,11 +42,13 @@ class Keys:
     def roles(self) -> Roles:
         return Roles(self.database_roles, self.database_password)
 
-    def token(self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = LONGEST_LIFETIME) -> str:
-        """Returns a development token. Only this stack accepts its key."""
+    def token(
+        self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = LONGEST_LIFETIME, **more: object
+    ) -> str:
+        """Returns a development token, with `more` claims. Only this stack accepts its key."""
         now = int(wall_clock().timestamp())
         claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(valid_for.total_seconds())}
-        claims |= {"sub": actor_id, "org": organisation, "role": role, "scope": " ".join(scopes)}
+        claims |= {"sub": actor_id, "org": organisation, "role": role, "scope": " ".join(scopes)} | more
         return jwt.encode({"alg": "RS256", "kid": self.signing_key["kid"]}, claims, _read(json.dumps(self.signing_key)))
 
     def public(self) -> str:

@@ -11,11 +11,16 @@ class Professional:
     organisation: str
 
 
+#: The role of a system in a token that names no professional.
+SUPPLIER_SYSTEM = "supplier-system"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """`id` is the token's subject, `organisation` an ODS code; both are codes, neither is a name.
 
-    The three of `issuer`, `organisation` and `id` identify a caller: another organisation may use the same subject.
+    The three of `issuer`, `organisation` and `id` identify a caller: another organisation may use the same subject. `system` is the
+    supplier's system that acts for the professional, if any; it is the caller itself when it acts for none.
     """
 
     id: str
@@ -23,6 +28,7 @@ class Actor:
     role: str
     scopes: frozenset[str] = field(default=frozenset())
     issuer: str = "care"
+    system: str | None = None
 
     @property
     def professional(self) -> Professional:

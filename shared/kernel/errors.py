@@ -7,7 +7,8 @@ DomainError
  │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
  │   ├─ PartNotShared
- │   └─ StoryWithheld
+ │   ├─ StoryWithheld
+ │   └─ UserMissing
  ├─ InvalidField  a rule forbids the value of a field                  HTTP 422
  ├─ RuleBroken    a rule forbids the command in the present state      HTTP 409
  │   └─ IllegalTransition
@@ -65,6 +66,13 @@ class StoryWithheld(NotAllowed):
 
     code = "story-withheld"
     advice = "Ask the person or their accountable lead professional; only a crisis response may read the story."
+
+
+class UserMissing(NotAllowed):
+    """The token is that of a supplier's system alone: it names no professional on whose behalf the system acts."""
+
+    code = "user-missing"
+    advice = "Send a token whose subject is the professional, with the system in the claim act or client_id."
 
 
 class InvalidField(DomainError):

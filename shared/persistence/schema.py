@@ -187,6 +187,7 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("actor_id", sa.Text, nullable=False),
         sa.Column("actor_org", sa.Text, nullable=False),
         sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("actor_system", sa.Text, comment="the supplier's system that acted for the professional"),
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
         sa.Column("version", sa.Integer),

@@ -46,17 +46,17 @@ WITH recorded AS (
     RETURNING seq),
 queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
 audited AS (
-    INSERT INTO audit (at, issuer, actor_id, actor_org, actor_role, action, subject, version, trace_id)
-    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[], $22::int[],
-                         $23::text[])),
+    INSERT INTO audit (at, issuer, actor_id, actor_org, actor_role, actor_system, action, subject, version, trace_id)
+    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
+                         $23::int[], $24::text[])),
 stored_responses AS (
     UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
-    FROM unnest($24::text[], $25::text[], $26::int[], $27::text[], $28::bytea[]) AS stored (caller, key, status, headers, body)
+    FROM unnest($25::text[], $26::text[], $27::int[], $28::text[], $29::bytea[]) AS stored (caller, key, status, headers, body)
     WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key)
 INSERT INTO deadline (subject, kind, due_at, correlation_id)
-SELECT * FROM unnest($29::uuid[], $30::text[], $31::timestamptz[], $32::uuid[])
+SELECT * FROM unnest($30::uuid[], $31::text[], $32::timestamptz[], $33::uuid[])
 ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING"""
-_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 9, 5, 4
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 10, 5, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -197,7 +197,8 @@ class Transaction(ReadSession, Generic[P]):
     def audit(self, subject: UUID, version: int | None = None) -> None:
         """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
         who, why = self.actor, self.cause
-        self._audit.append((self.now, who.issuer, who.id, who.organisation, who.role, why.action, subject, version, why.traceparent))
+        actor = (who.issuer, who.id, who.organisation, who.role, who.system)
+        self._audit.append((self.now, *actor, why.action, subject, version, why.traceparent))
 
     def audit_all(self, subjects: Iterable[UUID]) -> None:
         """Adds one entry for each of the subjects: the people of a page."""

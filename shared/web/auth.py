@@ -12,13 +12,15 @@ from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdErr
 
 from shared.clock import wall_clock
 from shared.contracts.input_types import CODE_PATTERN
-from shared.kernel.actor import SYSTEM, Actor
+from shared.kernel.actor import SUPPLIER_SYSTEM, SYSTEM, Actor
 from shared.web.problems import HttpProblem
 from shared.web.signing_keys import KeysUnread, SigningKeys
 
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _TOKENS_REMEMBERED = 10_000
+#: A client id: printable characters without a blank (RFC 6749, appendix A.1).
+_SYSTEM_NAME = re.compile(r"[!-~]{1,200}")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
 
 
@@ -137,7 +139,24 @@ def _actor(claims: dict[str, Any]) -> Actor:
     if subject == SYSTEM.id or organisation == SYSTEM.organisation:
         raise InvalidClaimError("sub")
     scopes = frozenset(str(claims.get("scope", "")).split())
-    return Actor(id=subject, organisation=organisation, role=role, scopes=scopes, issuer=str(claims["iss"]))
+    return Actor(subject, organisation, role, scopes, str(claims["iss"]), _system(claims, subject, role))
+
+
+def _system(claims: dict[str, Any], subject: str, role: str) -> str | None:
+    """The system that acts: that of the claim `act` (RFC 8693), otherwise the client (RFC 9068). Raises InvalidClaimError.
+
+    The subject of a token without a user is the client itself, or a subject with the role of a system.
+    """
+    if role == SUPPLIER_SYSTEM:
+        return subject
+    client = claims.get("client_id", claims.get("azp"))
+    act = claims.get("act", None if client is None else {"sub": client})
+    if act is None:
+        return None
+    system = act.get("sub") if isinstance(act, dict) else None
+    if not isinstance(system, str) or not _SYSTEM_NAME.fullmatch(system):
+        raise InvalidClaimError("act")
+    return system
 
 
 def _unauthorised(code: str, detail: str) -> HttpProblem:

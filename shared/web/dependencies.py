@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved
+from shared.kernel.errors import OrganisationNotInvolved, UserMissing
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
@@ -36,13 +36,17 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})(?:(?:--?|;)(?:gzip|br|deflate|zstd))?"
 class ScopeCheck:
     """Authenticates the caller, and refuses one that has none of `scopes`. docs/scopes.md lists them.
 
-    The caller has no scope that their organisation does not hold in this context.
+    The caller has no scope that their organisation does not hold in this context. A supplier's system without a user is refused, unless the
+    route concerns no person.
     """
 
     scopes: tuple[str, ...]
+    needs_user: bool = True
 
     async def __call__(self, request: Request) -> Actor:
         actor: Actor = await request.app.state.tokens.actor(request.headers.get("authorization"))
+        if actor.system == actor.id and self.needs_user:
+            raise UserMissing("The token names no professional on whose behalf the system acts.")
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask the access administrator for a token with this scope."
             raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)
@@ -52,9 +56,9 @@ class ScopeCheck:
         return held
 
 
-def require_scopes(*scopes: str) -> Any:
+def require_scopes(*scopes: str, needs_user: bool = True) -> Any:
     """The dependency of a route that only callers with this scope, or with any one of these, may use."""
-    return Depends(ScopeCheck(scopes))
+    return Depends(ScopeCheck(scopes, needs_user))
 
 
 def with_held_scopes(actor: Actor, holders: Holders) -> Actor:

@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from shared.kernel.errors import VersionConflict
+from shared.kernel.errors import UserMissing, VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.descriptions import ApiDescription
@@ -26,7 +26,7 @@ _EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("t
 _BODY: Codes = {413: ("body-too-large",)}
 _JSON: Codes = {400: ("malformed-request",), 415: ("json-expected",)}
 _IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}
-_SCOPE: Codes = {401: ("token-missing", "token-invalid", "token-expired"), 403: ("scope-missing",)}
+_SCOPE: Codes = {401: ("token-missing", "token-invalid", "token-expired"), 403: ("scope-missing", UserMissing.code)}
 _PATH: Codes = {404: ("not-found",)}
 _CURSOR: Codes = {400: ("cursor-malformed",)}
 _DEPENDENCIES: Mapping[object, Codes] = {

@@ -128,9 +128,11 @@ class RunningContext:
         """The events of one type."""
         return [event for event in await self.log() if isinstance(event, kind)]
 
-    def token(self, *scopes: str, organisation: str = "CLCH", role: str = "clinician", actor: str = "clinician-1") -> dict[str, str]:
-        """The Authorization header of a caller with these scopes."""
-        return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes))}"}
+    def token(
+        self, *scopes: str, organisation: str = "CLCH", role: str = "clinician", actor: str = "clinician-1", **claims: Any
+    ) -> dict[str, str]:
+        """The Authorization header of a caller with these scopes, and with further `claims`."""
+        return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes), **claims)}"}
 
     def _event(self, row: asyncpg.Record) -> Event:
         return decode(envelope_of(row, "/care/test"), row["data"], self.database.secrets.key_ring)

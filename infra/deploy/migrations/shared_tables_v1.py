@@ -103,6 +103,7 @@ def _requests() -> None:
         sa.Column("actor_id", sa.Text, nullable=False),
         sa.Column("actor_org", sa.Text, nullable=False),
         sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("actor_system", sa.Text),
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("subject", sa.Uuid, nullable=False),
         sa.Column("version", sa.Integer),

@@ -26,25 +26,25 @@ Receiver = Annotated[Actor, require_scopes(RECEIVE, TRIAGE)]
 RecordReader = Annotated[Actor, require_scopes(RECEIVE, HANDLE, TRIAGE)]
 #: A referrer, a receiver or the staff of the Community Point of Access.
 Involved = Annotated[Actor, require_scopes(REFER, RECEIVE, HANDLE, TRIAGE)]
+_OF_STAFF = (
+    REFER,
+    RECEIVE,
+    HANDLE,
+    TRIAGE,
+    IDENTITY,
+    "rapid-care:coordinate",
+    "rapid-care:respond",
+    "mdt:coordinate",
+    "mdt:decide",
+    "mdt:lead",
+    "mdt:read",
+    "navigation:coordinate",
+    "navigation:work",
+)
 #: All staff who care for people may read a person's contact (AC2).
-Staff = Annotated[
-    Actor,
-    require_scopes(
-        REFER,
-        RECEIVE,
-        HANDLE,
-        TRIAGE,
-        IDENTITY,
-        "rapid-care:coordinate",
-        "rapid-care:respond",
-        "mdt:coordinate",
-        "mdt:decide",
-        "mdt:lead",
-        "mdt:read",
-        "navigation:coordinate",
-        "navigation:work",
-    ),
-]
+Staff = Annotated[Actor, require_scopes(*_OF_STAFF)]
+#: The same, and suppliers' systems, for what concerns no person.
+StaffOrSystem = Annotated[Actor, require_scopes(*_OF_STAFF, needs_user=False)]
 #: The Community Point of Access, or a lead for their own people.
 PointOfAccessOrLead = Annotated[Actor, require_scopes(HANDLE, TRIAGE, "mdt:lead")]
 #: Staff who may break the glass, and those who review it.

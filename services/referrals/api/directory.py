@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from services.referrals.api.auth import Staff
+from services.referrals.api.auth import StaffOrSystem
 from services.referrals.api.responses import ServiceView
 from services.referrals.domain.directory import Need
 from services.referrals.queries import directory
@@ -19,7 +19,7 @@ router = strict_router(prefix="/referrals", tags=["referrals"])
 
 @router.get("/directory", responses=problems())
 async def list_services(
-    caller: Staff, unit: Unit, need: Need | None = None, on: Annotated[Day | None, Query(description="Today by default")] = None
+    caller: StaffOrSystem, unit: Unit, need: Need | None = None, on: Annotated[Day | None, Query(description="Today by default")] = None
 ) -> Page[ServiceView]:
     """The services that are valid on a day, all or those for a need."""
     async with unit.transaction(caller) as tx:

@@ -16,7 +16,7 @@ from tests.integration.navigation.stream_server import ApiProcess, run_api
 from tests.timeouts import LONGEST_WAIT
 
 SCOPE = "navigation:work"
-CLAIMS = {NAVIGATOR: {"org": "CLCH", "role": "care-navigator"}, SYSTEM: {"org": "CLCH", "role": "care-navigator"}}
+CLAIMS = {NAVIGATOR: {"org": "CLCH", "role": "care-navigator"}, SYSTEM: {"org": "CLCH", "role": "practice-system"}}
 
 
 @pytest.fixture
@@ -55,6 +55,8 @@ async def test_users_of_a_certified_provider_are_believed(client: NavigationClie
         assert await status_of(api, "none", "/readyz") == 200
         assert await status_of(api, first["id_token"]) == 401
         assert await status_of(api, client.navigator()["Authorization"].removeprefix("Bearer ")) == 401  # of the development keys
+        assert await status_of(api, await provider.token_of_system(SCOPE)) == 403  # no user
+        assert await client.context.database.pool.fetchval("SELECT actor_system FROM audit WHERE action = 'read_feed' LIMIT 1") == SYSTEM
     assert await status_of(api, first["access_token"]) == 200  # the provider is down
 
     async with machine.running(new) as provider:
