@@ -17,6 +17,7 @@ from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.temporary_resources import administer
 from shared.kernel.ids import new_id
 from tests.builders.database import CommonDatabase, Databases, database_url, open_common_database
+from tests.builders.limits import VARIABLES
 from tests.builders.programs import Programs, open_programs
 from tests.builders.servers import run_kafka, run_postgres
 from tests.builders.shared_servers import sharing_servers
@@ -39,8 +40,9 @@ settings.register_profile("quick", max_examples=25)  # `make unit`; every other 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Limits the compilers of Java: a broker of a test ends before its machine code pays off."""
+    """Limits the compilers of Java: a broker of a test ends before its machine code pays off. Callers have no limits."""
     os.environ.setdefault("CARE_KAFKA_JAVA_OPTS", " ".join(_JAVA_OPTIONS))
+    os.environ.update(VARIABLES)
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         shared = ExitStack()
         shared.enter_context(sharing_servers())

@@ -22,6 +22,7 @@ from shared.contracts.event import Code
 from shared.deployment import ContextSettings, Deployment
 from shared.deployment.settings import range_of
 from shared.kernel.value_rules import rules_of, written
+from shared.web.limits import Limits
 
 FILE_NAME = Path("docs/configuration.md")
 _HEAD = """# Configuration
@@ -51,6 +52,12 @@ _COMMANDS = """
 `care migrate` and `care topics` prepare a deployment. The other variables configure commands and the local stack.
 
 """
+_LIMITS = """
+## Limits of callers
+
+Set fields in `CARE_LIMITS`, for example `{"caller_people": 400}`. Each API process counts for itself, from zero after a restart.
+
+"""
 _POLICY = """
 ## Policy of {context}
 
@@ -66,6 +73,9 @@ _READERS = {
     "CARE_ISSUER": "API",
     "CARE_AUDIENCE": "API",
     "CARE_TOKEN_LIFETIME": "API",
+    "CARE_LIMITS": "API",
+    "CARE_HTTP_HOST": "API",
+    "CARE_HTTP_PORT": "API",
     "KAFKA_BOOTSTRAP_SERVERS": f"{_PROCESSES}, `care topics`, `care verify`, local stack",
     "CARE_TOPIC_PREFIX": "worker, `care topics`, `care verify`, local stack",
     "CARE_KAFKA_INSTANCE_ID": "worker",
@@ -122,7 +132,7 @@ _LOCAL = (
 def configuration() -> Mapping[Path, str]:
     text = _HEAD + _DEPLOYMENT + _table(_of_settings(Deployment, "CARE_"))
     text += _CONTEXT + _table(_of_contexts())
-    text += _COMMANDS + _table([*_of_commands(), *_LOCAL])
+    text += _COMMANDS + _table([*_of_commands(), *_LOCAL]) + _LIMITS + _policy_table(Limits)
     return {FILE_NAME: text + "".join(_policy_section(context) for context in CONTEXTS)}
 
 
@@ -190,17 +200,20 @@ def _json(value: object) -> str:
 
 def _policy_section(context: str) -> str:
     policy = policy_of(context)
-    values = TypeAdapter(policy).dump_python(policy(), mode="json")
-    meanings = _meanings(policy)
     example = importlib.import_module(f"services.{context}.settings").Settings.__doc__.split("`")[1]
     docstring = f"\n{' '.join(inspect.cleandoc(policy.__doc__ or '').split())}\n"
     head = _POLICY.format(context=context, variable=f"{context.upper()}_POLICY", example=example, docstring=docstring)
-    permitted = _permitted(policy)
+    return head + _policy_table(policy)
+
+
+def _policy_table(policy: type[Any]) -> str:
+    values = TypeAdapter(policy).dump_python(policy(), mode="json")
+    meanings, permitted = _meanings(policy), _permitted(policy)
     rows = (
         f"| `{each.name}` | `{json.dumps(values[each.name])}` | {permitted[each.name]} | {meanings.get(each.name, '')} |\n"
         for each in fields(policy)
     )
-    return head + _POLICY_TABLE + "".join(rows)
+    return _POLICY_TABLE + "".join(rows)
 
 
 def _permitted(policy: type[Any]) -> Mapping[str, str]:

@@ -4,7 +4,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from services.mdt.main import create_app as mdt
 from services.navigation.main import create_app as navigation
 from services.rapid_care.main import create_app as rapid_care
 from services.referrals.main import create_app as referrals
+from shared.deployment.server import serve
 from shared.web import problems
 
 _FACTORIES: Mapping[str, Callable[[], FastAPI]] = {"referrals": referrals, "rapid_care": rapid_care, "mdt": mdt, "navigation": navigation}
@@ -55,7 +55,7 @@ def create_gateway() -> Gateway:
 
 def main(host: str, port: str) -> None:
     """Serves until SIGTERM."""
-    uvicorn.run(create_gateway, factory=True, host=host, port=int(port), access_log=False, log_level="warning", timeout_graceful_shutdown=5)
+    serve(create_gateway, host, int(port))
 
 
 async def _live(_: Request) -> JSONResponse:

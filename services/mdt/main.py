@@ -1,4 +1,4 @@
-"""Composition root of the HTTP application: `uvicorn --factory services.mdt.main:create_app`."""
+"""Composition root of the HTTP application: `python -m services.mdt.main`."""
 
 from fastapi import FastAPI
 
@@ -7,7 +7,7 @@ from services.mdt.api.descriptions import DESCRIPTION
 from services.mdt.domain.access import holders
 from services.mdt.domain.policy import Policy
 from services.mdt.settings import Settings
-from shared.deployment.api_main import create_context_app
+from shared.deployment.api_main import create_context_app, serve_context
 
 
 def create_app() -> FastAPI:
@@ -22,3 +22,11 @@ def create_app() -> FastAPI:
         unlimited=api.UNLIMITED,
         description=DESCRIPTION,
     )
+
+
+def main() -> None:
+    serve_context(create_app)
+
+
+if __name__ == "__main__":
+    main()

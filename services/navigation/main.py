@@ -1,4 +1,4 @@
-"""Composition root of the HTTP application: `uvicorn --factory services.navigation.main:create_app`."""
+"""Composition root of the HTTP application: `python -m services.navigation.main`."""
 
 from fastapi import FastAPI
 
@@ -7,7 +7,7 @@ from services.navigation.api.descriptions import DESCRIPTION
 from services.navigation.domain.access import holders
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
-from shared.deployment.api_main import create_context_app
+from shared.deployment.api_main import create_context_app, serve_context
 
 
 def create_app() -> FastAPI:
@@ -22,3 +22,11 @@ def create_app() -> FastAPI:
         unlimited=("/feed/stream",),
         description=DESCRIPTION,
     )
+
+
+def main() -> None:
+    serve_context(create_app)
+
+
+if __name__ == "__main__":
+    main()

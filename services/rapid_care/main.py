@@ -1,4 +1,4 @@
-"""Composition root of the HTTP application: `uvicorn --factory services.rapid_care.main:create_app`."""
+"""Composition root of the HTTP application: `python -m services.rapid_care.main`."""
 
 from fastapi import FastAPI
 
@@ -8,7 +8,7 @@ from services.rapid_care.domain.access import holders
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.queries.responses import observe_clocks
 from services.rapid_care.settings import Settings
-from shared.deployment.api_main import create_context_app
+from shared.deployment.api_main import create_context_app, serve_context
 
 
 def create_app() -> FastAPI:
@@ -23,3 +23,11 @@ def create_app() -> FastAPI:
         gauges=[observe_clocks],
         description=DESCRIPTION,
     )
+
+
+def main() -> None:
+    serve_context(create_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Composition root of the HTTP application: `uvicorn --factory services.referrals.main:create_app`."""
+"""Composition root of the HTTP application: `python -m services.referrals.main`."""
 
 from fastapi import FastAPI
 
@@ -8,7 +8,7 @@ from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.domain import Policy
 from services.referrals.domain.access import holders
 from services.referrals.settings import Settings
-from shared.deployment.api_main import create_context_app
+from shared.deployment.api_main import create_context_app, serve_context
 
 
 def create_app() -> FastAPI:
@@ -23,3 +23,11 @@ def create_app() -> FastAPI:
         groups=[RECEIVE_GROUP],
         description=DESCRIPTION,
     )
+
+
+def main() -> None:
+    serve_context(create_app)
+
+
+if __name__ == "__main__":
+    main()

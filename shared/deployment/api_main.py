@@ -6,12 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from shared.deployment.server import serve
 from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app
 from shared.web.descriptions import ApiDescription
 from shared.web.health import Gauges
+
+
+def serve_context(create_app: Callable[[], FastAPI]) -> None:
+    """Serves the application of a context at CARE_HTTP_HOST and CARE_HTTP_PORT until SIGTERM."""
+    try:
+        deployment = read(Deployment)
+    except ConfigurationError as problem:
+        sys.exit(f"The API cannot start. {problem}")
+    serve(create_app, deployment.http_host, deployment.http_port)
 
 
 def create_context_app(
@@ -30,7 +40,7 @@ def create_context_app(
     """Ends the process with a sentence when the environment is wrong."""
     try:
         context_settings, deployment = read(settings), read(Deployment)
-        policy, tokens = context_settings.policy_values(policy_class), deployment.tokens()
+        policy, tokens, limits = context_settings.policy_values(policy_class), deployment.tokens(), deployment.limits_values()
     except ConfigurationError as problem:
         sys.exit(f"{context} cannot start. {problem}")
     deployment.prepare_process()
@@ -44,4 +54,5 @@ def create_context_app(
         gauges=gauges,
         unlimited=unlimited,
         description=description,
+        limits=limits,
     )

@@ -31,6 +31,7 @@ from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
 from shared.web import validation
+from shared.web.limits import Limits
 from shared.web.signing_keys import FileSource, KeysUnread, SigningKeys, public_keys
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ class Deployment(RetentionSettings):
             description="Longest validity of a token, from `iat` to `exp`. The local stack permits 12 hours.",
         ),
     ] = timedelta(hours=1)
+    limits: Annotated[
+        dict[str, Any],
+        Field(default_factory=dict, description="JSON object that overrides [limits of callers](#limits-of-callers), by name."),
+    ]
     allow_time_travel: Annotated[bool, Field(description="Allows `clock_offset` to move the clock of care. Never true in production.")] = (
         False
     )
@@ -221,6 +226,8 @@ class Deployment(RetentionSettings):
             f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
     ] = None
+    http_host: Annotated[str, Field(min_length=1, description="Address on which an API that runs alone is served.")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=1, le=65535, description="Port on which an API that runs alone is served.")] = 8080
     metrics_host: Annotated[
         str, Field(min_length=1, description="Address on which a worker serves `/livez`, `/readyz` and `/metrics`.")
     ] = "127.0.0.1"
@@ -281,6 +288,10 @@ class Deployment(RetentionSettings):
 
         issuer = self.openid_issuer or self.issuer
         return Tokens(self._signing_keys(), issuer=issuer, audience=self.audience, max_lifetime=self.token_lifetime)
+
+    def limits_values(self) -> Limits:
+        """Raises ConfigurationError."""
+        return policy(Limits, self.limits, "CARE_LIMITS")
 
     def _signing_keys(self) -> SigningKeys:
         match self.jwks, self.jwks_file, self.openid_issuer:

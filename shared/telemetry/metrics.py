@@ -22,6 +22,9 @@ DEADLINE_LATENESS = Histogram(
 )  # fmt: skip
 REQUEST_DURATION = Histogram("care_http_request_duration_seconds", "HTTP requests by route and status", ["context", "route", "status"])
 REQUESTS_REJECTED = Counter("care_http_requests_rejected_total", "HTTP requests rejected with 503 beyond capacity", ["context"])
+LIMITS_REACHED = Counter(
+    "care_limits_reached_total", "Requests refused with 429 at a limit of the caller or organisation", ["context", "limit"]
+)
 SIGNING_KEYS_AGE = Gauge("care_signing_keys_age_seconds", "Seconds since the signing keys of the token issuer were read", ["context"])
 
 CONSUMER_LAG = Gauge(

@@ -12,6 +12,7 @@ from shared.persistence.database import Database
 from shared.web import docs_page, health, openapi, problems
 from shared.web.auth import Tokens
 from shared.web.descriptions import ApiDescription
+from shared.web.limits import CallerLimits, Limits
 from shared.web.middleware import BodySizeMiddleware, HeadMiddleware, ObservabilityMiddleware, TimeoutMiddleware
 from shared.web.overload import OverloadMiddleware
 from shared.web.requests import StrictRoute
@@ -31,6 +32,7 @@ def create_app(
     gauges: Sequence[health.Gauges] = (),
     unlimited: Sequence[str] = (),
     description: ApiDescription = ApiDescription(),  # noqa: B008  frozen
+    limits: Limits = Limits(),  # noqa: B008  frozen
 ) -> FastAPI:
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads).
 
@@ -38,6 +40,7 @@ def create_app(
     """
     app = _app(title, router.prefix, _lifespan(open_database, tokens, holders))
     app.state.tokens = tokens
+    app.state.limits = CallerLimits(limits, context)
     app.router.routes.extend(_strict(router))
     app.include_router(health.router(router.prefix, context, gauges))
     app.include_router(docs_page.router(router.prefix, title))

@@ -3,10 +3,10 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,12 +15,14 @@ from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
 from shared.kernel.errors import OrganisationNotInvolved, UserMissing
+from shared.kernel.ids import derived_id
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
-from shared.web.problems import HttpProblem
+from shared.web.limits import CallerLimits, LimitReached, report
+from shared.web.problems import CALLER_IN_SCOPE, HttpProblem, is_lookup
 from shared.web.responses import ResponseModel, changed
 
 C = TypeVar("C")
@@ -45,6 +47,7 @@ class ScopeCheck:
 
     async def __call__(self, request: Request) -> Actor:
         actor: Actor = await request.app.state.tokens.actor(request.headers.get("authorization"))
+        await _require_within_limits(request, actor)
         if actor.system == actor.id and self.needs_user:
             raise UserMissing("The token names no professional on whose behalf the system acts.")
         if actor.scopes.isdisjoint(self.scopes):
@@ -54,6 +57,38 @@ class ScopeCheck:
         if held.scopes.isdisjoint(self.scopes):
             raise OrganisationNotInvolved(f"The scope {' or '.join(self.scopes)} belongs to another organisation.")
         return held
+
+
+async def _require_within_limits(request: Request, actor: Actor) -> None:
+    """Counts the request. Raises HttpProblem 429; the first refusal in a minute is logged and audited."""
+    limits: CallerLimits = request.app.state.limits
+    request.scope[CALLER_IN_SCOPE] = actor
+    try:
+        limits.admit(actor, is_lookup=is_lookup(request.scope))
+    except LimitReached as reached:
+        await refuse_beyond_limit(request, actor, reached)
+
+
+async def refuse_beyond_limit(request: Request, actor: Actor, reached: LimitReached) -> NoReturn:
+    """Raises HttpProblem 429."""
+    if reached.is_news:
+        report(actor, reached)
+        async with request.app.state.database.transaction(RequestContext(actor, Cause(f"limit {reached.limit}"))) as tx:
+            tx.audit(derived_id("limit", actor.identity))
+    detail = f"The limit {reached.limit} is reached."
+    advice = "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone."
+    headers = {"Retry-After": str(reached.seconds)}
+    raise HttpProblem(HTTPStatus.TOO_MANY_REQUESTS, "limit-reached", detail, advice, headers)
+
+
+async def stream_place(request: Request, actor: Actor) -> ExitStack:
+    """A place for an open stream, until it is closed. Raises HttpProblem 429."""
+    place = ExitStack()
+    try:
+        place.enter_context(request.app.state.limits.stream(actor))
+    except LimitReached as reached:
+        await refuse_beyond_limit(request, actor, reached)
+    return place
 
 
 def require_scopes(*scopes: str, needs_user: bool = True) -> Any:
@@ -154,6 +189,11 @@ class UnitOfWork:
         async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
             yield tx
             tx.audit(subject)
+        self.found(caller, [subject])
+
+    def found(self, caller: Actor, subjects: Iterable[UUID]) -> None:
+        """Counts what a lookup found towards the limits of the caller."""
+        self._request.app.state.limits.found(caller, subjects)
 
 
 async def unit_of_work(request: Request) -> UnitOfWork:

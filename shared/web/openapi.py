@@ -26,7 +26,11 @@ _EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("t
 _BODY: Codes = {413: ("body-too-large",)}
 _JSON: Codes = {400: ("malformed-request",), 415: ("json-expected",)}
 _IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}
-_SCOPE: Codes = {401: ("token-missing", "token-invalid", "token-expired"), 403: ("scope-missing", UserMissing.code)}
+_SCOPE: Codes = {
+    401: ("token-missing", "token-invalid", "token-expired"),
+    403: ("scope-missing", UserMissing.code),
+    429: ("limit-reached",),
+}
 _PATH: Codes = {404: ("not-found",)}
 _CURSOR: Codes = {400: ("cursor-malformed",)}
 _DEPENDENCIES: Mapping[object, Codes] = {
@@ -41,6 +45,7 @@ _KEY: Mapping[str, Any] = {
 }
 _ERRORS = 400
 _RETRY_AFTER = {"description": "Seconds after which the request may be repeated.", "schema": {"type": "integer"}, "example": 1}
+_REPEATABLE = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
 _HEADERS = {"if-match": "If-Match", "last-event-id": "Last-Event-ID", "idempotency-key": "Idempotency-Key"}
 _DEFAULT_DESCRIPTIONS = {status.phrase for status in HTTPStatus} | {"Validation Error", "Successful Response"}
 _JSON_TYPE = "application/json"
@@ -101,7 +106,7 @@ def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
     """The description lists the codes; each has an example."""
     examples = {code: {"value": problem_example(status, code)} for code in codes}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}}
-    headers = {"headers": {"Retry-After": _RETRY_AFTER}} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = {"headers": {"Retry-After": _RETRY_AFTER}} if status in _REPEATABLE else {}
     return {"description": ", ".join(codes), **headers, "content": content}
 
 

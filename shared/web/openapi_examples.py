@@ -49,6 +49,10 @@ HTTP_PROBLEMS: Mapping[str, tuple[str, str]] = {
     ),
     "last-event-id-malformed": ("Last-Event-ID is not an id of this feed.", "Send the id of the last received event unchanged."),
     "validation-failed": ("The request does not match the schema.", "Correct the listed fields; the OpenAPI pages describe each."),
+    "limit-reached": (
+        "The limit caller_misses is reached.",
+        "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone.",
+    ),
     "internal-error": ("The service failed to process the request.", "Report the instance, then repeat the request unchanged."),
     "temporarily-unavailable": (
         "The service is temporarily unavailable.",

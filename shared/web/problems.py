@@ -31,6 +31,8 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 #: The key under which a sent problem leaves its code in the ASGI scope, for the log line of the request.
 CODE_IN_SCOPE = "problem_code"
+#: The key under which the caller of a request is in the ASGI scope, for the count of lookups that find nothing.
+CALLER_IN_SCOPE = "caller"
 
 #: The most specific class determines the response.
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -160,8 +162,18 @@ def response_to(problem: Exception) -> Response:
             return internal_error()
 
 
-async def _domain(_: Request, refusal: Exception) -> Response:
+async def _domain(request: Request, refusal: Exception) -> Response:
+    caller = request.scope.get(CALLER_IN_SCOPE)
+    if caller and isinstance(refusal, (NotFound, NotAllowed)) and is_lookup(request.scope):
+        request.app.state.limits.missed(caller)
     return response_to(refusal)
+
+
+def is_lookup(scope: Scope) -> bool:
+    """Whether a request asks for one record: by its id, or by a search."""
+    if scope["method"] == "GET":
+        return bool(scope["path_params"])
+    return str(scope["path"]).endswith("/search")
 
 
 async def _repeat_response(_: Request, repeated: Exception) -> Response:

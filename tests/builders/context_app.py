@@ -32,7 +32,9 @@ from shared.persistence.deployment_secrets import Secrets
 from shared.web.app import create_app as assemble
 from shared.web.auth import Tokens
 from shared.web.health import Gauges
+from shared.web.limits import CallerLimits
 from shared.web.signing_keys import SigningKeys
+from tests.builders.limits import NO_LIMITS
 
 E = TypeVar("E", bound=Event)
 
@@ -151,6 +153,7 @@ async def run_context(
     unlimited: Sequence[str] = (),
     gauges: Sequence[Gauges] = (),
     groups: Sequence[Group] = (),
+    limits: CallerLimits | None = None,
 ) -> AsyncIterator[RunningContext]:
     """Opens the context on the database at `owner_url` under the role of the context, with a frozen clock at `now`."""
     clock = FrozenClock(now)
@@ -159,7 +162,14 @@ async def run_context(
 
     try:
         with _application(subscriptions, router, unlimited, gauges) as app:
-            app.state = state = State({"database": database, "tokens": tokens_of(keys), "holders": holders(policy)})
+            app.state = state = State(
+                {
+                    "database": database,
+                    "tokens": tokens_of(keys),
+                    "holders": holders(policy),
+                    "limits": limits or CallerLimits(NO_LIMITS, "test"),
+                }
+            )
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:
                 yield RunningContext(
                     http,

@@ -62,7 +62,7 @@ _POLICY = Policy()
 
 @asynccontextmanager
 async def referrals(
-    owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY, groups: Sequence[Group] = (RECEIVE_GROUP,)
+    owner_url: str, keys: Keys, now: datetime, policy: Policy = _POLICY, groups: Sequence[Group] = (RECEIVE_GROUP,), **more: Any
 ) -> AsyncIterator["ReferralsClient"]:
     """Opens the context on the database at `owner_url`, with the clock at `now`."""
     async with run_context(
@@ -74,6 +74,7 @@ async def referrals(
         policy=policy,
         now=now,
         groups=groups,
+        **more,
     ) as context:
         yield ReferralsClient(context)
 

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 
 import structlog
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.navigation.api.responses import FeedEntryView
 from services.navigation.queries.feed import SequencedEntry
@@ -18,13 +18,17 @@ _HEARTBEAT = b": ping\n\n"
 
 
 class EventStream(StreamingResponse):
-    """Sends batches of entries as events. Disconnects a client that accepts no data for `send_timeout` seconds."""
+    """Sends batches of entries as events. Disconnects a client that accepts no data for `send_timeout` seconds; then leaves its `place`."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, batches: AsyncGenerator[Sequence[SequencedEntry]], *, send_timeout: float) -> None:
-        self._chunks, self._send_timeout = _chunks(batches), send_timeout
+    def __init__(self, batches: AsyncGenerator[Sequence[SequencedEntry]], *, send_timeout: float, place: ExitStack) -> None:
+        self._chunks, self._send_timeout, self._place = _chunks(batches), send_timeout, place
         super().__init__(self._chunks, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         async def send_in_time(message: Message) -> None:

@@ -18,7 +18,7 @@ from services.navigation.queries import feed as queries
 from services.navigation.queries.feed import CursorBeyondEnd
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
 from shared.web.auth import Token
-from shared.web.dependencies import Unit
+from shared.web.dependencies import Unit, stream_place
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.requests import strict_router
@@ -77,7 +77,8 @@ async def follow_feed(
         heartbeat=policy.stream_heartbeat,
         is_permitted=token.is_valid,
     )
-    return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds())
+    place = await stream_place(request, caller)
+    return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds(), place=place)
 
 
 def _sequence(last_event_id: str) -> int:

@@ -73,7 +73,7 @@ class Streams:
             while True:
                 stream.woken.clear()
                 entries = await self._read(navigator_id, after) if is_behind else _next(stream, after)
-                if entries is None or is_over():
+                if entries is None or not is_permitted():
                     return
                 if entries:
                     yield entries

@@ -82,9 +82,9 @@ async def run_api(
     """Runs uvicorn on a free port until the end of the block, with `more` variables; `policy` changes configured numbers of navigation."""
     port = free_ports(1)[0]
     variables = environment(owner_url, "127.0.0.1:9", keys) | {"NAVIGATION_POLICY": json.dumps(policy), **more}
-    program = ("uvicorn", "--factory", "services.navigation.main:create_app", "--host", HOST, "--port", str(port))
+    variables |= {"CARE_HTTP_HOST": HOST, "CARE_HTTP_PORT": str(port)}
     with NamedTemporaryFile(prefix="navigation-", suffix=".log") as log:
-        process = await programs.start(*program, environment=os.environ | variables, output=log.fileno())
+        process = await programs.start("services.navigation.main", environment=os.environ | variables, output=log.fileno())
         async with _stopped(ApiProcess(f"http://{HOST}:{port}", process, Path(log.name))) as found:
             await _until_it_listens(process, port)
             yield found

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import timedelta
@@ -150,7 +150,7 @@ async def test_stalled_socket_ends_its_stream(parts_sent: int) -> None:
         raise AssertionError
 
     async with asyncio.timeout(LONGEST_WAIT):
-        await EventStream(entries(), send_timeout=0.05)({"type": "http", "method": "GET"}, receive, send)
+        await EventStream(entries(), send_timeout=0.05, place=ExitStack())({"type": "http", "method": "GET"}, receive, send)
 
     assert len(sent) == 1 + parts_sent
     assert is_closed.is_set() == bool(parts_sent)

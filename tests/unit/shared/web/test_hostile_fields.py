@@ -19,8 +19,10 @@ from infra.dev_stack.scopes import SCOPES
 from shared.clock import FrozenClock
 from shared.persistence.database import Database
 from shared.web.app import create_app
+from shared.web.limits import CallerLimits
 from tests.builders.context_app import secrets_of, tokens_of
 from tests.builders.hostile_requests import hostile_requests
+from tests.builders.limits import NO_LIMITS
 from tests.builders.operations import operations
 from tests.builders.referrals import MONDAY
 
@@ -46,7 +48,7 @@ def _application(context: str) -> FastAPI:
     router = importlib.import_module(f"services.{context}.api").router
     app = create_app(context=context, title=context, router=router, open_database=_no_database, tokens=TOKENS)
     database = Database(cast("Any", None), clock=FrozenClock(MONDAY), policy=policy_of(context)(), secrets=secrets_of(KEYS))
-    app.state = State({"database": database, "tokens": TOKENS, "holders": {}})
+    app.state = State({"database": database, "tokens": TOKENS, "holders": {}, "limits": CallerLimits(NO_LIMITS, "test")})
     return app
 
 

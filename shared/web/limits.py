@@ -1,0 +1,186 @@
+"""How much a caller, and an organisation, may ask of one process: token buckets in memory (docs/adr/0032).
+
+A bucket holds the whole amount of its period and refills evenly, so work that comes in bursts is not slowed. Nothing is refused for good.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from time import monotonic
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+
+from shared.kernel.actor import Actor
+from shared.kernel.value_rules import Range
+from shared.telemetry import metrics
+
+log = structlog.get_logger()
+
+_MINUTE, _HOUR = 60.0, 3600.0
+#: The callers and organisations that are remembered; the one that was idle longest is forgotten.
+_REMEMBERED = 10_000
+#: Seconds in which a further refusal of the same caller is neither logged nor audited.
+_QUIET = 60.0
+#: Seconds after which a caller may ask for another stream.
+_STREAM_WAIT = 10.0
+_Amount = Annotated[int, Range(1, 1_000_000_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Each process counts for itself. An organisation is limited beside its callers, who may use many subjects."""
+
+    # Requests a minute of one caller
+    caller_requests: _Amount = 600
+    # Requests a minute of all callers of one organisation
+    organisation_requests: _Amount = 6_000
+    # Different records about people that one caller looks up in an hour: by id or by a search, lists excluded
+    caller_people: _Amount = 200
+    # The same for all callers of one organisation
+    organisation_people: _Amount = 2_000
+    # Lookups of one caller in an hour that find nothing, or nothing that the caller may see
+    caller_misses: _Amount = 60
+    # The same for all callers of one organisation
+    organisation_misses: _Amount = 400
+    # Open streams of one caller
+    caller_streams: _Amount = 5
+    # Open streams of all callers of one organisation
+    organisation_streams: _Amount = 200
+
+
+class LimitReached(Exception):
+    """`limit` is the name in `Limits`; `seconds` are those until the next request; `is_news` when it was not reached just before."""
+
+    def __init__(self, limit: str, seconds: float, *, is_news: bool) -> None:
+        super().__init__(limit)
+        self.limit, self.seconds, self.is_news = limit, max(1, math.ceil(seconds)), is_news
+
+
+class _Bucket:
+    """Holds `amount` and refills in `period` seconds."""
+
+    __slots__ = ("_amount", "_at", "_level", "_per_second")
+
+    def __init__(self, amount: int, period: float, now: float) -> None:
+        self._amount, self._per_second, self._level, self._at = float(amount), amount / period, float(amount), now
+
+    def wait(self, now: float) -> float:
+        """Refills; returns the seconds until the bucket holds one, zero when it does."""
+        level = self._level + (now - self._at) * self._per_second
+        self._level = level = level if level < self._amount else self._amount  # noqa: FURB136  on every request
+        self._at = now
+        return 0.0 if level >= 1 else (1 - level) / self._per_second
+
+    def take(self, now: float) -> float:
+        """Takes one if there is one; otherwise returns the seconds until there is one."""
+        if wait := self.wait(now):
+            return wait
+        self._level -= 1
+        return 0.0
+
+
+@dataclass(slots=True)
+class _Usage:
+    """What one caller or organisation has used."""
+
+    whose: str
+    requests: _Bucket
+    people: _Bucket
+    misses: _Bucket
+    most_streams: int
+    streams: int = 0
+    seen: set[UUID] = field(default_factory=set)
+    seen_since: float = 0.0
+    reported: dict[str, float] = field(default_factory=dict)
+
+    def look_up(self, subject: UUID, now: float) -> None:
+        """Counts a subject once within an hour."""
+        if now - self.seen_since > _HOUR:
+            self.seen, self.seen_since = set(), now
+        if subject not in self.seen:
+            self.seen.add(subject)
+            self.people.take(now)
+
+
+class CallerLimits:
+    """Counts the requests of one application. A check costs a few microseconds and waits for nothing."""
+
+    def __init__(self, limits: Limits, context: str, clock: Callable[[], float] = monotonic) -> None:
+        self._limits, self._context, self._clock = limits, context, clock
+        self._of_caller = lru_cache(_REMEMBERED)(self._new_caller)
+        self._of_organisation = lru_cache(_REMEMBERED)(self._new_organisation)
+
+    def admit(self, actor: Actor, *, is_lookup: bool) -> None:
+        """Counts a request. Raises LimitReached; a caller who looked up too much may still command, and read lists."""
+        now = self._clock()
+        for usage in self._usages(actor):
+            if wait := usage.requests.take(now):
+                raise self._reached(usage, "requests", wait, now)
+            if is_lookup and (wait := usage.people.wait(now)):
+                raise self._reached(usage, "people", wait, now)
+            if is_lookup and (wait := usage.misses.wait(now)):
+                raise self._reached(usage, "misses", wait, now)
+
+    def found(self, actor: Actor, subjects: Iterable[UUID]) -> None:
+        """Counts the records that a lookup found; a lookup that found none is a miss."""
+        now, is_miss = self._clock(), True
+        for subject in subjects:
+            is_miss = False
+            for usage in self._usages(actor):
+                usage.look_up(subject, now)
+        if is_miss:
+            self.missed(actor)
+
+    def missed(self, actor: Actor) -> None:
+        now = self._clock()
+        for usage in self._usages(actor):
+            usage.misses.take(now)
+
+    @contextmanager
+    def stream(self, actor: Actor) -> Iterator[None]:
+        """Counts an open stream during the block. Raises LimitReached."""
+        usages, now = self._usages(actor), self._clock()
+        for usage in usages:
+            if usage.streams >= usage.most_streams:
+                raise self._reached(usage, "streams", _STREAM_WAIT, now)
+        for usage in usages:
+            usage.streams += 1
+        try:
+            yield
+        finally:
+            for usage in usages:
+                usage.streams -= 1
+
+    def _reached(self, usage: _Usage, kind: str, wait: float, now: float) -> LimitReached:
+        limit = f"{usage.whose}_{kind}"
+        metrics.LIMITS_REACHED.labels(self._context, limit).inc()
+        is_news = now - usage.reported.get(kind, -_QUIET) >= _QUIET
+        if is_news:
+            usage.reported[kind] = now
+        return LimitReached(limit, wait, is_news=is_news)
+
+    def _usages(self, actor: Actor) -> tuple[_Usage, _Usage]:
+        return self._of_caller(actor.issuer, actor.organisation, actor.id), self._of_organisation(actor.issuer, actor.organisation)
+
+    def _new_caller(self, _: str, __: str, ___: str) -> _Usage:
+        limits = self._limits
+        return self._usage("caller", limits.caller_requests, limits.caller_people, limits.caller_misses, limits.caller_streams)
+
+    def _new_organisation(self, _: str, __: str) -> _Usage:
+        limits = self._limits
+        amounts = limits.organisation_requests, limits.organisation_people, limits.organisation_misses, limits.organisation_streams
+        return self._usage("organisation", *amounts)
+
+    def _usage(self, whose: str, requests: int, people: int, misses: int, streams: int) -> _Usage:
+        now = self._clock()
+        buckets = _Bucket(requests, _MINUTE, now), _Bucket(people, _HOUR, now), _Bucket(misses, _HOUR, now)
+        return _Usage(whose, *buckets, streams, seen_since=now)
+
+
+def report(actor: Actor, reached: LimitReached) -> None:
+    """Logs who reached a limit: codes of staff and organisations, no person."""
+    log.warning("limit.reached", limit=reached.limit, organisation=actor.organisation, actor=actor.id, system=actor.system)
