@@ -74,6 +74,7 @@ _READERS = {
     "CARE_AUDIENCE": "API",
     "CARE_TOKEN_LIFETIME": "API",
     "CARE_LIMITS": "API",
+    "CARE_METRICS_TOKEN": "API",
     "CARE_HTTP_HOST": "API",
     "CARE_HTTP_PORT": "API",
     "KAFKA_BOOTSTRAP_SERVERS": f"{_PROCESSES}, `care topics`, `care verify`, local stack",

@@ -55,4 +55,5 @@ def create_context_app(
         unlimited=unlimited,
         description=description,
         limits=limits,
+        metrics_token=deployment.metrics_token.get_secret_value() if deployment.metrics_token else None,
     )

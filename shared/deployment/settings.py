@@ -226,6 +226,11 @@ class Deployment(RetentionSettings):
             f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
     ] = None
+    metrics_token: Annotated[
+        SecretStr | None,
+        BeforeValidator(_none_when_empty),
+        Field(description="Bearer token for `/metrics` of an API. Unset: only this machine may read them."),
+    ] = None
     http_host: Annotated[str, Field(min_length=1, description="Address on which an API that runs alone is served.")] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=1, le=65535, description="Port on which an API that runs alone is served.")] = 8080
     metrics_host: Annotated[

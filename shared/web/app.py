@@ -33,6 +33,7 @@ def create_app(
     unlimited: Sequence[str] = (),
     description: ApiDescription = ApiDescription(),  # noqa: B008  frozen
     limits: Limits = Limits(),  # noqa: B008  frozen
+    metrics_token: str | None = None,
 ) -> FastAPI:
     """`router` carries the context's prefix; paths ending in one of `unlimited` take as long as they need (streams, uploads).
 
@@ -40,7 +41,7 @@ def create_app(
     """
     app = _app(title, router.prefix, _lifespan(open_database, tokens, holders))
     app.state.tokens = tokens
-    app.state.limits = CallerLimits(limits, context)
+    app.state.limits, app.state.metrics_token = CallerLimits(limits, context), metrics_token
     app.router.routes.extend(_strict(router))
     app.include_router(health.router(router.prefix, context, gauges))
     app.include_router(docs_page.router(router.prefix, title))

@@ -1,5 +1,6 @@
 """Liveness, readiness and metrics of each context: `/livez`, `/readyz`, `/metrics`."""
 
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -10,10 +11,19 @@ from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.persistence.gauges import read_gauges
 from shared.persistence.transaction import Transaction
 from shared.telemetry import metrics
+from shared.web.addresses import is_loopback
 from shared.web.problems import problem_response
 
 #: Sets additional gauges from the context's database when /metrics is read.
 Gauges = Callable[[Transaction[Any]], Awaitable[None]]
+
+
+def _may_measure(request: Request) -> bool:
+    """Whether the caller has the token of the metrics; where none is set, whether they are on this machine."""
+    token: str | None = request.app.state.metrics_token
+    if token is None:
+        return request.client is not None and is_loopback(request.client.host)
+    return hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode())
 
 
 def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRouter:
@@ -36,12 +46,18 @@ def router(prefix: str, context: str, gauges: Sequence[Gauges] = ()) -> APIRoute
 
     @health.get("/metrics")
     async def measure(request: Request) -> Response:
-        async with request.app.state.database.transaction() as tx:
-            await read_gauges(tx, context)
-            for gauge in gauges:
-                await gauge(tx)
-        if (age := request.app.state.tokens.keys.age) is not None:
-            metrics.SIGNING_KEYS_AGE.labels(context).set(age)
+        if not _may_measure(request):
+            return problem_response(401, "metrics-token-missing", "The metrics need a token.", "Send CARE_METRICS_TOKEN as bearer token.")
+        await _set_gauges(request, context, gauges)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return health
+
+
+async def _set_gauges(request: Request, context: str, gauges: Sequence[Gauges]) -> None:
+    async with request.app.state.database.transaction() as tx:
+        await read_gauges(tx, context)
+        for gauge in gauges:
+            await gauge(tx)
+    if (age := request.app.state.tokens.keys.age) is not None:
+        metrics.SIGNING_KEYS_AGE.labels(context).set(age)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class ObservabilityMiddleware:
-    """Continues the caller's trace or starts one; every response and log line contains it.
+    """Continues the caller's trace or starts one; every response and log line contains it. No cache may store a response.
 
     No exception passes through: the server would log its text, which may quote personal data.
     """
@@ -34,13 +34,13 @@ class ObservabilityMiddleware:
             await self._app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
-        with tracing.span(scope["method"], _header(scope, b"traceparent")) as traceparent:
+        with tracing.span(scope["method"], tracing.of_caller(_header(scope, b"traceparent"))) as traceparent:
 
             async def recording_send(message: Message) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = int(message["status"])
-                    message["headers"] = [*message["headers"], (b"traceparent", traceparent.encode())]
+                    message["headers"] = [*message["headers"], (b"traceparent", traceparent.encode()), *_not_stored(message["headers"])]
                 await send(message)
 
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
@@ -141,6 +141,11 @@ class BodySizeMiddleware:
         await self._app(scope, receive, send_unless_refused)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
+
+
+def _not_stored(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Responses are about people, unless they say themselves how long they may be stored."""
+    return [] if any(name.lower() == b"cache-control" for name, _ in headers) else [(b"cache-control", b"no-store")]
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -1,11 +1,24 @@
-"""Hints for an unknown parameter or field: the nearest permitted name, and all permitted names."""
+"""Hints for an unknown parameter or field: the nearest permitted name, and all permitted names.
 
+An unknown name is repeated only when it is a misspelt permitted one: otherwise it may be a person's name or number.
+"""
+
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from shared.kernel.nearest import nearest
+
+#: Stands for an unknown name in the path of an error.
+HIDDEN = "?"
+_WORDS = re.compile(r"[A-Za-z_-]{1,64}")
+
+
+def shown(name: str, permitted: Sequence[str]) -> str:
+    """The name itself when it is close to a permitted one and has letters only."""
+    return name if _WORDS.fullmatch(name) and nearest(name, permitted) else HIDDEN
 
 
 def hint(name: str, permitted: Sequence[str]) -> str:
@@ -23,7 +36,19 @@ def _with_hint(error: Mapping[str, Any], body: Any) -> Mapping[str, Any]:
     _, *path, unknown = error["loc"]
     models = _models_at(body, path)
     permitted = list(dict.fromkeys(name for model in models for name in model.model_fields))
-    return {**error, "ctx": {"hint": hint(str(unknown), permitted)}}
+    name = shown(str(unknown), permitted)
+    return {**error, "loc": (*error["loc"][:-1], name), "ctx": {"hint": hint(name, permitted)}}
+
+
+def names_within(body: Any) -> frozenset[str]:
+    """The names of all fields of a body, also of the objects in it."""
+    pending, found = list(_models(body)), set[type[BaseModel]]()
+    while pending:
+        model = pending.pop()
+        if model not in found:
+            found.add(model)
+            pending += [each for field in model.model_fields.values() for each in _models(field.annotation)]
+    return frozenset(name for model in found for name in model.model_fields)
 
 
 def _models_at(body: Any, path: Sequence[int | str]) -> list[type[BaseModel]]:

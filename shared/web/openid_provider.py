@@ -5,13 +5,13 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import truststore
 
+from shared.web.addresses import is_loopback
 from shared.web.signing_keys import KeysUnread, parsed
 
 #: Seconds for the two requests of a reading together.
@@ -22,7 +22,7 @@ _LARGEST_DOCUMENT = 256 * 1024
 def is_secure(url: str) -> bool:
     """Whether the address is https, or http on this machine alone: the keys decide who is believed."""
     parts = urlsplit(url)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")))
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")))
 
 
 class OpenIdProvider:
@@ -70,10 +70,3 @@ class OpenIdProvider:
                 if len(document) > _LARGEST_DOCUMENT:
                     raise KeysUnread(f"the document has more than {_LARGEST_DOCUMENT} bytes")
         return parsed(document)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -22,7 +22,7 @@ from shared.kernel.errors import Conflict, DomainError, InvalidField, NotAllowed
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
-from shared.web.name_hints import with_hints
+from shared.web.name_hints import HIDDEN, names_within, with_hints
 from shared.web.routes import allowed_methods, route_of
 from shared.web.validation import sentence, without_false_lengths
 
@@ -202,8 +202,9 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
 
 
 def _invalid(errors: Sequence[Mapping[str, Any]], body: Any) -> Response:
-    for name in (encodable(str(error["loc"][-1])) for error in errors if error["type"] == "field_repeated"):
-        detail = f"The field {name} occurs more than once in an object of the body."
+    for name in (str(error["loc"][-1]) for error in errors if error["type"] == "field_repeated"):
+        shown = name if name in names_within(body) else HIDDEN
+        detail = f"The field {shown} occurs more than once in an object of the body."
         return problem_response(400, "malformed-request", detail, "Send each field of an object once.")
     hinted = with_hints(without_false_lengths(errors), body)
     found = [FieldProblem(field=_path(error["loc"]), problem=sentence(error)) for error in hinted]

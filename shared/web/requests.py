@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
-from shared.web.name_hints import hint
+from shared.web.name_hints import hint, shown
 from shared.web.problems import encodable, is_json
 from shared.web.validation import UnusualValue
 
@@ -71,7 +71,7 @@ def require_declared_parameters(request: Request, route: Dependant) -> None:
     declared = [parameter.alias for each in dependants(route) for parameter in each.query_params]
     sent = Counter(name for name, _ in request.query_params.multi_items())
     errors: list[dict[str, Any]] = [
-        {"type": "parameter_unknown", "loc": ("query", name), "ctx": {"hint": hint(name, declared)}}
+        {"type": "parameter_unknown", "loc": ("query", shown(name, declared)), "ctx": {"hint": hint(shown(name, declared), declared)}}
         for name in sent
         if name not in declared
     ]

@@ -168,6 +168,7 @@ async def run_context(
                     "tokens": tokens_of(keys),
                     "holders": holders(policy),
                     "limits": limits or CallerLimits(NO_LIMITS, "test"),
+                    "metrics_token": None,
                 }
             )
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://care.test") as http:

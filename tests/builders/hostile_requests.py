@@ -12,6 +12,8 @@ from tests.builders.hostile_values import BLANKS, Hostile, values_of
 from tests.builders.operations import Operation, pointer, with_value
 
 JSON = {"Content-Type": "application/json"}
+#: A name that no error may repeat.
+_NUMBER = "9990548609"
 _PROBLEM = "application/problem+json"
 _SERVER_ERROR, _INVALID = 500, 422
 _LONGEST_IN_URL = 10_000
@@ -115,12 +117,12 @@ def _in_body(operation: Operation) -> Iterator[HostileRequest]:
 
 
 def _unknown_names(operation: Operation, query: Mapping[str, Any], body: Any) -> Iterator[HostileRequest]:
-    yield HostileRequest(operation, "query.statsu", Hostile("open"), {**query, "statsu": "open"}, body)
+    yield HostileRequest(operation, "query.?", Hostile("open"), {**query, _NUMBER: "open"}, body)
     if operation.body is not None:
         objects = [(), *(path for path, schema in operation.fields() if _is_object(schema))]
         for path in objects:
-            unknown = (*path, "remark")
-            yield HostileRequest(operation, pointer(unknown), Hostile("text"), query, with_value(body, unknown, "text"))
+            hidden = pointer((*path, "?"))
+            yield HostileRequest(operation, hidden, Hostile("text"), query, with_value(body, (*path, _NUMBER), "text"))
 
 
 def _is_of_url(value: Hostile) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from shared.telemetry.tracing import span
+from shared.telemetry.tracing import of_caller, span
 
 PROGRAM = """
 import sys
@@ -48,3 +48,22 @@ def test_invalid_traceparent_is_not_continued(parent: str) -> None:
     with span("a", parent) as traceparent:
         assert traceparent.split("-")[1] not in parent
         assert traceparent.startswith("00-")
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        "00-00000000000000000000009990548609-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34d19990548609929d0e0-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-9990548609a902b7-01",
+    ],
+)
+def test_trace_with_an_nhs_number_is_not_continued(parent: str) -> None:
+    assert of_caller(parent) is None
+
+
+@pytest.mark.parametrize(
+    "parent", [None, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-12345678901234567890a6a3ce929d0e-00f067aa0ba902b7-01"]
+)
+def test_other_traces_are_continued(parent: str | None) -> None:
+    assert of_caller(parent) == parent

@@ -48,7 +48,8 @@ def _application(context: str) -> FastAPI:
     router = importlib.import_module(f"services.{context}.api").router
     app = create_app(context=context, title=context, router=router, open_database=_no_database, tokens=TOKENS)
     database = Database(cast("Any", None), clock=FrozenClock(MONDAY), policy=policy_of(context)(), secrets=secrets_of(KEYS))
-    app.state = State({"database": database, "tokens": TOKENS, "holders": {}, "limits": CallerLimits(NO_LIMITS, "test")})
+    state = {"database": database, "tokens": TOKENS, "holders": {}, "limits": CallerLimits(NO_LIMITS, "test"), "metrics_token": None}
+    app.state = State(state)
     return app
 
 

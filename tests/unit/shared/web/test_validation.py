@@ -48,8 +48,9 @@ VALID = {"person_id": "0193a1f0-0000-7000-8000-000000000001", "contents": {"note
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "missing": ({"contents": {}}, "contents.note", "The field is required."),
     "unknown": ({"personId": "x"}, "personId", f"The field is unknown. The nearest is person_id. Permitted: {FIELDS}."),
-    "unlike any": ({"remark": "x"}, "remark", f"The field is unknown. Permitted: {FIELDS}."),
-    "unknown inside": ({"contents": {"note": "book", "page": 1}}, "contents.page", "The field is unknown. Permitted: note."),
+    "unlike any": ({"remark": "x"}, "?", f"The field is unknown. Permitted: {FIELDS}."),
+    "a number as a name": ({"person_9990548609": "x"}, "?", f"The field is unknown. Permitted: {FIELDS}."),
+    "unknown inside": ({"contents": {"note": "book", "page": 1}}, "contents.?", "The field is unknown. Permitted: note."),
     "unknown in a list": (
         {"more": [{"note": "book"}, {"note": "book", "notes": ""}]},
         "more.1.notes",
