@@ -20,8 +20,10 @@ A scope permits an operation. Further rules limit the people whose data a caller
 _ROLES = """
 ## Roles
 
-The claim `role` of a token is recorded in events and in the audit; it permits no operation. These codes are professional roles in
-requests and events: at the meeting, as accountable lead and as owner of an action.
+The claim `role` of a token is recorded in events and in the audit. It permits no operation by itself, but two scopes need a clinical role:
+`referrals:triage` one of `triage_roles`, and `rapid-care:respond` one of `responder_roles` ([configuration](configuration.md)); otherwise
+the answer is `clinical-role-missing`. These codes are professional roles in requests and events: at the meeting, as accountable lead and
+as owner of an action.
 
 | role | meeting's quorum | may be lead (Table 16) | has tasks in navigation |
 |---|---|---|---|

@@ -11,6 +11,19 @@ class Professional:
     organisation: str
 
 
+#: The roles whose holders decide clinically, unless a deployment names others.
+CLINICAL_ROLES = (
+    "clinical-triager",
+    "clinician",
+    "community-nurse",
+    "emergency-nurse-practitioner",
+    "geriatrician",
+    "gp",
+    "occupational-therapist",
+    "paramedic",
+    "pharmacist",
+    "physiotherapist",
+)
 #: The role of a system in a token that names no professional.
 SUPPLIER_SYSTEM = "supplier-system"
 

@@ -4,6 +4,7 @@ DomainError
  ├─ NotFound      the resource does not exist                          HTTP 404
  │   └─ PersonRecordNotFound
  ├─ NotAllowed    the resource exists, but not for this caller         HTTP 403
+ │   ├─ ClinicalRoleMissing
  │   ├─ FeedAccessDenied
  │   ├─ OrganisationNotInvolved
  │   ├─ PartNotShared
@@ -66,6 +67,13 @@ class StoryWithheld(NotAllowed):
 
     code = "story-withheld"
     advice = "Ask the person or their accountable lead professional; only a crisis response may read the story."
+
+
+class ClinicalRoleMissing(NotAllowed):
+    """The scope is for clinical decisions, and the role in the token is not a clinical one."""
+
+    code = "clinical-role-missing"
+    advice = "Ask a clinician to decide, or the access administrator to correct the role."
 
 
 class UserMissing(NotAllowed):

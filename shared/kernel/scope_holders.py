@@ -1,7 +1,16 @@
-"""The organisations that hold a scope: a token of another organisation has the scope in vain."""
+"""The organisations and the roles that hold a scope: a token of another organisation or role has the scope in vain."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-#: Organisations by scope. Any organisation holds a scope without an entry, and a relationship to the person decides.
-Holders: TypeAlias = Mapping[str, Collection[str]]
+#: Organisations, or roles, by scope. Any organisation or role holds a scope without an entry; a relationship to the person decides then.
+_ByScope: TypeAlias = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True)
+class Holders:
+    """The organisations that hold a scope, and the roles that hold a scope for clinical decisions."""
+
+    organisations: _ByScope = field(default_factory=dict)
+    roles: _ByScope = field(default_factory=dict)

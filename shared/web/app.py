@@ -28,7 +28,7 @@ def create_app(
     router: APIRouter,
     open_database: Callable[[], Awaitable[Database[Any]]],
     tokens: Tokens,
-    holders: Callable[[Any], Holders] = lambda _: {},
+    holders: Callable[[Any], Holders] = lambda _: Holders(),
     gauges: Sequence[health.Gauges] = (),
     unlimited: Sequence[str] = (),
     description: ApiDescription = ApiDescription(),  # noqa: B008  frozen

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.kernel.errors import OrganisationNotInvolved, UserMissing
+from shared.kernel.errors import ClinicalRoleMissing, OrganisationNotInvolved, UserMissing
 from shared.kernel.ids import derived_id
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Work
@@ -38,8 +38,8 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})(?:(?:--?|;)(?:gzip|br|deflate|zstd))?"
 class ScopeCheck:
     """Authenticates the caller, and refuses one that has none of `scopes`. docs/scopes.md lists them.
 
-    The caller has no scope that their organisation does not hold in this context. A supplier's system without a user is refused, unless the
-    route concerns no person.
+    The caller has no scope that their organisation or their role does not hold in this context. A supplier's system without a user is
+    refused, unless the route concerns no person.
     """
 
     scopes: tuple[str, ...]
@@ -53,9 +53,13 @@ class ScopeCheck:
         if actor.scopes.isdisjoint(self.scopes):
             advice = "Ask the access administrator for a token with this scope."
             raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)
-        held = with_held_scopes(actor, request.app.state.holders)
-        if held.scopes.isdisjoint(self.scopes):
+        holders: Holders = request.app.state.holders
+        of_organisation = with_scopes_of_organisation(actor, holders)
+        if of_organisation.scopes.isdisjoint(self.scopes):
             raise OrganisationNotInvolved(f"The scope {' or '.join(self.scopes)} belongs to another organisation.")
+        held = with_scopes_of_role(of_organisation, holders)
+        if held.scopes.isdisjoint(self.scopes):
+            raise ClinicalRoleMissing(f"The scope {' or '.join(self.scopes)} needs a clinical role.")
         return held
 
 
@@ -74,7 +78,7 @@ async def refuse_beyond_limit(request: Request, actor: Actor, reached: LimitReac
     if reached.is_news:
         report(actor, reached)
         async with request.app.state.database.transaction(RequestContext(actor, Cause(f"limit {reached.limit}"))) as tx:
-            tx.audit(derived_id("limit", actor.identity))
+            tx.audit(derived_id("limit", tx.request.caller))
     detail = f"The limit {reached.limit} is reached."
     advice = "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone."
     headers = {"Retry-After": str(reached.seconds)}
@@ -96,9 +100,19 @@ def require_scopes(*scopes: str, needs_user: bool = True) -> Any:
     return Depends(ScopeCheck(scopes, needs_user))
 
 
-def with_held_scopes(actor: Actor, holders: Holders) -> Actor:
+def with_scopes_of_organisation(actor: Actor, holders: Holders) -> Actor:
     """The actor with the scopes that their organisation holds."""
-    held = {scope for scope in actor.scopes if scope not in holders or actor.organisation in holders[scope]}
+    by_scope = holders.organisations
+    return _with_scopes(actor, {scope for scope in actor.scopes if scope not in by_scope or actor.organisation in by_scope[scope]})
+
+
+def with_scopes_of_role(actor: Actor, holders: Holders) -> Actor:
+    """The actor with the scopes that their role holds."""
+    by_scope = holders.roles
+    return _with_scopes(actor, {scope for scope in actor.scopes if scope not in by_scope or actor.role in by_scope[scope]})
+
+
+def _with_scopes(actor: Actor, held: Collection[str]) -> Actor:
     return actor if len(held) == len(actor.scopes) else replace(actor, scopes=frozenset(held))
 
 

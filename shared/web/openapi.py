@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from shared.kernel.errors import UserMissing, VersionConflict
+from shared.kernel.errors import ClinicalRoleMissing, UserMissing, VersionConflict
 from shared.persistence.idempotency import IdempotencyKeyReused
 from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.descriptions import ApiDescription
@@ -28,7 +28,7 @@ _JSON: Codes = {400: ("malformed-request",), 415: ("json-expected",)}
 _IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}
 _SCOPE: Codes = {
     401: ("token-missing", "token-invalid", "token-expired"),
-    403: ("scope-missing", UserMissing.code),
+    403: ("scope-missing", UserMissing.code, ClinicalRoleMissing.code),
     429: ("limit-reached",),
 }
 _PATH: Codes = {404: ("not-found",)}

@@ -149,7 +149,7 @@ async def run_context(
     router: APIRouter,
     policy: Any,
     now: datetime,
-    holders: Callable[[Any], Holders] = lambda _: {},
+    holders: Callable[[Any], Holders] = lambda _: Holders(),
     unlimited: Sequence[str] = (),
     gauges: Sequence[Gauges] = (),
     groups: Sequence[Group] = (),

@@ -14,7 +14,7 @@ AUDIT = "mdt:audit"
 def holders(policy: Policy) -> Holders:
     """Members of the meeting keep its diary and decide. A practice reads about its own people, and a lead is one of any organisation."""
     own = {IMPORT_RISK: policy.risk_organisations, AUDIT: policy.governance_organisations}
-    return {**dict.fromkeys((COORDINATE, DECIDE), policy.member_organisations), **own}
+    return Holders({**dict.fromkeys((COORDINATE, DECIDE), policy.member_organisations), **own})
 
 
 class NotMdtMember(NotAllowed):

@@ -30,7 +30,7 @@ _IS_SHARED = total(
 
 def holders(policy: Policy) -> Holders:
     """The scopes of navigation are those of the listed employers of navigators."""
-    return {**dict.fromkeys((WORK, COORDINATE), policy.employers), AUDIT: policy.governance_organisations}
+    return Holders({**dict.fromkeys((WORK, COORDINATE), policy.employers), AUDIT: policy.governance_organisations})
 
 
 @dataclass(frozen=True, slots=True)

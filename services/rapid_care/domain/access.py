@@ -29,8 +29,12 @@ SCOPE_OF: Mapping[type, str] = {
 
 
 def holders(policy: Policy) -> Holders:
-    """Both scopes are those of the organisation that runs Rapid Care."""
-    return {**dict.fromkeys((COORDINATE, RESPOND), (policy.organisation,)), AUDIT: policy.governance_organisations}
+    """Both scopes are those of the organisation that runs Rapid Care.
+
+    Clinicians record their visits; a coordinator records them on behalf of the assigned clinician.
+    """
+    own = {**dict.fromkeys((COORDINATE, RESPOND), (policy.organisation,)), AUDIT: policy.governance_organisations}
+    return Holders(own, roles={RESPOND: policy.responder_roles})
 
 
 def has_scope(actor: Actor, command: type) -> bool:

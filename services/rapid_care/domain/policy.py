@@ -9,6 +9,7 @@ from shared.contracts.care_policy import CarePolicy
 from shared.contracts.codes import Condition
 from shared.contracts.event import Code
 from shared.contracts.rapid_care import Skill
+from shared.kernel.actor import CLINICAL_ROLES
 from shared.kernel.opening_hours import EXTENDED_DAY
 from shared.kernel.totality import total
 from shared.kernel.value_rules import DistinctEntries, Range, RisingOrder, WithoutOffset
@@ -41,6 +42,8 @@ class Policy(CarePolicy):
 
     # Organisation of Rapid Care
     organisation: Code = "CLCH"
+    # Roles that record visits and their decisions with the scope rapid-care:respond; a coordinator does it on behalf of a clinician [R]
+    responder_roles: tuple[Code, ...] = (*CLINICAL_ROLES, "rapid-care-coordinator")
     # Local time of opening, as in the directory row of the service; earlier than `closes`. A clock that would start in closed hours starts
     # at the next opening (G04)
     opens: Annotated[time, WithoutOffset()] = EXTENDED_DAY.opens

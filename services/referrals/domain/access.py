@@ -29,8 +29,9 @@ AUDIT = "referrals:audit"
 
 
 def holders(policy: Policy) -> Holders:
-    """The scopes of the Community Point of Access are those of its organisation."""
-    return {**dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,)), AUDIT: policy.governance_organisations}
+    """The scopes of the Community Point of Access are those of its organisation. Triage is a clinical decision."""
+    own = {**dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,)), AUDIT: policy.governance_organisations}
+    return Holders(own, roles={TRIAGE: policy.triage_roles})
 
 
 class AnsweredByService(RuleBroken):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from shared.contracts.care_policy import CarePolicy
 from shared.contracts.event import Code
+from shared.kernel.actor import CLINICAL_ROLES
 from shared.kernel.opening_hours import EXTENDED_DAY
 from shared.kernel.value_rules import Range, WithoutOffset
 
@@ -26,6 +27,9 @@ class Policy(CarePolicy):
 
     # Organisation of the Community Point of Access
     organisation: Code = "CLCH"
+
+    # Roles that decide with the scope referrals:triage [R]
+    triage_roles: tuple[Code, ...] = CLINICAL_ROLES
 
     # Time within which a second referral for the same reason is merged into the first [R]
     merge_window: _Days = timedelta(hours=72)

@@ -97,7 +97,7 @@ async def test_filters_select(client: ReferralsClient) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"claimed": "everybody"}, {"urgency": "soon"}, {"status": "open"}, {"overdue": "perhaps"}, {"discrepancy": "x"}, {"shelf": "1"}],
+    [{"claimed": "everybody"}, {"urgency": "soon"}, {"status": "open"}, {"overdue": "perhaps"}, {"discrepancy": "x"}, {"sections": "1"}],
 )
 async def test_unknown_filter_is_refused(client: ReferralsClient, query: dict[str, Any]) -> None:
     response = await client.get("/work", **query)

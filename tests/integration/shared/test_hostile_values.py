@@ -28,7 +28,7 @@ _LEAST = {"referrals": (0.14, 0.25), "rapid_care": (0.04, 0.5), "mdt": (0.02, 0.
 #: Fields of an urgent referral, by the beginning of their pointer, in which any value is accepted.
 _TOLERANT = tuple(f"body.{name}" for name in ("nhs_number", "demographics", "story", "condition"))
 #: Unknown names that are refused: inside a contact, an unknown name makes the contact unreadable text.
-_UNKNOWN_NAMES = {"body.demographics.remark", "body.story.remark"}
+_UNKNOWN_NAMES = {"body.demographics.?", "body.story.?"}
 
 
 @dataclass

@@ -41,7 +41,7 @@ Mistake = Callable[[Call, SampleRoute], Call | Awaitable[Call]]
 
 def signed(route: SampleRoute, *, scope: str | None = None, organisation: str | None = None, hours: int = 1) -> str:
     keys, valid_for = route.context.keys, timedelta(hours=hours)
-    return "Bearer " + keys.token(route.actor, organisation or route.organisation, "care-navigator", [scope or route.scope], valid_for)
+    return "Bearer " + keys.token(route.actor, organisation or route.organisation, "clinician", [scope or route.scope], valid_for)
 
 
 def right(route: SampleRoute) -> Call:

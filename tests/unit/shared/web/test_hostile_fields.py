@@ -17,6 +17,7 @@ from infra.contexts import CONTEXTS, policy_of
 from infra.dev_stack.dev_secrets import make
 from infra.dev_stack.scopes import SCOPES
 from shared.clock import FrozenClock
+from shared.kernel.scope_holders import Holders
 from shared.persistence.database import Database
 from shared.web.app import create_app
 from shared.web.limits import CallerLimits
@@ -48,7 +49,7 @@ def _application(context: str) -> FastAPI:
     router = importlib.import_module(f"services.{context}.api").router
     app = create_app(context=context, title=context, router=router, open_database=_no_database, tokens=TOKENS)
     database = Database(cast("Any", None), clock=FrozenClock(MONDAY), policy=policy_of(context)(), secrets=secrets_of(KEYS))
-    state = {"database": database, "tokens": TOKENS, "holders": {}, "limits": CallerLimits(NO_LIMITS, "test"), "metrics_token": None}
+    state = {"database": database, "tokens": TOKENS, "holders": Holders(), "limits": CallerLimits(NO_LIMITS, "test"), "metrics_token": None}
     app.state = State(state)
     return app
 
