@@ -22,7 +22,7 @@ class _Part(Enum):
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose client is slow to send the headers or the body of a request (docs/adr/0032).
+    """Closes a connection whose client is slow to send the headers or the body of a request (docs/adr/0031).
 
     uvicorn waits without limit. A request that arrives at once, as nearly all do, starts no timer.
     """

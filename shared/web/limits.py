@@ -1,4 +1,4 @@
-"""How much a caller, and an organisation, may ask of one process: token buckets in memory (docs/adr/0032).
+"""How much a caller, and an organisation, may ask of one process: token buckets in memory (docs/adr/0031).
 
 A bucket holds the whole amount of its period and refills evenly, so work that comes in bursts is not slowed. Nothing is refused for good.
 """

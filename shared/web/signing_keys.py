@@ -19,7 +19,7 @@ from joserfc.jwk import JWKRegistry, KeySet
 
 log = structlog.get_logger()
 
-#: Seconds between readings. With the longest reading and a stream's next look at its token, less than a minute (docs/adr/0030).
+#: Seconds between readings. With the longest reading and a stream's next look at its token, less than a minute (docs/adr/0029).
 PERIOD = 20.0
 #: The shortest time between two readings that tokens of unknown keys cause: anyone can send such tokens.
 _SHORTEST_GAP = 5.0

@@ -40,16 +40,20 @@ class FollowingApi:
     def token(self, keys: Keys, valid_for: timedelta = timedelta(hours=1)) -> dict[str, str]:
         return {"Authorization": f"Bearer {keys.token(NAVIGATOR, 'CLCH', 'care-navigator', ['navigation:work'], valid_for)}"}
 
-    async def status(self, headers: dict[str, str]) -> int:
-        async with httpx.AsyncClient(base_url=self.process.url, timeout=LONGEST_WAIT) as http:
-            return (await http.get(f"/navigation/navigators/{NAVIGATOR}/feed", headers=headers)).status_code
+    async def status(self, headers: dict[str, str], part: str = "") -> int:
+        url = f"/navigation/navigators/{NAVIGATOR}/feed{part}"
+        async with (
+            httpx.AsyncClient(base_url=self.process.url, timeout=LONGEST_WAIT) as http,
+            http.stream("GET", url, headers=headers) as response,
+        ):
+            return response.status_code
 
 
 @pytest.fixture
 async def api(common_database: Any, programs: Programs, keys: Keys, tmp_path: Path) -> AsyncIterator[FollowingApi]:
     file = tmp_path / "jwks.json"
     file.write_text(keys.public())
-    more = {"CARE_JWKS": "", "CARE_JWKS_FILE": str(file)}
+    more = {"CARE_JWKS": "", "CARE_JWKS_FILE": str(file), "CARE_LIMITS": '{"caller_streams": 2}'}
     async with run_api(programs, common_database.url, keys, more, stream_heartbeat="PT60S") as process:
         yield FollowingApi(process, file, keys, make())
 
@@ -101,3 +105,16 @@ async def test_withdrawn_key_ends_known_tokens_within_a_minute(client: Navigatio
             await asyncio.sleep(0.5)
 
     assert [await api.status(known), await api.status(api.token(api.later))] == [401, 200]
+
+
+async def test_streams_beyond_the_limit_are_refused(client: NavigationClient, api: FollowingApi) -> None:
+    await client.register(NAVIGATOR)
+    token = api.token(api.first)
+
+    async with api.process.stream(NAVIGATOR, token), api.process.stream(NAVIGATOR, token):
+        beyond = await api.status(token, "/stream")
+    async with asyncio.timeout(LONGEST_WAIT):
+        while await api.status(token, "/stream") == 429:  # the server notices closed streams when it writes
+            await asyncio.sleep(0.2)
+
+    assert beyond == 429

@@ -54,16 +54,18 @@ async def test_number_in_a_trace_reaches_neither_answer_nor_audit(harness: Deliv
 async def test_metrics_are_for_the_scraper_alone(harness: DeliveryHarness) -> None:
     app = app_of(harness.sender)
 
-    async def status(host: str, **headers: str) -> int:
+    async def answer(host: str, **headers: str) -> str:
+        """The code of the refusal, or the first word of the metrics."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(host, 1)), base_url="http://care.test") as http:
-            return (await http.get("/parcels/metrics", headers=headers)).status_code
+            response = await http.get("/parcels/metrics", headers=headers)
+            return str(response.json()["code"]) if response.status_code == 401 else response.text[:6]
 
-    without = [await status("127.0.0.1"), await status("10.0.0.7"), await status("a name")]
+    without = [await answer("127.0.0.1"), await answer("10.0.0.7"), await answer("a name")]
     app.state.metrics_token = "of the scraper"
     tokens = [
-        await status(host, Authorization=sent) for host in ("127.0.0.1", "10.0.0.7") for sent in ("Bearer of the scraper", "Bearer x")
+        await answer(host, Authorization=sent) for host in ("127.0.0.1", "10.0.0.7") for sent in ("Bearer of the scraper", "Bearer x")
     ]
     app.state.metrics_token = None
 
-    assert without == [200, 401, 401]
-    assert tokens == [200, 401, 200, 401]
+    assert without == ["# HELP", "metrics-token-missing", "metrics-token-missing"]
+    assert tokens == ["# HELP", "metrics-token-missing"] * 2
