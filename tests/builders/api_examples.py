@@ -22,7 +22,7 @@ from tests.builders.seeded_stack import CALLERS_OF, SeededStack
 Try: TypeAlias = tuple[dict[str, str], tuple[str, str]]
 
 _IDS, _TRIES, _NEW_REFERRALS = 8, 30, 8
-#: Every so many rounds new referrals arrive and an hour passes; in between, the next meeting begins.
+#: Every so many rounds new referrals arrive, a person moves away and an hour passes; in between, the next meeting begins.
 _STEPS = 6
 #: The day of the examples; other days of this year are moved with it.
 EXAMPLE_DAY = date(2026, 9, 21)
@@ -146,6 +146,7 @@ class ExampleRun:
             referrals = [each for each in known if each.operation == "ReceiveReferral" and each.body["demographics"]]
             for _ in range(_NEW_REFERRALS):
                 await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
+            await self._move_away(known)
         preferred = _WAYS[number // _STEPS % len(_WAYS)]
         for operation, ids, caller in self._next_commands():
             found = [each for each in self.random.sample(known, len(known)) if each.operation == operation]
@@ -155,6 +156,12 @@ class ExampleRun:
             await self.stack.contexts.let_pass(timedelta(hours=1))
         if number % _STEPS == _STEPS // 2:
             await self._wait_for_meeting()
+
+    async def _move_away(self, known: Sequence[Example]) -> None:
+        """One person moves: a return is recorded only when the move cannot be reversed any more, and another example may reverse it."""
+        moves = [each for each in known if each.operation == "RecordMove"]
+        for example, offer in product(moves[:1], self.offers.get("RecordMove", [])[:1]):
+            await self.send(example, *offer)
 
     def _next_commands(self) -> list[tuple[str, *Try]]:
         """One for each item."""

@@ -94,6 +94,7 @@ def _run(request: dict[str, Any]) -> None:
     if function:
         getattr(importlib.import_module(module), function)()
     else:
+        sys.modules.pop(module, None)  # imported before the fork, of which a new process would know nothing
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
