@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 #: Organisations, or roles, by scope. Any organisation or role holds a scope without an entry; a relationship to the person decides then.
-_ByScope: TypeAlias = Mapping[str, Collection[str]]
+ByScope: TypeAlias = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True)
 class Holders:
     """The organisations that hold a scope, and the roles that hold a scope for clinical decisions."""
 
-    organisations: _ByScope = field(default_factory=dict)
-    roles: _ByScope = field(default_factory=dict)
+    organisations: ByScope = field(default_factory=dict)
+    roles: ByScope = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from shared.kernel.actor import Actor
 from shared.kernel.errors import ClinicalRoleMissing, OrganisationNotInvolved, UserMissing
 from shared.kernel.ids import derived_id
-from shared.kernel.scope_holders import Holders
+from shared.kernel.scope_holders import ByScope, Holders
 from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
@@ -54,10 +54,10 @@ class ScopeCheck:
             advice = "Ask the access administrator for a token with this scope."
             raise HttpProblem(HTTPStatus.FORBIDDEN, "scope-missing", f"The token needs the scope {' or '.join(self.scopes)}.", advice)
         holders: Holders = request.app.state.holders
-        of_organisation = with_scopes_of_organisation(actor, holders)
+        of_organisation = with_held_scopes(actor, holders.organisations, actor.organisation)
         if of_organisation.scopes.isdisjoint(self.scopes):
             raise OrganisationNotInvolved(f"The scope {' or '.join(self.scopes)} belongs to another organisation.")
-        held = with_scopes_of_role(of_organisation, holders)
+        held = with_held_scopes(of_organisation, holders.roles, actor.role)
         if held.scopes.isdisjoint(self.scopes):
             raise ClinicalRoleMissing(f"The scope {' or '.join(self.scopes)} needs a clinical role.")
         return held
@@ -100,19 +100,9 @@ def require_scopes(*scopes: str, needs_user: bool = True) -> Any:
     return Depends(ScopeCheck(scopes, needs_user))
 
 
-def with_scopes_of_organisation(actor: Actor, holders: Holders) -> Actor:
-    """The actor with the scopes that their organisation holds."""
-    by_scope = holders.organisations
-    return _with_scopes(actor, {scope for scope in actor.scopes if scope not in by_scope or actor.organisation in by_scope[scope]})
-
-
-def with_scopes_of_role(actor: Actor, holders: Holders) -> Actor:
-    """The actor with the scopes that their role holds."""
-    by_scope = holders.roles
-    return _with_scopes(actor, {scope for scope in actor.scopes if scope not in by_scope or actor.role in by_scope[scope]})
-
-
-def _with_scopes(actor: Actor, held: Collection[str]) -> Actor:
+def with_held_scopes(actor: Actor, holders: ByScope, holder: str) -> Actor:
+    """The actor with the scopes that `holder`, their organisation or their role, holds."""
+    held = {scope for scope in actor.scopes if scope not in holders or holder in holders[scope]}
     return actor if len(held) == len(actor.scopes) else replace(actor, scopes=frozenset(held))
 
 

@@ -71,9 +71,8 @@ def require_declared_parameters(request: Request, route: Dependant) -> None:
     declared = [parameter.alias for each in dependants(route) for parameter in each.query_params]
     sent = Counter(name for name, _ in request.query_params.multi_items())
     errors: list[dict[str, Any]] = [
-        {"type": "parameter_unknown", "loc": ("query", shown(name, declared)), "ctx": {"hint": hint(shown(name, declared), declared)}}
-        for name in sent
-        if name not in declared
+        {"type": "parameter_unknown", "loc": ("query", name), "ctx": {"hint": hint(name, declared)}}
+        for name in (shown(each, declared) for each in sent if each not in declared)
     ]
     errors += [{"type": "parameter_repeated", "loc": ("query", name)} for name in declared if sent[name] > 1]
     if errors:

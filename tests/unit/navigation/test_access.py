@@ -8,7 +8,7 @@ from services.navigation.domain.policy import Policy
 from shared.contracts.persons import SharingPreference
 from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
-from shared.web.dependencies import with_scopes_of_organisation
+from shared.web.dependencies import with_held_scopes
 from tests.builders.navigation import NAVIGATOR, OTHER
 
 
@@ -43,7 +43,7 @@ def test_only_owner_or_coordinator_passes_ownership_check() -> None:
 @pytest.mark.acceptance("navigation-9")
 @pytest.mark.parametrize("scope", [WORK, COORDINATE])
 def test_other_organisation_holds_no_scope_of_navigation(scope: str) -> None:
-    held = with_scopes_of_organisation(an_actor(organisation="HOUSING21", scope=scope), holders(Policy()))
+    held = with_held_scopes(an_actor(organisation="HOUSING21", scope=scope), holders(Policy()).organisations, "HOUSING21")
 
     assert held.scopes == frozenset()
 
