@@ -19,7 +19,9 @@ from rich.text import Text
 from infra.errors import StackError
 
 if TYPE_CHECKING:
+    from infra.deploy.kafka_access import AccessReport
     from infra.operations.replay import ReplayResult
+    from shared.messaging.kafka_settings import KafkaCredentials
 
 app = typer.Typer(help="Care coordination: run, check and operate the four services.", no_args_is_help=True, add_completion=False)
 reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
@@ -95,17 +97,16 @@ def token(
 @app.command()
 def migrate(
     database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", callback=_postgresql, help="Address of the database for its owner.")],
-    password: Annotated[str, typer.Option(envvar="CARE_DATABASE_PASSWORD", help="Password of the database roles of the contexts.")],
     roles: Annotated[
         str,
         typer.Option(envvar="CARE_DATABASE_ROLE_PREFIX", help="Prefix of the names of those roles; one for each deployment on a server."),
     ] = "care",
 ) -> None:
-    """Upgrade every schema to the newest version and create the roles of the contexts."""
-    from infra.deploy.database_roles import Roles
+    """Upgrade every schema to the newest version and create the role of each context, with its <CONTEXT>_DATABASE_PASSWORD."""
+    from infra.deploy.database_roles import roles_of_environment
     from infra.deploy.migrate import migrate as upgrade
 
-    names = Roles(roles, password)
+    names = roles_of_environment(roles)
     created: dict[str, int] = _run(upgrade(database_url, names))
     out.print("All schemas are at the newest version.")
     out.print(f"Set the password of the roles {', '.join(names.of(context) for context in created)}.", soft_wrap=True, highlight=False)
@@ -133,7 +134,11 @@ def topics(
         bool, typer.Option("--recreate", help="Delete the topics first; requires that no worker runs. The relays republish.")
     ] = False,
 ) -> None:
-    """Create the declared topics that do not exist. Without DATABASE_URL a re-created topic stays empty."""
+    """Create the declared topics that do not exist, and grant access to them on protected brokers.
+
+    Without DATABASE_URL a re-created topic stays empty.
+    """
+    from infra.deploy.kafka_operator import operator_credentials
     from infra.deploy.topic_recovery import ensure_topics
     from infra.deploy.topic_recreate import recreate_topics
     from infra.deploy.topics import declarations, layout_differences, layout_of_environment
@@ -141,17 +146,35 @@ def topics(
 
     if recreate and not database_url:
         raise StackError("Set DATABASE_URL to the owner's address: the event logs must be marked for republication.")
+    layout, credentials = layout_of_environment(), operator_credentials()
     if recreate:
-        created = _run(recreate_topics(bootstrap, database_url))
+        created = _run(recreate_topics(bootstrap, database_url, credentials))
     elif database_url:
-        created = _run(ensure_topics(bootstrap, database_url, layout_of_environment()))
+        created = _run(ensure_topics(bootstrap, database_url, layout, credentials))
     else:
-        created = _run(create(bootstrap, declarations(), layout_of_environment()))
+        created = _run(create(bootstrap, declarations(), layout, credentials))
     out.print(f"Created: {', '.join(created)}" if created else "All topics exist.")
     if created and not database_url:
         out.print(f"WARNING: {_NOT_REFILLED}")
-    for difference in _run(layout_differences(bootstrap, layout_of_environment())):
+    for difference in _run(layout_differences(bootstrap, layout, credentials)):
         out.print(f"WARNING: {difference}")
+    _grant_access(bootstrap, credentials, layout.prefix)
+
+
+def _grant_access(bootstrap: str, credentials: "KafkaCredentials | None", prefix: str) -> None:
+    from infra.deploy.kafka_access import apply_access
+
+    if credentials is None:
+        out.print("WARNING: KAFKA_SECURITY_PROTOCOL is PLAINTEXT: everyone who reaches the brokers may read and write every topic.")
+        return
+    report: AccessReport = _run(apply_access(bootstrap, credentials, prefix))
+    for title, done in (("Password set", report.passwords), ("Granted", report.granted), ("Withdrawn", report.withdrawn)):
+        for each in done:
+            out.print(f"{title}: {each}", highlight=False, soft_wrap=True)
+    for each in report.foreign:
+        out.print(f"WARNING: {each}, which infra/kafka/acls.yaml does not declare.", highlight=False, soft_wrap=True)
+    if not report.granted and not report.withdrawn:
+        out.print("All access is as declared.")
 
 
 @app.command()
@@ -325,14 +348,25 @@ def _require_replayed(result: "ReplayResult") -> None:
 def main() -> None:
     """Runs a command; an error is a sentence on standard error and exit code 1."""
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # its errors are raised and printed as a sentence
+    from infra.kafka_refusals import REFUSALS
+
+    logging.getLogger("aiokafka").addHandler(REFUSALS)  # its errors are raised and printed as a sentence
     try:
+        _read_secret_files()
         app()
     except Exception as problem:
         from infra.error_messages import describe
 
         Console(stderr=True).print(Text(describe(problem), style="bold red"), soft_wrap=True)
         sys.exit(1)
+
+
+def _read_secret_files() -> None:
+    """Commands read the environment in many places, and processes that they start inherit it."""
+    folder = Path(os.environ.get("CARE_SECRETS_DIR") or "/run/secrets")
+    for path in folder.glob("[A-Z]*"):
+        if path.name.isupper() and path.is_file() and not os.environ.get(path.name):
+            os.environ[path.name] = path.read_text().strip()
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -7,12 +7,13 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from asyncpg.exceptions import ClientConfigurationError
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
 from infra.errors import StackError
+from infra.kafka_refusals import REFUSALS
 from shared.deployment import ConfigurationError
 from shared.kernel.errors import DomainError
 from shared.telemetry.logs import frames
@@ -57,14 +58,20 @@ def _description_of(link: BaseException) -> str | None:
         case OSError() if link.filename:
             return f"{link.filename}: {link.strerror}."
         case _:
-            return next(
-                (
-                    text.format(kind=type(link).__name__, text=next(iter(link.args), None), server=_server(link))
-                    for kinds, text in _OF_A_SERVER
-                    if isinstance(link, kinds)
-                ),
-                None,
-            )
+            return _description_of_a_server(link)
+
+
+def _description_of_a_server(link: BaseException) -> str | None:
+    if isinstance(link, KafkaConnectionError) and REFUSALS.sentence:
+        return REFUSALS.sentence
+    return next(
+        (
+            text.format(kind=type(link).__name__, text=next(iter(link.args), None), server=_server(link))
+            for kinds, text in _OF_A_SERVER
+            if isinstance(link, kinds)
+        ),
+        None,
+    )
 
 
 def _server(link: BaseException) -> str:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from infra.codegen.access_lists import access_lists
 from infra.codegen.asyncapi import asyncapi
 from infra.codegen.catalogue import catalogue
 from infra.codegen.configuration import configuration
@@ -26,6 +27,7 @@ MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (
     scope_table,
     decisions,
     configuration,
+    access_lists,
 )
 FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"), Path("docs/data"))
 

@@ -80,7 +80,7 @@ def _prepare(connection: Connection, context: str, roles: Roles) -> None:
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
     if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
         connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')
-    quoted = roles.password.replace("'", "''")
+    quoted = roles.passwords[context].replace("'", "''")
     connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
     connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
     connection.exec_driver_sql("REVOKE ALL ON SCHEMA public FROM PUBLIC")

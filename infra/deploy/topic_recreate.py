@@ -11,15 +11,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from infra.contexts import CONTEXTS
 from infra.deploy.topics import declarations, forget_cluster, layout_of_environment
 from infra.errors import StackError
+from shared.messaging.kafka_settings import KafkaCredentials, client_options
 from shared.messaging.topics import Layout, create
 
 _TIMEOUT_SECONDS = 60
 
 
-async def recreate_topics(bootstrap: str, database_url: str) -> list[str]:
+async def recreate_topics(bootstrap: str, database_url: str, credentials: KafkaCredentials | None = None) -> list[str]:
     """Returns the names of the topics. Raises StackError while a worker runs."""
     layout = layout_of_environment()
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap, credentials))
     owner = await asyncpg.connect(database_url)
     try:
         await admin.start()
@@ -27,9 +28,12 @@ async def recreate_topics(bootstrap: str, database_url: str) -> list[str]:
         for context in CONTEXTS:
             await forget_cluster(owner, context)
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            while len(created := await _replace(admin, bootstrap, layout)) < len(declarations()):
+            while True:
+                await _delete(admin, layout)
+                created = await create(bootstrap, declarations(), layout, credentials)
+                if len(created) == len(declarations()):
+                    return created
                 await asyncio.sleep(0.5)  # a broker learns of new topics later than its controller
-        return created
     finally:
         await owner.close()
         await admin.close()
@@ -53,11 +57,10 @@ async def _require_no_worker(admin: AIOKafkaAdminClient, owner: "asyncpg.Connect
                 raise StackError(f"The consumer group {group} still has members: stop all workers and wait for their session timeout.")
 
 
-async def _replace(admin: AIOKafkaAdminClient, bootstrap: str, layout: Layout) -> list[str]:
-    """Deletes the topics, and with them their committed offsets, and creates them."""
+async def _delete(admin: AIOKafkaAdminClient, layout: Layout) -> None:
+    """Deletes the topics, and with them their committed offsets."""
     topics = {layout.prefix + each.name for each in declarations()}
     if existing := topics & set(await admin.list_topics()):
         await admin.delete_topics([*existing])
     while topics & set(await admin.list_topics()):
         await asyncio.sleep(0.2)
-    return await create(bootstrap, declarations(), layout)

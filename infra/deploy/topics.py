@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.errors import StackError
+from shared.messaging.kafka_settings import KafkaCredentials, client_options
 from shared.messaging.topics import Layout, TopicDeclaration
 
 _LAST_CLUSTER = "SELECT cluster_id FROM {context}.relay_state ORDER BY seen_at DESC LIMIT 1"
@@ -25,6 +27,11 @@ def declarations() -> list[TopicDeclaration]:
         TopicDeclaration(name, is_compacted=topic["cleanup"] == "compact", retention_days=topic["retention_days"])
         for name, topic in yaml.safe_load(FILE.read_text())["topics"].items()
     ]
+
+
+def restricted_topics() -> list[str]:
+    """The topics whose data is encrypted, and which subscribers outside the product may not read."""
+    return [name for name, topic in yaml.safe_load(FILE.read_text())["topics"].items() if topic["access"] == "restricted"]
 
 
 def layout_of_environment() -> Layout:
@@ -48,11 +55,11 @@ async def forget_cluster(owner: "asyncpg.Connection[asyncpg.Record]", context: s
     await owner.execute(_FORGET_CLUSTER.format(context=context))
 
 
-async def layout_differences(bootstrap: str, layout: Layout) -> list[str]:
+async def layout_differences(bootstrap: str, layout: Layout, credentials: KafkaCredentials | None = None) -> list[str]:
     """A sentence for each topic setting of the environment that an existing topic does not have. Raises KafkaError."""
     wanted = {"CARE_TOPIC_PARTITIONS": layout.partitions, "CARE_TOPIC_REPLICATION_FACTOR": layout.replication}
     chosen = [variable for variable in wanted if os.environ.get(variable)]
-    existing = await _existing_layouts(bootstrap, layout.prefix) if chosen else {}
+    existing = await _existing_layouts(client_options(bootstrap, credentials), layout.prefix) if chosen else {}
     found = []
     for variable in chosen:
         others = {name: counts[variable] for name, counts in existing.items() if counts[variable] != wanted[variable]}
@@ -65,9 +72,9 @@ async def layout_differences(bootstrap: str, layout: Layout) -> list[str]:
     return found
 
 
-async def _existing_layouts(bootstrap: str, prefix: str) -> Mapping[str, Mapping[str, int]]:
+async def _existing_layouts(options: Mapping[str, Any], prefix: str) -> Mapping[str, Mapping[str, int]]:
     """The number of partitions and of replicas of each declared topic, by the variable that sets it for new topics."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
         topics = await admin.describe_topics([prefix + each.name for each in declarations()])

@@ -3,6 +3,7 @@
 Invariant: the file is complete or absent and never overwritten: without it the data of the stack cannot be decrypted.
 """
 
+import hmac
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from infra.contexts import CONTEXTS
 from infra.deploy.database_roles import Roles
 from infra.errors import StackError
 from shared.clock import wall_clock
@@ -40,7 +42,9 @@ class Keys:
 
     @property
     def roles(self) -> Roles:
-        return Roles(self.database_roles, self.database_password)
+        """The password of each role is derived from `database_password`, which no role has."""
+        derived = {context: hmac.digest(self.database_password.encode(), context.encode(), "sha256").hex() for context in CONTEXTS}
+        return Roles(self.database_roles, derived)
 
     def token(
         self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = LONGEST_LIFETIME, **more: object

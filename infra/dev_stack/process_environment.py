@@ -14,12 +14,19 @@ _BOOLEAN = TypeAdapter(bool)
 
 
 def environment(
-    database_url: str, bootstrap: str, keys: Keys, *, allow_time_travel: bool = False, topic_prefix: str = ""
+    database_url: str,
+    bootstrap: str,
+    keys: Keys,
+    *,
+    is_kafka_open: bool = True,
+    allow_time_travel: bool = False,
+    topic_prefix: str = "",
 ) -> dict[str, str]:
     """Returns the variables that shared/deployment/settings.py and the settings of each context read."""
     urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
     return urls | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
         "CARE_PERSON_ID_SECRET": keys.person_id_secret,
         "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
         "CARE_ENCRYPTION_KEY_ID": keys.record_key,

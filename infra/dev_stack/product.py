@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from infra.contexts import CONTEXTS
+from infra.deploy.kafka_access import apply_access, withdraw_access
 from infra.deploy.migrate import migrate
 from infra.deploy.topic_recovery import ensure_topics
 from infra.deploy.topics import layout_differences, layout_of_environment
@@ -46,7 +47,9 @@ class Product:
     supervisor: Supervisor
 
     async def create_topics(self) -> list[str]:
-        return await ensure_topics(self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout)
+        return await ensure_topics(
+            self.addresses.kafka_bootstrap, self.addresses.database_url, self.layout, self.addresses.kafka_credentials
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class ProvisionedStack:
             addresses.database_url,
             addresses.kafka_bootstrap,
             self.keys,
+            is_kafka_open=addresses.kafka_credentials is None,
             allow_time_travel=self.may_travel,
             topic_prefix=self.layout.prefix,
         )
@@ -135,7 +139,10 @@ async def _use_temporary(
         addresses = replace(addresses, database_url=database)
     if external_kafka_bootstrap():
         layout = replace(layout, prefix=f"{layout.prefix}{unique}.")
-        await exits.enter_async_context(temporary_topics(addresses.kafka_bootstrap, layout.prefix))
+        credentials = addresses.kafka_credentials
+        await exits.enter_async_context(temporary_topics(addresses.kafka_bootstrap, layout.prefix, credentials))
+        if credentials:
+            exits.push_async_callback(withdraw_access, addresses.kafka_bootstrap, credentials, layout.prefix)
     return addresses, layout
 
 
@@ -143,8 +150,11 @@ async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progre
     with timed(progress, "Upgrading the schemas"):
         await migrate(addresses.database_url, keys.roles)
     with timed(progress, "Creating the topics"):
-        await ensure_topics(addresses.kafka_bootstrap, addresses.database_url, layout)
-    for difference in await layout_differences(addresses.kafka_bootstrap, layout):
+        await ensure_topics(addresses.kafka_bootstrap, addresses.database_url, layout, addresses.kafka_credentials)
+    if addresses.kafka_credentials:
+        with timed(progress, "Granting access to the topics"):
+            await apply_access(addresses.kafka_bootstrap, addresses.kafka_credentials, layout.prefix)
+    for difference in await layout_differences(addresses.kafka_bootstrap, layout, addresses.kafka_credentials):
         progress.warned(difference)
 
 

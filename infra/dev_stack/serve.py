@@ -79,6 +79,8 @@ def _print_endpoints(out: Console, product: Product) -> None:
     for context in CONTEXTS:
         out.print(f"  {product.url}{prefix(context)}/docs")
     out.print(f"Kafka: {product.addresses.kafka_bootstrap}", highlight=False)
+    if product.addresses.kafka_credentials is None:
+        out.print("This Kafka is open: every process that reaches it may read and write it, without a password and without encryption.")
     if variable := external_issuer():
         out.print(f"The issuer of the keys in {variable} issues the tokens.")
     else:

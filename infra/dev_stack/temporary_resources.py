@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from infra.deploy.database_roles import Roles
 from infra.deploy.migrate import drop_roles
+from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 
 def unique_name(name: str) -> str:
@@ -33,12 +34,12 @@ async def temporary_database(url: str, name: str, roles: Roles) -> AsyncIterator
 
 
 @asynccontextmanager
-async def temporary_topics(bootstrap: str, prefix: str) -> AsyncIterator[None]:
+async def temporary_topics(bootstrap: str, prefix: str, credentials: KafkaCredentials | None = None) -> AsyncIterator[None]:
     """Deletes all topics with this prefix at the end."""
     try:
         yield
     finally:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        admin = AIOKafkaAdminClient(**client_options(bootstrap, credentials))
         try:
             await admin.start()
             await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(prefix)])

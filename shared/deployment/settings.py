@@ -21,8 +21,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
+from shared.deployment.configuration_error import ConfigurationError
+from shared.deployment.kafka_variables import KAFKA_NAME, KafkaPrincipal, KafkaVariables
+from shared.deployment.secret_files import VARIABLE as SECRETS_VARIABLE
+from shared.deployment.secret_files import secrets_folder
 from shared.kernel.value_rules import Range
-from shared.messaging.kafka_settings import KafkaSettings
+from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
 from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
@@ -46,8 +50,6 @@ _KEY_BYTES = 32
 _COLLECTOR = 10_000, 10, 50
 #: A client may send a request again for a day at least; a longer retention than ten years is a mistake.
 _MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
-#: The characters that Kafka permits in the name of a topic and of a member.
-_KAFKA_NAME = r"^[A-Za-z0-9._-]{0,100}$"
 _KAFKA_CHARACTERS = "at most 100 letters, digits, dots, hyphens and underscores"
 
 _ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
@@ -59,6 +61,7 @@ _OF_SETTINGS: Mapping[str, str] = {
     "too_short": "the number of entries must be at least {min_length}",
     "string_too_short": "the value must not be empty",
     "string_pattern_mismatch": "the value must consist of letters, digits, dots, hyphens and underscores, and match the pattern {pattern}",
+    "path_not_file": "there is no such file",
     "time_delta_type": _DURATION,
     "time_delta_parsing": _DURATION,
     "time_type": "the value must be a time of day, such as 09:00",
@@ -67,15 +70,13 @@ _OF_SETTINGS: Mapping[str, str] = {
 _RANGE_ERRORS = {"greater_than_equal", "less_than_equal"}
 
 
-class ConfigurationError(Exception):
-    """The environment is wrong. The text names the variable and quotes no secret."""
-
-
 def read(settings: type[S]) -> S:
-    """Raises ConfigurationError."""
-    prefix = settings.model_config.get("env_prefix", "")
+    """A variable comes from the environment, else from the file of its name among the secrets. Raises ConfigurationError."""
+    prefix, folder = settings.model_config.get("env_prefix", ""), secrets_folder()
     try:
-        return settings()
+        return settings(_secrets_dir=folder)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{SECRETS_VARIABLE}: a file in this folder is not text.") from None
     except SettingsError as problem:
         field = re.search(r'field "(\w+)"', str(problem))
         raise ConfigurationError(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
@@ -161,7 +162,7 @@ class RetentionSettings(BaseSettings):
         return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
 
-class Deployment(RetentionSettings):
+class Deployment(KafkaVariables, RetentionSettings):
     """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
 
     person_id_secret: Annotated[
@@ -205,6 +206,10 @@ class Deployment(RetentionSettings):
     allow_time_travel: Annotated[bool, Field(description="Allows `clock_offset` to move the clock of care. Never true in production.")] = (
         False
     )
+    hsts: Annotated[
+        bool,
+        Field(description="Sends Strict-Transport-Security: browsers then reach this host and its subdomains by TLS alone, for a year."),
+    ] = False
     log_level: Annotated[str, Field(description=f"Lowest level that is logged: {', '.join(logs.LEVELS)}.")] = "INFO"
     kafka_bootstrap_servers: Annotated[
         str,
@@ -213,7 +218,7 @@ class Deployment(RetentionSettings):
     topic_prefix: Annotated[
         str,
         Field(
-            pattern=_KAFKA_NAME,
+            pattern=KAFKA_NAME,
             description="Prefix of every topic and consumer group, for deployments that share brokers. The same everywhere. "
             f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
@@ -221,7 +226,7 @@ class Deployment(RetentionSettings):
     kafka_instance_id: Annotated[
         str | None,
         Field(
-            pattern=_KAFKA_NAME,
+            pattern=KAFKA_NAME,
             description="Static membership: a name unique to this worker that survives its restart. Unset: a new member each time. "
             f"Permitted: {_KAFKA_CHARACTERS}.",
         ),
@@ -313,15 +318,20 @@ class Deployment(RetentionSettings):
             case _:
                 raise ConfigurationError("Set one of CARE_JWKS, CARE_JWKS_FILE and CARE_OPENID_ISSUER.")
 
-    def kafka(self) -> KafkaSettings:
-        return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None)
+    def kafka(self, credentials: KafkaCredentials | None = None) -> KafkaSettings:
+        return KafkaSettings(self.kafka_bootstrap_servers, self.topic_prefix, self.kafka_instance_id or None, credentials)
+
+    def kafka_credentials_of(self, context: str, own: "ContextSettings") -> KafkaCredentials | None:
+        """Raises ConfigurationError when the brokers are protected and the context has no password."""
+        variable = _variable(own.model_config.get("env_prefix", ""), "kafka_password")
+        return self.kafka_credentials(own.user(context, self.topic_prefix), own.password, variable)
 
     async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = ()) -> Database[P]:
         clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
         return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size, new_batch=WriteBatch, groups=groups)
 
 
-class ContextSettings(BaseSettings):
+class ContextSettings(KafkaPrincipal):
     """Environment variables of one context, under its own prefix."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

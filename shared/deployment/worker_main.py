@@ -6,8 +6,10 @@ from typing import Any
 
 import uvloop
 
+from shared.deployment.configuration_error import ConfigurationError
 from shared.deployment.priority import lower_priority
-from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
+from shared.deployment.settings import ContextSettings, Deployment, read
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import Pacing
 from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, create_worker
@@ -24,15 +26,21 @@ def run_worker(
     try:
         context_settings, deployment = read(settings), read(Deployment)
         policy = context_settings.policy_values(policy_class)
+        kafka = deployment.kafka(deployment.kafka_credentials_of(subscriptions.context, context_settings))
     except ConfigurationError as problem:
         sys.exit(f"The worker of {subscriptions.context} cannot start. {problem}")
     deployment.prepare_process()
     lower_priority(deployment.worker_niceness)  # the API comes first
-    sys.exit(uvloop.run(_run(context_settings, deployment, policy, subscriptions, startup)))
+    sys.exit(uvloop.run(_run(context_settings, deployment, policy, subscriptions, kafka, startup)))
 
 
 async def _run(
-    settings: ContextSettings, deployment: Deployment, policy: object, subscriptions: Subscriptions, startup: StartupAction | None
+    settings: ContextSettings,
+    deployment: Deployment,
+    policy: object,
+    subscriptions: Subscriptions,
+    kafka: KafkaSettings,
+    startup: StartupAction | None,
 ) -> int:
     database = await deployment.database(settings.database_url.get_secret_value(), policy)
     if startup:
@@ -40,6 +48,4 @@ async def _run(
         async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
     endpoint = HealthEndpoint(settings.metrics_port, deployment.metrics_host)
-    return await create_worker(
-        database, subscriptions, deployment.kafka(), endpoint, deployment.retention(), Pacing(deployment.lateness_budget)
-    ).run()
+    return await create_worker(database, subscriptions, kafka, endpoint, deployment.retention(), Pacing(deployment.lateness_budget)).run()

@@ -13,6 +13,9 @@ from typing import Any
 
 import faust
 from aiokafka import AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
+from faust.auth import SASLCredentials
+
+from shared.messaging.kafka_settings import MECHANISM, KafkaSettings
 
 _CLOSE_TIMEOUT_SECONDS = 2.0
 _POLL_TIMEOUT_SECONDS = 1.0
@@ -43,12 +46,13 @@ class FetchLimits:
 class GroupClient(faust.App):
     """A member of a consumer group. `offsets_timeout` limits in seconds how long it waits for the committed offsets."""
 
-    def __init__(self, group: str, listener: GroupListener, *, bootstrap: str, offsets_timeout: float, **settings: Any) -> None:
+    def __init__(self, group: str, listener: GroupListener, kafka: KafkaSettings, *, offsets_timeout: float, **settings: Any) -> None:
         self._listener, self._offsets_timeout = listener, offsets_timeout
         self._fetching, self._has_rejoined = asyncio.Lock(), False
         super().__init__(
             group,
-            broker=f"kafka://{bootstrap}",
+            broker=f"kafka://{kafka.bootstrap}",
+            broker_credentials=sasl_credentials(kafka),
             broker_max_poll_interval=_NO_MAX_POLL_INTERVAL_SECONDS,
             consumer_auto_offset_reset="earliest",
             topic_allow_declare=False,
@@ -168,6 +172,13 @@ class GroupClient(faust.App):
         except asyncio.CancelledError as problem:
             await self.crash_on_stray_cancel(problem)
             raise
+
+
+def sasl_credentials(kafka: KafkaSettings) -> SASLCredentials | None:
+    """The credentials in the form of faust."""
+    if (found := kafka.credentials) is None:
+        return None
+    return SASLCredentials(username=found.user, password=found.password, ssl_context=found.tls, mechanism=MECHANISM)
 
 
 def assignment_of(thread: Any) -> Assignment:

@@ -9,6 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, for_code
 
+from shared.messaging.kafka_settings import KafkaCredentials, client_options
+
 _ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
 _WAIT_FOR_BROKERS_SECONDS = 15.0
 
@@ -31,17 +33,22 @@ class Layout:
 
 
 async def create(
-    bootstrap: str, declarations: Sequence[TopicDeclaration], layout: Layout, *, wait_seconds: float = _WAIT_FOR_BROKERS_SECONDS
+    bootstrap: str,
+    declarations: Sequence[TopicDeclaration],
+    layout: Layout,
+    credentials: KafkaCredentials | None = None,
+    *,
+    wait_seconds: float = _WAIT_FOR_BROKERS_SECONDS,
 ) -> list[str]:
     """Creates the absent topics and returns their names; leaves existing topics unchanged.
 
     Waits up to `wait_seconds` for as many brokers as the layout needs. Raises KafkaError.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap, credentials))
     try:
         await admin.start()
         cluster = await admin.describe_cluster()
-        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+        if credentials is None and cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
             return await _create_on_request(bootstrap, [layout.prefix + declaration.name for declaration in declarations])
         return await _create(admin, [_topic(declaration, layout) for declaration in declarations], wait_seconds)
     finally:

@@ -102,7 +102,7 @@ def create_components(
     """The four components of a worker by name."""
     context = subscriptions.context
     return {
-        "relay": Relay(database, context, kafka.bootstrap, prefix=kafka.prefix, settings=RelaySettings(pacing=pacing)),
+        "relay": Relay(database, context, kafka, settings=RelaySettings(pacing=pacing)),
         "scheduler": DeadlineScheduler(database, subscriptions),
         "consumer": Consumer(EventProcessor(database, subscriptions), context, subscriptions.topics, kafka, pacing=pacing),
         "housekeeper": Housekeeper(database, context, retention),

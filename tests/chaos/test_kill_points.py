@@ -19,6 +19,7 @@ from infra.dev_stack.gateway import Gateway
 from infra.dev_stack.local.stack import StackAddresses
 from shared.kernel.ids import new_id
 from shared.messaging import topics
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.topics import Layout
 from tests.builders.rapid_care import RapidCareClient, at, rapid_care
@@ -72,7 +73,7 @@ async def test_worker_passes_every_point_in_order(points: list[str], owner_url: 
         assert points[:2] == ["scheduler before commit", "scheduler after commit"]
         points.clear()
 
-        relay = Relay(team.context.database, "rapid_care", addresses.kafka_bootstrap, prefix=prefix)
+        relay = Relay(team.context.database, "rapid_care", KafkaSettings(addresses.kafka_bootstrap, prefix))
         publishing = asyncio.create_task(relay.run())
         await until(lambda: _is_published(team))
         publishing.cancel()

@@ -17,6 +17,7 @@ from infra.dev_stack.local.child import Child, run_child, start_child, until_rea
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.java import java_command
 from infra.dev_stack.local.kafka_readiness import is_ready
+from infra.dev_stack.local.kafka_security import BrokerSecurity
 from infra.dev_stack.local.kafka_settings import ExtraListener, settings_text
 from infra.dev_stack.local.logs import log_tail, open_log
 from infra.dev_stack.local.ports import HOST, free_ports
@@ -25,7 +26,7 @@ from infra.errors import StackError
 
 @dataclass(slots=True)
 class LocalKafka:
-    """A broker with its data in `folder`."""
+    """A broker with its data in `folder`. Without `security` every process of the machine may read and write it."""
 
     title: ClassVar = "Apache Kafka"
     version: ClassVar = KAFKA_VERSION
@@ -34,6 +35,7 @@ class LocalKafka:
     jars: Sequence[Path]
     java_flags: Sequence[str] | None = None
     extra_listener: ExtraListener | None = None
+    security: BrokerSecurity | None = None
     _ports: list[int] = field(default_factory=lambda: free_ports(2), init=False)
     _child: Child | None = field(default=None, init=False)
 
@@ -52,7 +54,8 @@ class LocalKafka:
     async def start(self) -> None:
         """Starts the broker unless it runs, on existing data or on none; returns when it is ready."""
         child = self._child if self._child and self._child.is_running else await self._start_server()
-        await until_ready(child, partial(is_ready, self._ports[0]), name=self.title, log=self.log)
+        credentials = self.security.operator if self.security else None
+        await until_ready(child, partial(is_ready, self._ports[0], credentials), name=self.title, log=self.log)
 
     async def stop(self, *, grace_seconds: float = 10) -> None:
         if self._child:
@@ -92,7 +95,8 @@ class LocalKafka:
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         settings = str(self._write_settings(fresh))
-        call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings)
+        options = self.security.format_options() if self.security else ()
+        call = ("kafka.tools.StorageTool", "format", "--cluster-id", new_cluster_id(), "--config", settings, *options)
         with open_log(self.log) as log:
             if not await run_child(java_command(self.jars, *call), output=log.fileno(), folder=self.folder):
                 raise StackError(f"Kafka could not create its data folder. {log_tail(self.log)}")
@@ -100,7 +104,10 @@ class LocalKafka:
 
     def _write_settings(self, data: Path) -> Path:
         path = self.folder / "server.properties"
-        path.write_text(settings_text(data, broker_port=self._ports[0], controller_port=self._ports[1], extra=self.extra_listener))
+        path.touch(mode=0o600)  # the settings of a protected broker hold its password
+        broker, controller = self._ports
+        text = settings_text(data, broker_port=broker, controller_port=controller, extra=self.extra_listener, security=self.security)
+        path.write_text(text)
         return path
 
 

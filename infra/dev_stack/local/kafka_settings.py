@@ -6,6 +6,7 @@ Invariant: no topic is created implicitly, and every internal topic has one repl
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.dev_stack.local.kafka_security import BrokerSecurity
 from infra.dev_stack.local.ports import HOST
 
 _FIXED = {
@@ -46,12 +47,15 @@ class ExtraListener:
     advertised_port: int
 
 
-def settings_text(data: Path, *, broker_port: int, controller_port: int, extra: ExtraListener | None = None) -> str:
+def settings_text(
+    data: Path, *, broker_port: int, controller_port: int, extra: ExtraListener | None = None, security: BrokerSecurity | None = None
+) -> str:
+    listener = "SASL_SSL" if security else "PLAINTEXT"
     broker, controller = f"{HOST}:{broker_port}", f"{HOST}:{controller_port}"
     specific = {
         "log.dirs": str(data),
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}" + (f",EXTRA://{HOST}:{extra.port}" if extra else ""),
-        "advertised.listeners": f"PLAINTEXT://{broker}" + (f",EXTRA://{HOST}:{extra.advertised_port}" if extra else ""),
+        "listeners": f"{listener}://{broker},CONTROLLER://{controller}" + (f",EXTRA://{HOST}:{extra.port}" if extra else ""),
+        "advertised.listeners": f"{listener}://{broker}" + (f",EXTRA://{HOST}:{extra.advertised_port}" if extra else ""),
         "controller.quorum.voters": f"1@{controller}",
     }
-    return "".join(f"{name}={value}\n" for name, value in (_FIXED | specific).items())
+    return "".join(f"{name}={value}\n" for name, value in (_FIXED | specific | (security.settings() if security else {})).items())

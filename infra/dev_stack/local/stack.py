@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 
+from infra.deploy.kafka_operator import operator_credentials
 from infra.dev_stack.local.brokers import Broker, choose_broker
 from infra.dev_stack.local.class_data_cache import start_building
 from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, external_database_url, external_kafka_bootstrap
@@ -24,16 +25,18 @@ from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.local.signals import sigterm_as_interrupt
 from infra.dev_stack.local.stale_stacks import delete_abandoned_stacks, delete_stack
 from infra.errors import StackError
+from shared.messaging.kafka_settings import KafkaCredentials
 
 
 @dataclass(frozen=True, slots=True)
 class StackAddresses:
-    """The addresses and versions of the servers."""
+    """The addresses and versions of the servers. `kafka_credentials` are the operator's; the embedded broker is open."""
 
     database_url: str
     kafka_bootstrap: str
     postgres_version: str
     kafka_version: str
+    kafka_credentials: KafkaCredentials | None = None
 
     def __str__(self) -> str:
         is_apache = self.kafka_version[:1].isdigit()
@@ -81,6 +84,7 @@ class Stack:
             kafka_bootstrap=broker.result().address,
             postgres_version=database.result().version,
             kafka_version=broker.result().version,
+            kafka_credentials=operator_credentials() if external_kafka_bootstrap() else None,
         )
 
     async def _claim(self, folders: StackFolders) -> None:

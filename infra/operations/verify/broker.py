@@ -16,6 +16,7 @@ from aiokafka.structs import OffsetAndMetadata
 from infra.deploy.topics import declarations
 from infra.errors import StackError
 from shared.contracts.envelope import Record
+from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 #: The next offset of each partition, by topic without its prefix and partition.
 Offsets: TypeAlias = Mapping[tuple[str, int], int]
@@ -92,15 +93,16 @@ class Broker:
 
 
 @asynccontextmanager
-async def connected(bootstrap: str, prefix: str) -> AsyncIterator[Broker]:
+async def connected(bootstrap: str, prefix: str, credentials: KafkaCredentials | None = None) -> AsyncIterator[Broker]:
+    options = client_options(bootstrap, credentials)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **options,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_PARTITION_BYTES,
         fetch_max_bytes=_FETCH_BYTES,
     )
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**options)
     try:
         await consumer.start()
         await admin.start()

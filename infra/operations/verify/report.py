@@ -10,7 +10,9 @@ from time import monotonic
 
 import asyncpg
 
+from infra.deploy.kafka_operator import operator_credentials
 from infra.deploy.topics import layout_of_environment
+from infra.dev_stack.local.external_servers import external_kafka_bootstrap
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify import client_log, pending_work
@@ -23,6 +25,7 @@ from infra.operations.verify.finding import Finding, finding_of
 from infra.operations.verify.pending_work import Backlog, PendingWork
 from infra.operations.verify.progress import silent
 from infra.operations.verify.verdict import Verdict
+from shared.messaging.kafka_settings import KafkaCredentials
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
 #: Consumers commit their offsets twice a second.
@@ -48,11 +51,17 @@ class Options:
 
 
 async def verify(
-    database_url: str, bootstrap: str, *, prefix: str = "", options: Options = Options(), on_progress: OnProgress = silent
+    database_url: str,
+    bootstrap: str,
+    credentials: KafkaCredentials | None = None,
+    *,
+    prefix: str = "",
+    options: Options = Options(),
+    on_progress: OnProgress = silent,
 ) -> Verdict:
     """Checks the current state. The services may run; without them pending work stays pending."""
     begun = monotonic()
-    async with connected(bootstrap, prefix) as broker:
+    async with connected(bootstrap, prefix, credentials) as broker:
         snapshot = await snapshot_kafka(broker) if options.is_live else await _snapshot_at_the_end(broker)
         with deliveries(snapshot, on_progress, options.foreign_keys) as found:
             owner = await asyncpg.connect(database_url, server_settings={"jit": "off"})
@@ -76,7 +85,8 @@ async def verify_stack(name: str, options: Options, on_progress: OnProgress = si
     found, prefix = endpoints(name), layout_of_environment().prefix
     if not found.kafka_bootstrap:
         raise StackError(f"KAFKA_BOOTSTRAP_SERVERS is not set, and the stack “{name}” is not running: set it, as DATABASE_URL is set.")
-    return await verify(found.database_url, found.kafka_bootstrap, prefix=prefix, options=options, on_progress=on_progress)
+    credentials = operator_credentials() if external_kafka_bootstrap() else None
+    return await verify(found.database_url, found.kafka_bootstrap, credentials, prefix=prefix, options=options, on_progress=on_progress)
 
 
 async def _snapshot_at_the_end(broker: Broker) -> KafkaSnapshot:

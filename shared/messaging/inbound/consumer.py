@@ -57,11 +57,11 @@ class Consumer:
         pacing: Pacing = DEFAULT_PACING,
         client: Callable[..., GroupClient] = GroupClient,
     ) -> None:
-        self._processor, self._context, self._bootstrap, self._prefix = processor, context, kafka.bootstrap, kafka.prefix
+        self._processor, self._context, self._kafka = processor, context, kafka
         self._topics = [kafka.prefix + topic for topic in topics]
         self._group = f"{kafka.prefix}{context.replace('_', '-')}"
         self._instance, self._session = f"{self._group}-{kafka.instance}" if kafka.instance else None, session
-        self._lag = LagReporter(context, self._group, self._topics, bootstrap=kafka.bootstrap, prefix=kafka.prefix)
+        self._lag = LagReporter(context, self._group, self._topics, kafka)
         self._pacing, self._create_client = pacing, client
         self.is_working = False  # whether this member has its share of the partitions, which may be none
 
@@ -95,7 +95,7 @@ class Consumer:
         self._client = self._create_client(
             self._group,
             GroupListener(self._poll, self._on_assigned, self._on_revoked),
-            bootstrap=self._bootstrap,
+            self._kafka,
             offsets_timeout=2 * self._session,
             broker_session_timeout=self._session,
             broker_max_poll_records=_MAX_POLL_RECORDS,
@@ -105,7 +105,7 @@ class Consumer:
         self._client.subscribe(self._topics)
         self._client.on_partitions_assigned.connect(self._begin_work, weak=False)
         self._client.on_partitions_revoked.connect(self._end_work, weak=False)
-        self._offsets, self._gaps = OffsetTracker(self._context, self._client.commit_offsets), GapDetector(self._bootstrap)
+        self._offsets, self._gaps = OffsetTracker(self._context, self._client.commit_offsets), GapDetector(self._kafka)
         return self._client
 
     def _on_assigned(self, assignment: Any, positions: Any) -> None:
@@ -145,7 +145,7 @@ class Consumer:
             self._offsets.mark_processed(assignment, partition, offset)
 
     def _record(self, record: ConsumerRecord) -> Record:
-        topic = record.topic.removeprefix(self._prefix)
+        topic = record.topic.removeprefix(self._kafka.prefix)
         return Record(topic, record.partition, record.offset, record.key, record.value, tuple(record.headers))
 
     async def _commit_loop(self, client: GroupClient) -> None:
@@ -178,7 +178,7 @@ class Consumer:
             await asyncio.sleep(1)
 
     async def _missing(self) -> str | None:
-        probe = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+        probe = AIOKafkaConsumer(**self._kafka.client_options, request_timeout_ms=5_000)
         try:
             await probe.start()
             absent = set(self._topics) - await probe.topics()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.messaging.kafka_settings import KafkaSettings
+
 _PROBE_TIMEOUT_MILLISECONDS = 10_000
 
 
@@ -22,8 +24,8 @@ class OffsetGap(Exception):
 class GapDetector:
     """Compaction and transactions leave legitimate gaps; the detector asks Kafka at each gap which records exist."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
         self._next: dict[TopicPartition, int] = {}
         self._probed: dict[TopicPartition, tuple[int, list[int]]] = {}
         self._probe_client: AIOKafkaConsumer | None = None
@@ -64,7 +66,7 @@ class GapDetector:
 
     async def _client(self) -> AIOKafkaConsumer:
         if self._probe_client is None:
-            client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+            client = AIOKafkaConsumer(**self._kafka.client_options, auto_offset_reset="earliest", enable_auto_commit=False)
             try:
                 await client.start()
             except BaseException:

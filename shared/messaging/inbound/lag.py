@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.telemetry import metrics
 
 log = structlog.get_logger()
@@ -19,15 +20,15 @@ _INTERVAL_SECONDS = 5.0
 class LagReporter:
     """Reports the lag of the whole group, by topic and partition."""
 
-    def __init__(self, context: str, group: str, topics: Sequence[str], *, bootstrap: str, prefix: str) -> None:
-        self._context, self._group, self._topics, self._bootstrap, self._prefix = context, group, list(topics), bootstrap, prefix
+    def __init__(self, context: str, group: str, topics: Sequence[str], kafka: KafkaSettings) -> None:
+        self._context, self._group, self._topics, self._kafka = context, group, list(topics), kafka
         self._has_measured = False
 
     async def run(self) -> None:
         """Runs until cancelled. A lag that cannot be measured is removed from the metrics."""
         while True:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
-            client = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            admin = AIOKafkaAdminClient(**self._kafka.client_options, request_timeout_ms=5_000)
+            client = AIOKafkaConsumer(**self._kafka.client_options, request_timeout_ms=5_000)
             try:
                 await admin.start()
                 await client.start()
@@ -51,7 +52,7 @@ class LagReporter:
         first, end = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
         for partition in partitions:
             processed = max(committed[partition].offset if partition in committed else 0, first[partition])
-            topic = partition.topic.removeprefix(self._prefix)
+            topic = partition.topic.removeprefix(self._kafka.prefix)
             metrics.CONSUMER_LAG.labels(self._context, topic, partition.partition).set(max(end[partition] - processed, 0))
 
 

@@ -20,6 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.messaging.kafka_client import disable_retries
+from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.outbox_publisher import BATCH_BYTES, OutboxPublisher, ordering_key
 from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import finish_before_cancel
@@ -105,12 +106,11 @@ class RelaySettings:
 
 
 class Relay:
-    """`prefix` goes before every topic name."""
+    """Publishes the events of `context` as the only one of its relays."""
 
-    def __init__(
-        self, database: Database[Any], context: str, bootstrap: str, *, prefix: str = "", settings: RelaySettings = RelaySettings()
-    ) -> None:
-        self._database, self._context, self._bootstrap, self._prefix, self._settings = database, context, bootstrap, prefix, settings
+    def __init__(self, database: Database[Any], context: str, kafka: KafkaSettings, *, settings: RelaySettings = RelaySettings()) -> None:
+        self._database, self._context, self._kafka, self._settings = database, context, kafka, settings
+        self._prefix = kafka.prefix
         self._topics: list[str] = []
         self._pending = _PENDING.format(earliest_day=date.max)
         self._blocked: set[str] = set()
@@ -147,9 +147,9 @@ class Relay:
                 await connection.execute(_RELEASE_LEADERSHIP)
 
     async def _lead(self, connection: Connection) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+        admin = AIOKafkaAdminClient(**self._kafka.client_options, request_timeout_ms=5_000)
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._kafka.client_options,
             acks="all",
             linger_ms=0,
             max_batch_size=BATCH_BYTES,
@@ -216,7 +216,7 @@ class Relay:
         self._pending = _PENDING.format(earliest_day=await connection.fetchval(_EARLIEST_DAY, oldest))
         self._topics = [name.removeprefix(self._prefix) for name in await admin.list_topics() if name.startswith(self._prefix)]
         for row in await connection.fetch(_ABSENT_TOPICS, self._topics):
-            self._report_blocked(row["topic"], "the topic is absent")
+            self._report_blocked(row["topic"], "the topic is absent or hidden")
 
     async def _send_batch(self, connection: Connection, producer: AIOKafkaProducer) -> int | None:
         """Returns the number of published rows; None when rows wait and a long-silent broker may have been replaced."""

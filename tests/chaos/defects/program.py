@@ -42,9 +42,7 @@ async def main(kind: str) -> None:
     deployment.prepare_process()
     database = await deployment.database(os.environ["REFERRALS_DATABASE_URL"], None)
     kafka = deployment.kafka()
-    relay = (_KilledDeleteFirstRelay if kind == "deletes-first" else _KilledRelay)(
-        database, "referrals", kafka.bootstrap, prefix=kafka.prefix
-    )
+    relay = (_KilledDeleteFirstRelay if kind == "deletes-first" else _KilledRelay)(database, "referrals", kafka)
     await relay.run()
 
 

@@ -88,7 +88,7 @@ async def running(*work: Awaitable[object]) -> AsyncIterator[Sequence[asyncio.Ta
 
 
 def relay(stack: DefectStack, context: str, database: Database[Any], kind: type[R]) -> R:
-    return kind(database, context, stack.kafka.bootstrap, prefix=stack.kafka.prefix, settings=RELAY_SETTINGS)
+    return kind(database, context, stack.kafka, settings=RELAY_SETTINGS)
 
 
 def run_relay(stack: DefectStack, context: str, database: Database[Any]) -> Awaitable[object]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from infra.contexts import CONTEXTS
+from infra.deploy.database_roles import password_variable
 from infra.dev_stack.local.ports import free_ports
 from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.temporary_resources import administer
@@ -22,6 +24,9 @@ from tests.timeouts import LONGEST_WAIT
 
 _PROGRAM = "infra.cli:main"
 _PRODUCT_VARIABLES = ("CARE_", "DATABASE_URL", "KAFKA_", "REFERRALS_", "RAPID_CARE_", "MDT_", "NAVIGATION_")
+
+#: What `care migrate` sets; a local stack has others.
+PASSWORDS = {password_variable(context): f"hush {context}" for context in CONTEXTS}
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Workspace:
 
     async def start(self, *arguments: str, **changes: str) -> ForkedProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRODUCT_VARIABLES)}
-        own = {"CARE_HOME": str(self.home), "COLUMNS": "200", **self.variables, **changes}
+        own = {"CARE_HOME": str(self.home), "COLUMNS": "200", **PASSWORDS, **self.variables, **changes}
         environment = inherited | {name: value for name, value in own.items() if value}
         return await self.programs.start(_PROGRAM, *arguments, environment=environment)
 

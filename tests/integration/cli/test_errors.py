@@ -25,7 +25,7 @@ async def test_unwritable_home_is_reported(offline_workspace: Workspace) -> None
 
 @pytest.mark.parametrize(
     "command",
-    [("up", "--port", "0"), ("demo",), ("migrate", "--password", "hush"), ("parked", "mdt", "--name", "existing")],
+    [("up", "--port", "0"), ("demo",), ("migrate",), ("parked", "mdt", "--name", "existing")],
 )
 async def test_absent_database_is_reported_without_its_address(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
@@ -74,9 +74,17 @@ async def test_invalid_number_of_partitions_is_reported(workspace: Workspace, va
 
 
 async def test_invalid_database_address_is_reported(offline_workspace: Workspace) -> None:
-    refusal = (await offline_workspace.run("migrate", "--password", "hush", DATABASE_URL="my database")).refusal
+    refusal = (await offline_workspace.run("migrate", DATABASE_URL="my database")).refusal
 
     assert refusal == "DATABASE_URL is not an address. Its form is postgresql://owner:password@host:5432/database."
+
+
+async def test_command_reads_secrets_from_files(offline_workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "DATABASE_URL").write_text("mysql://owner:hush@127.0.0.1:9/care\n")
+
+    refused = await offline_workspace.run("migrate", CARE_SECRETS_DIR=str(tmp_path))
+
+    assert refused.refusal.startswith("DATABASE_URL has the scheme mysql://")
 
 
 async def test_owner_without_createrole_is_reported(workspace: Workspace) -> None:
@@ -84,7 +92,7 @@ async def test_owner_without_createrole_is_reported(workspace: Workspace) -> Non
     await administer(workspace.database_url, f"CREATE ROLE weak_{name} LOGIN; GRANT ALL ON DATABASE care_cli_{name} TO weak_{name}")
     weak = workspace.database_url.replace("postgres@", f"weak_{name}@", 1)
 
-    refusal = (await workspace.run("migrate", "--password", "hush", DATABASE_URL=weak)).refusal
+    refusal = (await workspace.run("migrate", DATABASE_URL=weak)).refusal
 
     await administer(workspace.database_url, f"DROP OWNED BY weak_{name}; DROP ROLE weak_{name}")
     assert refusal.startswith("The database refused this (permission denied to create role).")
@@ -93,7 +101,7 @@ async def test_owner_without_createrole_is_reported(workspace: Workspace) -> Non
 async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     url = workspace.database_url.replace("postgresql://", "postgresql+asyncpg://")
 
-    migrated = await workspace.run("migrate", "--password", "hush", "--roles", "care_driver", DATABASE_URL=url)
+    migrated = await workspace.run("migrate", "--roles", "care_driver", DATABASE_URL=url)
     assert migrated.code == 0
     assert "Created monthly partitions: 3 in referrals, 3 in rapid_care, 3 in mdt, 3 in navigation." in migrated.out
 
@@ -156,9 +164,7 @@ async def test_unknown_value_of_a_local_setting_is_refused(offline_workspace: Wo
     assert (await offline_workspace.run("up", "--port", "0", **{variable: value})).refusal == message
 
 
-@pytest.mark.parametrize(
-    "command", [("verify",), ("up", "--port", "0"), ("migrate", "--password", "hush"), ("topics", "--bootstrap", _NO_BROKER)]
-)
+@pytest.mark.parametrize("command", [("verify",), ("up", "--port", "0"), ("migrate",), ("topics", "--bootstrap", _NO_BROKER)])
 async def test_database_of_another_kind_is_named(offline_workspace: Workspace, command: tuple[str, ...]) -> None:
     refusal = (await offline_workspace.run(*command, DATABASE_URL="mysql://owner:hush@127.0.0.1:9/care")).refusal
 

@@ -15,6 +15,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from infra.contexts import CONTEXTS, subscriptions_of
+from infra.deploy.database_roles import password_variable
+from infra.dev_stack.dev_secrets import load
 from shared.clock import wall_clock
 from shared.contracts.envelope import Envelope, to_headers
 from shared.kernel.ids import new_id
@@ -346,16 +348,25 @@ async def test_another_number_of_partitions_is_mentioned(product: RunningProduct
     assert result.code == 0
     assert "CARE_TOPIC_PARTITIONS is 24, but " in result.out
     assert "has 2." in result.out
-    assert "WARNING" not in (await product.workspace.run("topics")).out
+    assert "CARE_TOPIC_PARTITIONS" not in (await product.workspace.run("topics")).out
 
 
 async def test_migrate_is_idempotent(product: RunningProduct) -> None:
-    secrets = json.loads((product.workspace.home / "stacks" / product.name / "secrets.json").read_text())
+    keys = load(product.workspace.home / "stacks" / product.name)
+    assert keys
+    passwords = {password_variable(context): password for context, password in keys.roles.passwords.items()}
 
-    migrated = await product.workspace.run("migrate", "--password", secrets["database_password"], "--roles", secrets["database_roles"])
+    migrated = await product.workspace.run("migrate", "--roles", keys.database_roles, **passwords)
 
     assert migrated.code == 0
-    roles = ", ".join(f"{secrets['database_roles']}_{context}" for context in CONTEXTS)
+    roles = ", ".join(f"{keys.database_roles}_{context}" for context in CONTEXTS)
     assert f"Set the password of the roles {roles}." in migrated.out
-    assert secrets["database_password"] not in migrated.out
+    assert len(set(passwords.values())) == len(CONTEXTS)
+    assert [password for password in passwords.values() if password in migrated.out] == []
     assert "Created monthly partitions: none." in migrated.out
+
+
+async def test_migrate_without_a_password_names_it(product: RunningProduct) -> None:
+    refused = await product.workspace.run("migrate", MDT_DATABASE_PASSWORD="")
+
+    assert refused.refusal == "Set MDT_DATABASE_PASSWORD: each context has a password of its own."

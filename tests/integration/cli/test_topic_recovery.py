@@ -58,7 +58,7 @@ async def test_lost_topic_is_refilled_from_the_event_log(
     lost = layout.prefix + _LOST
     assert lost in await ensure_topics(bootstrap, own_url, layout)
     async with referrals(own_url, keys, MONDAY) as client:
-        relay = Relay(client.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05))
+        relay = Relay(client.context.database, "referrals", KafkaSettings(bootstrap, layout.prefix), settings=RelaySettings(standby=0.05))
         await client.refer()
         await _publish_all(relay, owner)
         await _delete_topic(lost, bootstrap)
@@ -83,7 +83,8 @@ async def test_new_topic_causes_no_republication(
     async with referrals(own_url, keys, MONDAY) as client:
         await client.refer()
         await _publish_all(
-            Relay(client.context.database, "referrals", bootstrap, prefix=layout.prefix, settings=RelaySettings(standby=0.05)), owner
+            Relay(client.context.database, "referrals", KafkaSettings(bootstrap, layout.prefix), settings=RelaySettings(standby=0.05)),
+            owner,
         )
 
     assert await ensure_topics(bootstrap, own_url, layout) == []

@@ -38,7 +38,7 @@ class CheckingRelay(Relay):
 
 
 def create_relay(harness: DeliveryHarness, kafka: KafkaSettings, settings: RelaySettings, kind: type[R]) -> R:
-    return kind(harness.sender.database, "rapid_care", kafka.bootstrap, prefix=kafka.prefix, settings=settings)
+    return kind(harness.sender.database, "rapid_care", kafka, settings=settings)
 
 
 def relaying(

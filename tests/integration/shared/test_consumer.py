@@ -211,7 +211,7 @@ async def test_lag_is_reported_while_stopped_and_when_current(harness: DeliveryH
 async def test_lag_disappears_when_broker_is_away() -> None:
     metrics.CONSUMER_LAG.labels("navigation", TOPIC, 0).set(3)
     assert lag() >= 3
-    nowhere = LagReporter("navigation", "navigation", [TOPIC], bootstrap=f"{HOST}:9", prefix="")
+    nowhere = LagReporter("navigation", "navigation", [TOPIC], KafkaSettings(f"{HOST}:9"))
     watching = asyncio.create_task(nowhere.run())
     await until(lambda: not next(iter(metrics.CONSUMER_LAG.collect())).samples)
     await cancel_and_wait(watching)

@@ -70,7 +70,7 @@ async def main(end: str, *kill_point: str) -> int:
     opened = await deployment.database(os.environ[f"{variables}_DATABASE_URL"], Behaviour())
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
     kafka = deployment.kafka()
-    relay = FatalRelay(database, subscriptions.context, kafka.bootstrap, prefix=kafka.prefix)
+    relay = FatalRelay(database, subscriptions.context, kafka)
     database.kill_switch = relay.kill_switch = kill_switch
     components = create_components(database, subscriptions, kafka) | {"relay": relay}
     port = os.environ.get(f"{variables}_METRICS_PORT")
