@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from shared.deployment.configuration_error import ConfigurationError
 from shared.deployment.server import serve
-from shared.deployment.settings import ConfigurationError, ContextSettings, Deployment, read
+from shared.deployment.settings import ContextSettings, Deployment, read
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app
@@ -53,6 +54,7 @@ def create_context_app(
         holders=holders,
         gauges=gauges,
         unlimited=unlimited,
+        hsts=deployment.hsts,
         description=description,
         limits=limits,
         metrics_token=deployment.metrics_token.get_secret_value() if deployment.metrics_token else None,

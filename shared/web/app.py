@@ -31,6 +31,7 @@ def create_app(
     holders: Callable[[Any], Holders] = lambda _: Holders(),
     gauges: Sequence[health.Gauges] = (),
     unlimited: Sequence[str] = (),
+    hsts: bool = False,
     description: ApiDescription = ApiDescription(),  # noqa: B008  frozen
     limits: Limits = Limits(),  # noqa: B008  frozen
     metrics_token: str | None = None,
@@ -51,7 +52,7 @@ def create_app(
     app.add_middleware(BodySizeMiddleware)
     app.add_middleware(TimeoutMiddleware, unlimited=unlimited)
     app.add_middleware(OverloadMiddleware, context=context, exempt=("/livez", "/readyz", "/metrics", *unlimited))
-    app.add_middleware(ObservabilityMiddleware, context=context)
+    app.add_middleware(ObservabilityMiddleware, context=context, hsts=hsts)
     return app
 
 

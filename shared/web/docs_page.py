@@ -1,5 +1,6 @@
 """The page `/docs` of an application with its script and style, which this host serves: hospital networks have no internet."""
 
+import re
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -7,9 +8,12 @@ from importlib.resources import files
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
+from shared.web.security_headers import page_policy
+
 #: The script and the style of Swagger UI, in a package that is installed for these files alone.
 _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
+_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 #: A page without an icon: the browser asks for none.
 _NO_ICON = "data:,"
 
@@ -20,13 +24,16 @@ def router(prefix: str, title: str) -> APIRouter:
 
     @pages.get("/docs")
     async def show() -> Response:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url=f"{prefix}/openapi.json",
             title=title,
             swagger_js_url=f"{prefix}/docs/swagger-ui-bundle.js",
             swagger_css_url=f"{prefix}/docs/swagger-ui.css",
             swagger_favicon_url=_NO_ICON,
         )
+        [script] = _INLINE_SCRIPT.findall(bytes(page.body).decode())
+        page.headers["content-security-policy"] = page_policy(script)
+        return page
 
     @pages.get("/docs/{name}")
     async def show_asset(name: str) -> Response:

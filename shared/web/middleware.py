@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import structlog
@@ -14,6 +14,7 @@ from shared.telemetry import metrics, tracing
 from shared.telemetry.logs import frames
 from shared.web.problems import CODE_IN_SCOPE, internal_error, unavailable
 from shared.web.routes import allowed_methods, route_of
+from shared.web.security_headers import default_headers
 
 log = structlog.get_logger()
 
@@ -21,13 +22,13 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class ObservabilityMiddleware:
-    """Continues the caller's trace or starts one; every response and log line contains it. No cache may store a response.
+    """Continues the caller's trace or starts one; every response and log line contains it. Adds the headers that limit a browser.
 
     No exception passes through: the server would log its text, which may quote personal data.
     """
 
-    def __init__(self, app: ASGIApp, context: str) -> None:
-        self._app, self._context = app, context
+    def __init__(self, app: ASGIApp, context: str, *, hsts: bool = False) -> None:
+        self._app, self._context, self._headers = app, context, default_headers(hsts=hsts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +41,9 @@ class ObservabilityMiddleware:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = int(message["status"])
-                    message["headers"] = [*message["headers"], (b"traceparent", traceparent.encode()), *_not_stored(message["headers"])]
+                    own = {name for name, _ in message["headers"]}
+                    added = [header for header in self._headers if header[0] not in own]
+                    message["headers"] = [*message["headers"], (b"traceparent", traceparent.encode()), *added]
                 await send(message)
 
             with structlog.contextvars.bound_contextvars(trace_id=traceparent.split("-")[1], traceparent=traceparent):
@@ -141,11 +144,6 @@ class BodySizeMiddleware:
         await self._app(scope, receive, send_unless_refused)
         if refusal:
             await RequestBodyLimitMiddleware(refuse, sys.maxsize)(scope, receive, send)
-
-
-def _not_stored(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Responses are about people, unless they say themselves how long they may be stored."""
-    return [] if any(name.lower() == b"cache-control" for name, _ in headers) else [(b"cache-control", b"no-store")]
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
