@@ -4,11 +4,14 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
+CHECKOV := .venv/checkov
+CHECKOV_VERSION := 3.3.30
+COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header
 # Tests and tools start many processes, each of which would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit check format lint bench chaos lock generate clean
+.PHONY: help demo up test unit check format lint manifests bench chaos lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +28,7 @@ test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka, about 
 unit: $(READY) ## run the tests that need no server, in seconds, with 25 examples of each property; `test` tries 100
 	@$(BIN)/pytest -q -n logical --hypothesis-profile=quick --durations=5 --durations-min=0.5 tests/unit
 
-check: lint test ## the single gate: format, lint, types, import contracts, generated files, tests
+check: lint manifests test ## the single gate: format, lint, types, import contracts, generated files, manifests, tests
 
 lint: $(READY) ## everything of `check` but the tests
 	@$(BIN)/ruff format --no-cache --check .
@@ -41,8 +44,13 @@ format: $(READY) ## format the code and fix what a linter can fix
 generate: $(READY) ## write event schemas and examples; in docs: events, AsyncAPI, states, data, scopes, configuration, API conventions, index of decisions
 	@$(BIN)/python -m infra.codegen.generate
 
-lock: $(READY) ## resolve the dependencies of pyproject.toml again
-	@$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o infra/requirements.lock
+lock: $(READY) ## resolve the dependencies of pyproject.toml again, for developers and for the image
+	@$(COMPILE) --group dev pyproject.toml -o infra/requirements.lock
+	@$(COMPILE) --constraints infra/requirements.lock pyproject.toml -o infra/requirements-image.lock
+	@echo checkov==$(CHECKOV_VERSION) | $(COMPILE) - -o infra/requirements-checkov.lock
+
+manifests: $(CHECKOV)/.ready ## check infra/k8s and infra/Dockerfile with checkov, in an environment of its own (220 MB)
+	@$(CHECKOV)/bin/checkov --config-file infra/checkov.yaml
 
 bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -53,6 +61,12 @@ chaos: $(READY) ## the whole product under load while processes, servers and net
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find services shared infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# checkov fixes old versions of libraries that the product uses.
+$(CHECKOV)/.ready: infra/requirements-checkov.lock | $(READY)
+	@$(BIN)/uv venv --quiet --clear $(CHECKOV)
+	@VIRTUAL_ENV=$(CHECKOV) $(BIN)/uv pip sync --quiet --system-certs --require-hashes infra/requirements-checkov.lock
+	@touch $@
 
 $(READY): infra/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
