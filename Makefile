@@ -4,14 +4,16 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
-CHECKOV := .venv/checkov
-CHECKOV_VERSION := 3.3.30
+CHECKOV := .venv/tools/checkov
+SUPPLY := .venv/tools/supply
+CHECKOV_PACKAGES := checkov==3.3.30
+SUPPLY_PACKAGES := cyclonedx-bom==7.5.0 pip-audit==2.10.1
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-annotate --no-header
 # Tests and tools start many processes, each of which would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit check format lint manifests bench chaos lock generate clean
+.PHONY: help demo up test unit check format lint manifests sbom audit bench chaos lock generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +49,20 @@ generate: $(READY) ## write event schemas and examples; in docs: events, AsyncAP
 lock: $(READY) ## resolve the dependencies of pyproject.toml again, for developers and for the image
 	@$(COMPILE) --group dev pyproject.toml -o infra/requirements.lock
 	@$(COMPILE) --constraints infra/requirements.lock pyproject.toml -o infra/requirements-image.lock
-	@echo checkov==$(CHECKOV_VERSION) | $(COMPILE) - -o infra/requirements-checkov.lock
+	@printf '%s\n' $(CHECKOV_PACKAGES) | $(COMPILE) - -o infra/requirements-checkov.lock
+	@printf '%s\n' $(SUPPLY_PACKAGES) | $(COMPILE) - -o infra/requirements-supply.lock
 
 manifests: $(CHECKOV)/.ready ## check infra/k8s and infra/Dockerfile with checkov, in an environment of its own (220 MB)
 	@$(CHECKOV)/bin/checkov --config-file infra/checkov.yaml
+
+sbom: $(SUPPLY)/.ready ## write the bill of materials of the image, CycloneDX, to dist/sbom.cdx.json
+	@mkdir -p dist
+	@$(SUPPLY)/bin/cyclonedx-py requirements infra/requirements-image.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json 2> /dev/null
+	@echo "dist/sbom.cdx.json: $$(grep -c '"bom-ref": "requirements-' dist/sbom.cdx.json) packages"
+
+audit: $(SUPPLY)/.ready ## compare the packages of the image with the list of known vulnerabilities, which needs the internet
+	@$(SUPPLY)/bin/pip-audit -r infra/requirements-image.lock --require-hashes --disable-pip --progress-spinner off -f json 2> /dev/null \
+	| $(BIN)/python -m infra.deploy.vulnerabilities
 
 bench: $(READY) ## measure every promised figure on the real product; ARGS="--help" lists what and how long
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -62,10 +74,10 @@ clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find services shared infra tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# checkov fixes old versions of libraries that the product uses.
-$(CHECKOV)/.ready: infra/requirements-checkov.lock | $(READY)
-	@$(BIN)/uv venv --quiet --clear $(CHECKOV)
-	@VIRTUAL_ENV=$(CHECKOV) $(BIN)/uv pip sync --quiet --system-certs --require-hashes infra/requirements-checkov.lock
+# These tools need other versions of the libraries that the product uses.
+.venv/tools/%/.ready: infra/requirements-%.lock | $(READY)
+	@$(BIN)/uv venv --quiet --clear $(@D)
+	@VIRTUAL_ENV=$(@D) $(BIN)/uv pip sync --quiet --system-certs --require-hashes $<
 	@touch $@
 
 $(READY): infra/requirements.lock pyproject.toml

@@ -12,6 +12,7 @@ from infra.codegen.contracts import examples, schemas
 from infra.codegen.data_model import data_model
 from infra.codegen.decisions import decisions
 from infra.codegen.error_catalogue import error_catalogue
+from infra.codegen.licences import licences
 from infra.codegen.manifests import manifests
 from infra.codegen.scope_table import scope_table
 from infra.codegen.states import states
@@ -29,6 +30,7 @@ MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (
     decisions,
     configuration,
     access_lists,
+    licences,
     manifests,
 )
 FOLDERS = (Path("shared/contracts/schemas"), Path("shared/contracts/examples"), Path("docs/states"), Path("docs/data"))
