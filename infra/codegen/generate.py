@@ -9,6 +9,7 @@ from infra.codegen.asyncapi import asyncapi
 from infra.codegen.catalogue import catalogue
 from infra.codegen.configuration import configuration
 from infra.codegen.contracts import examples, schemas
+from infra.codegen.data_inventory import data_inventory
 from infra.codegen.data_model import data_model
 from infra.codegen.decisions import decisions
 from infra.codegen.error_catalogue import error_catalogue
@@ -30,6 +31,7 @@ MAKERS: Sequence[Callable[[], Mapping[Path, str]]] = (
     decisions,
     configuration,
     access_lists,
+    data_inventory,
     licences,
     manifests,
 )

@@ -1,0 +1,76 @@
+"""docs/threat-model.md covers every arrow of the architecture picture, and names only tests that exist."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+_PAGE = (ROOT / "docs" / "threat-model.md").read_text()
+_PICTURE = re.search(r"```mermaid\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
+_EDGE = re.compile(r"^ *(\w+)(?:[\[({].*?)? (<?-->)(?:\|[^|]*\|)? *(\w+)", re.MULTILINE)
+_ROW = re.compile(r"^\| ([A-Z]) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+_OPEN = re.compile(r"^open: (O\d)$")
+_MECHANISM = re.compile(r"^\| (O\d) \| (.+) \|$", re.MULTILINE)
+_LEAST_REASON = 20
+
+
+def _sections() -> Iterator[tuple[str, str]]:
+    for section in re.split(r"^## ", _PAGE, flags=re.MULTILINE)[1:]:
+        heading, _, text = section.partition("\n")
+        yield heading, text
+
+
+SECTIONS: Mapping[str, str] = {heading: text for heading, text in _sections() if "-->" in heading}
+ROWS = [(heading, *row) for heading, text in SECTIONS.items() for row in _ROW.findall(text)]
+
+
+def test_every_arrow_of_the_picture_has_a_section() -> None:
+    assert _PICTURE
+    drawn = {(start, arrow, end) for start, arrow, end in _EDGE.findall(_PICTURE[1])}
+    covered = set()
+    for heading in SECTIONS:
+        starts, arrow, ends = re.split(r"\s(<?-->)\s", heading)
+        covered |= {(start, arrow, end) for start in starts.split(", ") for end in ends.split(", ")}
+
+    assert len(drawn) > len(SECTIONS)
+    assert covered == drawn
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_arrow_has_all_six_kinds_of_threat(heading: str) -> None:
+    assert {letter for of, letter, *_ in ROWS if of == heading} == set("STRIDE")
+
+
+@pytest.mark.parametrize(("heading", "letter", "threat", "measure", "shown"), ROWS, ids=[f"{row[1]} {row[2]}" for row in ROWS])
+def test_threat_is_tested_accepted_or_open(heading: str, letter: str, threat: str, measure: str, shown: str) -> None:
+    assert heading
+    assert letter
+    assert threat
+    assert measure
+    if found := _OPEN.match(shown):
+        assert found[1] in dict(_MECHANISM.findall(_PAGE))
+    elif shown.startswith("accepted: "):
+        assert len(shown) > _LEAST_REASON
+    else:
+        named = _TEST.findall(shown)
+        assert ", ".join(f"`{path}::{name}`" for path, name in named) == shown
+        assert [(path, name) for path, name in named if name not in _tests_of(path)] == []
+
+
+def test_open_mechanisms_are_those_that_threats_name() -> None:
+    named = {found[1] for *_, shown in ROWS if (found := _OPEN.match(shown))}
+
+    assert named == set(dict(_MECHANISM.findall(_PAGE)))
+
+
+@cache
+def _tests_of(path: str) -> set[str]:
+    file = ROOT / Path(path)
+    tree = ast.parse(file.read_text()) if file.exists() else ast.Module([], [])
+    return {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
