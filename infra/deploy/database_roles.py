@@ -1,4 +1,6 @@
-"""The database roles of a deployment: one for each context, with its own password and rights in the context's schema only.
+"""The database roles of a deployment: two for each context, with rights in the context's schema only.
+
+One has a password of its own; the other owns functions and never logs in.
 
 Invariant: roles belong to the whole server, so each deployment has its own role prefix and sets no other deployment's passwords.
 """
@@ -22,6 +24,10 @@ class Roles:
 
     def of(self, context: str) -> str:
         return f"{self.prefix}_{context}"
+
+    def keeper(self, context: str) -> str:
+        """The role that owns the context's functions with rights that its own role lacks."""
+        return f"{self.prefix}_{context}_keeper"
 
     def url(self, owner_url: str, context: str) -> str:
         """The address of the same database for the role of a context."""

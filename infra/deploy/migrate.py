@@ -12,22 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from infra.contexts import CONTEXTS
 from infra.deploy.database_roles import Roles
-from infra.reference.load import WITH_PRACTICES, load_practices
+from infra.deploy.grants import grant
+from infra.reference.load import load_practices
 from infra.reference.practice_file import read_practices
 from infra.reference.service_file import read_services
-from infra.reference.service_load import WITH_SERVICE_CODES, load_services
+from infra.reference.service_load import load_services
 from shared.persistence.retention import PARTITIONS_AHEAD
 
 _HERE = Path(__file__).parent / "migrations"
-#: Tables without UPDATE and DELETE, even for the context that writes them.
-_APPEND_ONLY = ("event", "audit")
-#: Roles access the event log through `event`; its rights apply to every partition.
-_PARTITIONS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:log AS regclass)")
 #: A temporary table would hide a table of the same name.
 _NO_TEMPORARY_TABLES = "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$"
-
-#: Tables of reference data, which a context only reads, by the contexts that have them.
-_REFERENCE = {"practice": WITH_PRACTICES, "service": ("referrals",), "service_code": WITH_SERVICE_CODES}
 
 
 async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
@@ -41,7 +35,7 @@ async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
             async with engine.begin() as connection:
                 await connection.run_sync(_prepare, context, roles)
                 created[context] = await connection.run_sync(_upgrade, context)
-                await connection.run_sync(_grant, context, roles.of(context))
+                await connection.run_sync(grant, context, roles.of(context), roles.keeper(context))
         async with engine.begin() as connection:
             await connection.run_sync(load_practices, practices)
             await connection.run_sync(load_services, services)
@@ -52,7 +46,8 @@ async def drop_roles(owner_url: str, roles: Roles) -> None:
     """Drops the roles of a deployment after its databases were dropped."""
     async with _opened(owner_url) as engine, engine.begin() as connection:
         for context in CONTEXTS:
-            await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{roles.of(context)}"')
+            for role in (roles.of(context), roles.keeper(context)):
+                await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{role}"')
 
 
 @asynccontextmanager
@@ -75,11 +70,12 @@ def configuration(connection: Connection, context: str, metadata: sa.MetaData | 
 
 
 def _prepare(connection: Connection, context: str, roles: Roles) -> None:
-    user = roles.of(context)
+    user, keeper = roles.of(context), roles.keeper(context)
     # Roles belong to the whole server: the migration of another database may create the same role concurrently.
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('care roles'))"))
-    if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :user"), {"user": user}).scalar():
-        connection.exec_driver_sql(f'CREATE ROLE "{user}" LOGIN')
+    for role, kind in ((user, "LOGIN"), (keeper, "NOLOGIN")):
+        if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).scalar():
+            connection.exec_driver_sql(f'CREATE ROLE "{role}" {kind}')
     quoted = roles.passwords[context].replace("'", "''")
     connection.exec_driver_sql(f"ALTER ROLE \"{user}\" PASSWORD '{quoted}'")
     connection.exec_driver_sql(f'ALTER ROLE "{user}" SET search_path = "{context}"')
@@ -94,17 +90,3 @@ def _upgrade(connection: Connection, context: str) -> int:
     command.upgrade(configuration(connection, context), "head")
     created: int = connection.execute(sa.text(f'SELECT "{context}".create_partitions(:ahead)'), {"ahead": PARTITIONS_AHEAD}).scalar_one()
     return created
-
-
-def _grant(connection: Connection, context: str, user: str) -> None:
-    connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{context}" TO "{user}"')
-    connection.exec_driver_sql(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{context}" TO "{user}"')
-    connection.exec_driver_sql(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{context}" TO "{user}"')
-    for table in _APPEND_ONLY:
-        connection.exec_driver_sql(f'REVOKE UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')
-    connection.exec_driver_sql(f'GRANT EXECUTE ON FUNCTION "{context}".create_partitions TO "{user}"')
-    for partition in connection.execute(_PARTITIONS, {"log": f"{context}.event"}).scalars():
-        connection.exec_driver_sql(f'REVOKE ALL ON {partition} FROM "{user}"')
-    reference = [table for table, contexts in _REFERENCE.items() if context in contexts]
-    for table in ("schema_version", "clock_offset", "log_pruning", *reference):
-        connection.exec_driver_sql(f'REVOKE INSERT, UPDATE, DELETE ON "{context}"."{table}" FROM "{user}"')

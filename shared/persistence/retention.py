@@ -26,16 +26,13 @@ LOG_RETENTION = timedelta(days=2922)
 
 # An array of row addresses leaves the planner one way: with stale statistics a join would compare every row with every other.
 _IDEMPOTENCY_KEYS = """
-DELETE FROM idempotency WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM idempotency WHERE created_at < now() - $1::interval LIMIT $2))"""
-_INBOX = """
-DELETE FROM inbox WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM inbox WHERE applied_at < now() - $1::interval AND type <> ALL($3::text[])
-    ORDER BY applied_at LIMIT $2))"""
-_DEADLINES = """
-DELETE FROM deadline WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM deadline
-    WHERE state IN ('fired', 'cancelled', 'refused') AND resolved_at < $3::timestamptz - $1::interval LIMIT $2))"""
+WITH removed AS (
+    DELETE FROM idempotency WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM idempotency WHERE created_at < now() - $1::interval LIMIT $2)) RETURNING key)
+SELECT count(*) FROM removed"""
+#: The role of a context may delete no row of these two tables; the functions keep what must stay.
+_INBOX = "SELECT remove_expired_inbox($1::interval, $2::integer, $3::text[])"
+_DEADLINES = "SELECT remove_ended_deadlines($3::timestamptz - $1::interval, $2::integer)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,6 @@ async def _remove(database: Database[Any], statement: str, older: timedelta, *mo
     removed, last = 0, _PORTION
     while last == _PORTION:
         async with database.transaction() as tx:
-            done = await tx.driver.execute(statement, older, _PORTION, *more)
-        last = int(done.removeprefix("DELETE "))
+            last = await tx.driver.fetchval(statement, older, _PORTION, *more)
         removed += last
     return removed

@@ -182,7 +182,9 @@ def _requests(metadata: sa.MetaData) -> None:
         "audit",
         metadata,
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME, comment="real time, stamped by the database"),
+        sa.Column("database_role", sa.Text, nullable=False, server_default=sa.text("SESSION_USER"), comment="stamped by the database"),
+        sa.Column("at", INSTANT, nullable=False, comment="by the clock of care"),
         sa.Column("issuer", sa.Text, nullable=False),
         sa.Column("actor_id", sa.Text, nullable=False),
         sa.Column("actor_org", sa.Text, nullable=False),
@@ -193,7 +195,7 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
         sa.Index("ix_audit_subject", "subject"),
-        comment="Append-only record of every change and every read about a person.",
+        comment="Append-only record of every change and every read about a person; the function append_audit alone inserts rows.",
     )
 
 

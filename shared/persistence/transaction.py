@@ -45,17 +45,17 @@ WITH recorded AS (
          AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
     RETURNING seq),
 queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
-audited AS (
-    INSERT INTO audit (at, issuer, actor_id, actor_org, actor_role, actor_system, action, subject, version, trace_id)
-    SELECT * FROM unnest($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
-                         $23::int[], $24::text[])),
 stored_responses AS (
     UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
     FROM unnest($25::text[], $26::text[], $27::int[], $28::text[], $29::bytea[]) AS stored (caller, key, status, headers, body)
-    WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key)
-INSERT INTO deadline (subject, kind, due_at, correlation_id)
-SELECT * FROM unnest($30::uuid[], $31::text[], $32::timestamptz[], $33::uuid[])
-ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING"""
+    WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key),
+set_deadlines AS (
+    INSERT INTO deadline (subject, kind, due_at, correlation_id)
+    SELECT * FROM unnest($30::uuid[], $31::text[], $32::timestamptz[], $33::uuid[])
+    ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING)
+SELECT append_audit($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
+                    $23::int[], $24::text[])
+WHERE cardinality($15::timestamptz[]) > 0"""
 _EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 10, 5, 4
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import event_log_v1, practices_v1
+from infra.deploy.migrations import audit_v1, event_log_v1, practices_v1, retention_v1
 
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
@@ -16,6 +16,8 @@ def create() -> None:
     _arrivals()
     _deadlines()
     _requests()
+    audit_v1.create()
+    retention_v1.create()
     _break_glass()
     practices_v1.create()
     op.create_table(
@@ -95,22 +97,6 @@ def _requests() -> None:
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.PrimaryKeyConstraint("caller", "key", name="pk_idempotency"),
     )
-    op.create_table(
-        "audit",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("at", INSTANT, nullable=False),
-        sa.Column("issuer", sa.Text, nullable=False),
-        sa.Column("actor_id", sa.Text, nullable=False),
-        sa.Column("actor_org", sa.Text, nullable=False),
-        sa.Column("actor_role", sa.Text, nullable=False),
-        sa.Column("actor_system", sa.Text),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
-        sa.Column("version", sa.Integer),
-        sa.Column("trace_id", sa.Text),
-        sa.PrimaryKeyConstraint("id", name="pk_audit"),
-    )
-    op.create_index("ix_audit_subject", "audit", ["subject"])
 
 
 def _break_glass() -> None:

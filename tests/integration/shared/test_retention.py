@@ -8,7 +8,7 @@ from typing import Any
 from shared.kernel.ids import new_id
 from shared.messaging.housekeeping import Housekeeper
 from shared.persistence.database import Database
-from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy, remove_expired
+from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy, remove_expired
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import ACCEPTANCE_LIMIT
 from tests.integration.shared.scheduler_harness import create_scheduler
@@ -39,6 +39,19 @@ async def test_inbox_row_is_removed_when_redelivery_is_impossible(harness: Deliv
     assert [row["type"] for row in rows] == [RESTRICTED, PUBLIC]
 
 
+async def test_no_role_forgets_an_event_that_may_return(harness: DeliveryHarness) -> None:
+    """A republication repeats the events of the last fifteen days, whatever the retention of a worker."""
+    await harness.owner.execute(
+        "INSERT INTO navigation.inbox (event_id, type, applied_at) "
+        "SELECT gen_random_uuid(), $1, clock_timestamp() - make_interval(days => age) FROM unnest(ARRAY[16, 14]) AS age",
+        PUBLIC,
+    )
+
+    assert MIN_INBOX_RETENTION == timedelta(days=15)
+    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=timedelta(0))) == 1
+    assert await harness.count("navigation.inbox") == 1
+
+
 async def test_resolved_deadline_is_removed_and_pending_kept(harness: DeliveryHarness) -> None:
     """Care time counts, not the time of the server."""
     await harness.send()
@@ -57,7 +70,7 @@ async def test_resolved_deadline_is_removed_and_pending_kept(harness: DeliveryHa
 async def test_expired_rows_are_removed_in_portions(harness: DeliveryHarness) -> None:
     await _fill_inbox(harness, 10_001)
 
-    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=timedelta(0))) == 10_001
+    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=MIN_INBOX_RETENTION)) == 10_001
     assert await harness.count("navigation.inbox") == 0
 
 
@@ -68,11 +81,13 @@ async def test_expired_rows_are_removed_when_statistics_show_none(harness: Deliv
     await harness.owner.execute("VACUUM (TRUNCATE FALSE, ANALYZE) navigation.inbox")
     await _fill_inbox(harness, 40_000)
 
-    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=timedelta(0))) == 40_000
+    assert await remove_expired(harness.receiver.database, RetentionPolicy(inbox=MIN_INBOX_RETENTION)) == 40_000
 
 
 async def _fill_inbox(harness: DeliveryHarness, rows: int) -> None:
-    fill = "INSERT INTO navigation.inbox (event_id, type) SELECT gen_random_uuid(), 'x.y.z.v1' FROM generate_series(1, $1::int)"
+    fill = """
+        INSERT INTO navigation.inbox (event_id, type, applied_at)
+        SELECT gen_random_uuid(), 'x.y.z.v1', clock_timestamp() - interval '20 days' FROM generate_series(1, $1::int)"""
     await harness.owner.execute(fill, rows)
 
 

@@ -1,0 +1,45 @@
+"""The audit in its first version: a table that only its own function fills.
+
+`append_audit` runs with the rights of a role without a login, to which `care migrate` gives it. A caller states who did what to which
+object; the number of the row, the time of the database and the role of the session are stamped by the columns' defaults.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+INSTANT = sa.DateTime(timezone=True)
+REAL_TIME = sa.text("clock_timestamp()")
+
+#: The only way into the table. It qualifies the table: a caller's search path and temporary tables have no effect.
+_APPEND = """
+CREATE FUNCTION append_audit(
+    at timestamptz[], issuer text[], actor_id text[], actor_org text[], actor_role text[], actor_system text[], action text[],
+    subject uuid[], version integer[], trace_id text[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO {context}.audit (at, issuer, actor_id, actor_org, actor_role, actor_system, action, subject, version, trace_id)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+END $$"""
+
+
+def create() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
+        sa.Column("recorded_at", INSTANT, nullable=False, server_default=REAL_TIME),
+        sa.Column("database_role", sa.Text, nullable=False, server_default=sa.text("SESSION_USER")),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("actor_id", sa.Text, nullable=False),
+        sa.Column("actor_org", sa.Text, nullable=False),
+        sa.Column("actor_role", sa.Text, nullable=False),
+        sa.Column("actor_system", sa.Text),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("version", sa.Integer),
+        sa.Column("trace_id", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+    )
+    op.create_index("ix_audit_subject", "audit", ["subject"])
+    op.execute(_APPEND.format(context=op.get_bind().scalar(sa.text("SELECT current_schema()"))))
+    op.execute("REVOKE ALL ON FUNCTION append_audit FROM PUBLIC")
