@@ -1,11 +1,10 @@
 """The command line `care`. An error is one sentence on standard error and exit code 1."""
 
-import asyncio
 import json
 import logging
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infra.audit_commands import app as audit
+from infra.console import out
+from infra.console import run as _run
 from infra.errors import StackError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Care coordination: run, check and operate the four services.", no_args_is_help=True, add_completion=False)
 reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
 app.add_typer(reference, name="reference")
-out = Console()
+app.add_typer(audit, name="audit")
 
 
 def _in_utc(instant: datetime | None) -> datetime | None:
@@ -367,13 +369,6 @@ def _read_secret_files() -> None:
     for path in folder.glob("[A-Z]*"):
         if path.name.isupper() and path.is_file() and not os.environ.get(path.name):
             os.environ[path.name] = path.read_text().strip()
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

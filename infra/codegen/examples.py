@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import Enum
+from hashlib import sha256, sha512
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
@@ -33,6 +34,10 @@ _BY_NAME = {
     "relationship": "daughter",
     "lives_in": "East Finchley",
     "address": "Oakleigh",
+    "before": sha256(b"before").hexdigest(),
+    "head": sha256(b"head").hexdigest(),
+    "signature": sha512(b"signature").hexdigest(),
+    "key_id": sha256(b"key").hexdigest()[:16],
 }
 
 

@@ -12,7 +12,7 @@ from infra.contexts import CONTEXTS
 #: Both instants are PostgreSQL's own commit times of the two transactions (track_commit_timestamp).
 _SINCE = """
 SELECT seq, id, causation_id, type, occurred_at, pg_xact_commit_timestamp(xmin) AS committed_at
-FROM {context}.event WHERE seq > $1 ORDER BY seq"""
+FROM {context}.event WHERE seq > $1 AND topic NOT LIKE '%.audit' ORDER BY seq"""
 _APPLIED = "SELECT event_id, pg_xact_commit_timestamp(xmin) AS applied_at FROM {context}.inbox WHERE event_id = ANY($1::uuid[])"
 
 

@@ -27,6 +27,8 @@ def _columns_to_insert(table: str) -> str:
 #: The tables of every context.
 _SHARED: Mapping[str, str] = {
     "audit": _READ,
+    "audit_block": "SELECT, INSERT",
+    "audit_unsealed": "SELECT, DELETE",
     "break_glass": "SELECT, INSERT, UPDATE (overdue_since, reviewed_at, reviewed_by, outcome)",
     "clock_offset": _READ,
     "deadline": _CHANGE,
@@ -47,7 +49,7 @@ _EMPTIED: Mapping[str, tuple[str, ...]] = {"referrals": ("claim",), "mdt": ("joi
 _FUNCTIONS = ("append_audit", "create_partitions", "remove_expired_inbox", "remove_ended_deadlines")
 #: What each function may do that the role may not. A role without a login owns it.
 _OF_KEEPER: Mapping[str, Mapping[str, str]] = {
-    "append_audit": {"audit": "INSERT"},
+    "append_audit": {"audit": "INSERT, SELECT (id)", "audit_unsealed": "INSERT"},
     "remove_expired_inbox": {"inbox": "SELECT, DELETE"},
     "remove_ended_deadlines": {"deadline": "SELECT, DELETE"},
 }

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import tempfile
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ from infra.contexts import CONTEXTS
 from infra.deploy.database_roles import Roles
 from infra.errors import StackError
 from shared.clock import wall_clock
+from shared.persistence.audit_chain import SigningKey
 
 ISSUER = AUDIENCE = "care-coordination"
 #: The longest validity of a development token: a working day.
@@ -38,6 +39,7 @@ class Keys:
     record_secret: str
     database_roles: str
     database_password: str
+    audit_signing_keys: dict[str, str]
     signing_key: dict[str, str]
 
     @property
@@ -45,6 +47,10 @@ class Keys:
         """The password of each role is derived from `database_password`, which no role has."""
         derived = {context: hmac.digest(self.database_password.encode(), context.encode(), "sha256").hex() for context in CONTEXTS}
         return Roles(self.database_roles, derived)
+
+    def audit_public_keys(self) -> dict[str, list[str]]:
+        """By context, in base64."""
+        return {context: [b64encode(SigningKey(b64decode(seed)).public).decode()] for context, seed in self.audit_signing_keys.items()}
 
     def token(
         self, actor_id: str, organisation: str, role: str, scopes: list[str], valid_for: timedelta = LONGEST_LIFETIME, **more: object
@@ -96,6 +102,7 @@ def make() -> Keys:
         record_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
         database_roles=f"care_{secrets.token_hex(4)}",
         database_password=secrets.token_urlsafe(24),
+        audit_signing_keys={context: b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for context in CONTEXTS},
         signing_key=signing.as_dict(private=True),  # type: ignore[arg-type]
     )
 

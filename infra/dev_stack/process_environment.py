@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +11,7 @@ from infra.dev_stack.dev_secrets import LONGEST_LIFETIME, Keys
 from infra.errors import StackError
 from shared.kernel.value_rules import written
 
+_AUDIT_KEY = "_AUDIT_SIGNING_KEY"
 _BOOLEAN = TypeAdapter(bool)
 
 
@@ -24,7 +26,8 @@ def environment(
 ) -> dict[str, str]:
     """Returns the variables that shared/deployment/settings.py and the settings of each context read."""
     urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
-    return urls | {
+    audit_keys = {f"{context.upper()}{_AUDIT_KEY}": keys.audit_signing_keys[context] for context in CONTEXTS}
+    return urls | audit_keys | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
         "CARE_PERSON_ID_SECRET": keys.person_id_secret,
@@ -38,6 +41,17 @@ def environment(
         "CARE_TOPIC_PREFIX": topic_prefix,
         "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)
     }
+
+
+def for_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:
+    """The variables without the audit keys of other contexts."""
+    own = f"{context.upper()}{_AUDIT_KEY}"
+    return {name: value for name, value in variables.items() if name == own or not name.endswith(_AUDIT_KEY)}
+
+
+def for_api(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables without the audit keys: only a worker signs."""
+    return {name: value for name, value in variables.items() if not name.endswith(_AUDIT_KEY)}
 
 
 def is_time_travel_requested() -> bool:

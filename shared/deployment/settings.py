@@ -28,6 +28,7 @@ from shared.deployment.secret_files import secrets_folder
 from shared.kernel.value_rules import Range
 from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
+from shared.persistence.audit_chain import SigningKey
 from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
@@ -340,6 +341,10 @@ class ContextSettings(KafkaPrincipal):
     policy: Annotated[
         dict[str, Any], Field(default_factory=dict, description="JSON object that overrides fields of the context's policy, by name.")
     ]
+    audit_signing_key: Annotated[
+        Key | None,
+        Field(description="Seed of the Ed25519 key that signs the audit of this context. The worker requires it; no other process has it."),
+    ] = None
     metrics_port: Annotated[
         int | None,
         Field(ge=1, le=65535, description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none."),
@@ -347,7 +352,16 @@ class ContextSettings(KafkaPrincipal):
 
     def policy_values(self, kind: type[P]) -> P:
         """Raises ConfigurationError."""
-        return policy(kind, self.policy, _variable(self.model_config.get("env_prefix", ""), "policy"))
+        return policy(kind, self.policy, self._variable("policy"))
+
+    def signing_key(self) -> SigningKey:
+        """Raises ConfigurationError when the key is not set."""
+        if self.audit_signing_key is None:
+            raise ConfigurationError(f"{self._variable('audit_signing_key')} is not set.")
+        return SigningKey(_bytes(self.audit_signing_key))
+
+    def _variable(self, field: str) -> str:
+        return _variable(self.model_config.get("env_prefix", ""), field)
 
 
 def _keys_of_file(path: Path) -> SigningKeys:

@@ -13,6 +13,7 @@ from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import Pacing
 from shared.messaging.subscriptions import Subscriptions
 from shared.messaging.worker import HealthEndpoint, create_worker
+from shared.persistence.audit_chain import SigningKey
 from shared.persistence.transaction import RequestContext, Transaction
 
 #: The name of an action and the action, which runs in one transaction before the worker starts.
@@ -25,19 +26,20 @@ def run_worker(
     """Ends the process with 0 after a signal, otherwise with 1; prints a sentence when the environment is wrong."""
     try:
         context_settings, deployment = read(settings), read(Deployment)
-        policy = context_settings.policy_values(policy_class)
+        policy, audit_key = context_settings.policy_values(policy_class), context_settings.signing_key()
         kafka = deployment.kafka(deployment.kafka_credentials_of(subscriptions.context, context_settings))
     except ConfigurationError as problem:
         sys.exit(f"The worker of {subscriptions.context} cannot start. {problem}")
     deployment.prepare_process()
     lower_priority(deployment.worker_niceness)  # the API comes first
-    sys.exit(uvloop.run(_run(context_settings, deployment, policy, subscriptions, kafka, startup)))
+    sys.exit(uvloop.run(_run(context_settings, deployment, policy, audit_key, subscriptions, kafka, startup)))
 
 
 async def _run(
     settings: ContextSettings,
     deployment: Deployment,
     policy: object,
+    audit_key: SigningKey,
     subscriptions: Subscriptions,
     kafka: KafkaSettings,
     startup: StartupAction | None,
@@ -48,4 +50,6 @@ async def _run(
         async with database.transaction(RequestContext.of_system(name)) as tx:
             await act(tx)
     endpoint = HealthEndpoint(settings.metrics_port, deployment.metrics_host)
-    return await create_worker(database, subscriptions, kafka, endpoint, deployment.retention(), Pacing(deployment.lateness_budget)).run()
+    return await create_worker(
+        database, subscriptions, kafka, audit_key, endpoint, deployment.retention(), Pacing(deployment.lateness_budget)
+    ).run()

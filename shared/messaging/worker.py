@@ -1,4 +1,4 @@
-"""The process next to a context's API: relay, deadline scheduler, consumer and housekeeper in one event loop.
+"""The process next to a context's API: relay, deadline scheduler, consumer, housekeeper and sealer of the audit in one event loop.
 
 Deadlines keep firing while Kafka is unavailable. An error that no component can handle ends the process; its supervisor restarts it.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from shared.messaging.audit_sealer import AuditSealer
 from shared.messaging.deadline_scheduler import DeadlineScheduler
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.health import Component, Health
@@ -23,6 +24,7 @@ from shared.messaging.outbound.relay import Relay, RelaySettings
 from shared.messaging.pacing import DEFAULT_PACING, Pacing
 from shared.messaging.shutdown import cancel_and_wait
 from shared.messaging.subscriptions import Subscriptions
+from shared.persistence.audit_chain import SigningKey
 from shared.persistence.database import Database
 from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 
@@ -96,16 +98,18 @@ def create_components(
     database: Database[Any],
     subscriptions: Subscriptions,
     kafka: KafkaSettings,
+    audit_key: SigningKey,
     retention: RetentionPolicy = DEFAULT_RETENTION,
     pacing: Pacing = DEFAULT_PACING,
 ) -> dict[str, Component]:
-    """The four components of a worker by name."""
+    """The five components of a worker by name."""
     context = subscriptions.context
     return {
         "relay": Relay(database, context, kafka, settings=RelaySettings(pacing=pacing)),
         "scheduler": DeadlineScheduler(database, subscriptions),
         "consumer": Consumer(EventProcessor(database, subscriptions), context, subscriptions.topics, kafka, pacing=pacing),
         "housekeeper": Housekeeper(database, context, retention),
+        "sealer": AuditSealer(database, context, audit_key),
     }
 
 
@@ -113,11 +117,13 @@ def create_worker(
     database: Database[Any],
     subscriptions: Subscriptions,
     kafka: KafkaSettings,
+    audit_key: SigningKey,
     endpoint: HealthEndpoint = HealthEndpoint(),
     retention: RetentionPolicy = DEFAULT_RETENTION,
     pacing: Pacing = DEFAULT_PACING,
 ) -> Worker:
-    return Worker(database, subscriptions.context, create_components(database, subscriptions, kafka, retention, pacing), endpoint)
+    components = create_components(database, subscriptions, kafka, audit_key, retention, pacing)
+    return Worker(database, subscriptions.context, components, endpoint)
 
 
 def _error_of(task: asyncio.Task[Any]) -> str:

@@ -8,6 +8,7 @@ from shared.telemetry import metrics
 _STATE = """
 SELECT (SELECT count(*) FROM outbox) AS depth,
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event WHERE seq = (SELECT min(seq) FROM outbox)) AS age,
+       (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM audit WHERE id = (SELECT min(id) FROM audit_unsealed)) AS unsealed,
        (SELECT count(*) FROM parked) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
        least((SELECT min(due_at) FROM deadline WHERE state = 'pending'),
              (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
@@ -23,6 +24,7 @@ async def read_gauges(tx: Transaction[Any], context: str) -> None:
     if row is not None:
         metrics.OUTBOX_EVENTS.labels(context).set(row["depth"])
         metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)
+        metrics.AUDIT_UNSEALED_AGE.labels(context).set(row["unsealed"] or 0)
         metrics.PARKED.labels(context).set(row["parked"])
         metrics.BREAK_GLASS_UNREVIEWED.labels(context).set(row["unreviewed"])
         metrics.BREAK_GLASS_OVERDUE.labels(context).set(row["overdue_reviews"])

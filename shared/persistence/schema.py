@@ -7,11 +7,16 @@ indicates a fault. A row of `inbox` records that an event was applied, or why it
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import BYTEA, INT8MULTIRANGE, JSONB
 
 INSTANT = sa.DateTime(timezone=True)
 REAL_TIME = sa.text("clock_timestamp()")
 TODAY = sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")
+#: The columns of an entry of the audit, all of which its hash covers.
+AUDIT_COLUMNS = (
+    "id", "recorded_at", "database_role", "at", "issuer", "actor_id", "actor_org", "actor_role", "actor_system", "action", "subject",
+    "version", "trace_id",
+)  # fmt: skip
 
 
 def add_shared_tables(metadata: sa.MetaData) -> None:
@@ -21,6 +26,7 @@ def add_shared_tables(metadata: sa.MetaData) -> None:
     _arrivals(metadata)
     _deadlines(metadata)
     _requests(metadata)
+    _audit(metadata)
     _practices(metadata)
     break_glass_table(metadata)
 
@@ -178,6 +184,9 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
         comment="Stored responses by caller and Idempotency-Key; a command with If-Match is its own key.",
     )
+
+
+def _audit(metadata: sa.MetaData) -> None:
     sa.Table(
         "audit",
         metadata,
@@ -196,6 +205,24 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("trace_id", sa.Text),
         sa.Index("ix_audit_subject", "subject"),
         comment="Append-only record of every change and every read about a person; the function append_audit alone inserts rows.",
+    )
+    sa.Table(
+        "audit_unsealed",
+        metadata,
+        sa.Column("id", sa.BigInteger, nullable=False),
+        comment="Committed entries of the audit that no block has yet.",
+    )
+    sa.Table(
+        "audit_block",
+        metadata,
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("entries", INT8MULTIRANGE, nullable=False, comment="numbers of the sealed entries"),
+        sa.Column("hashes", BYTEA, nullable=False, comment="SHA-256 of each entry, in the order of the numbers"),
+        sa.Column("sealed_at", INSTANT, nullable=False),
+        sa.Column("head", BYTEA, nullable=False, comment="SHA-256 of this block and the head before"),
+        sa.Column("signature", BYTEA, nullable=False, comment="Ed25519, by the key of the sealer"),
+        sa.Column("key_id", sa.Text, nullable=False),
+        comment="The chain of the audit: each block seals entries, and all blocks before it.",
     )
 
 

@@ -26,7 +26,7 @@ _MAX_SENTENCES = 1000
 #: Loggers that uvicorn configures, also from its command line; their lines contain texts of exceptions, and addresses with queries.
 _SERVER_LOGS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 #: Keys whose values no caller controls; a caller's trace context is accepted only in its exact form.
-_MADE_HERE = frozenset({"level", "timestamp", "trace_id", "traceparent"})
+_MADE_HERE = frozenset({"level", "timestamp", "trace_id", "traceparent", "audit_head", "audit_signature"})
 _OWN_KEYS = frozenset({"event", "level", "timestamp", "logger_name", "context_name"})
 
 

@@ -37,6 +37,7 @@ BREAK_GLASS_UNREVIEWED = Gauge("care_break_glass_unreviewed", "Acts of break-gla
 BREAK_GLASS_OVERDUE = Gauge("care_break_glass_overdue", "Acts of break-glass whose review is overdue", ["context"])
 DEADLINE_OVERDUE = Gauge("care_deadline_overdue_seconds", "Overdue seconds of the oldest unprocessed deadline", ["context"])
 LOG_PARTITIONS_AHEAD = Gauge("care_event_log_partitions_ahead", "Monthly partitions of the event log created in advance", ["context"])
+AUDIT_UNSEALED_AGE = Gauge("care_audit_unsealed_age_seconds", "Age of the oldest audit entry that no block has sealed", ["context"])
 CLOCKS_OPEN = Gauge("care_two_hour_clocks_open", "Two-hour clocks running")
 CLOCKS_NEAR_BREACH = Gauge("care_two_hour_clocks_near_breach", "Two-hour clocks that end within thirty minutes, without contact")
 CLOCKS_BREACHED = Gauge("care_two_hour_clocks_breached", "Two-hour clocks past their deadline without contact")

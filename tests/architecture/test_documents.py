@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 #: The first words of the titles of records.
 VERBS = frozenset({
     "Commit", "Connect", "Consume", "Create", "Decide", "Escalate", "Give", "Import", "Judge", "Keep", "Limit", "Name", "Number", "Park",
-    "Partition", "Publish", "Put", "Record", "Recreate", "Run", "Serialise", "Take", "Write",
+    "Partition", "Publish", "Put", "Record", "Recreate", "Run", "Seal", "Serialise", "Take", "Write",
 })  # fmt: skip
 _MAX_RECORD_LINES = 40
 _STATUS = re.compile(r"Status: (Accepted|Superseded)")

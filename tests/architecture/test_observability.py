@@ -35,7 +35,9 @@ PARTS = ["Symptom", "Check", "Act", "Confirm"]
 #: Labels that Prometheus adds to every series.
 _ADDED = {"job", "instance"}
 _SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
-_LOG_EVENT = re.compile(r"`((?:batch|consumer|deadline|event|housekeeping|relay|request|scheduler|stream|streams|task|worker)\.[a-z-]+)`")
+_LOG_EVENT = re.compile(
+    r"`((?:audit|batch|consumer|deadline|event|housekeeping|relay|request|scheduler|stream|streams|task|worker)\.[a-z-]+)`"
+)
 
 #: Methods and functions that write a log event; `write` stands for one of the others.
 _LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log", "write"}

@@ -7,9 +7,11 @@ import asyncpg
 
 from infra.contexts import CONTEXTS
 
+#: A head of the audit is recorded about once a second, after everything else.
 _UNPUBLISHED = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8
-FROM {context}.outbox JOIN {context}.event USING (seq)"""
+FROM {context}.outbox JOIN {context}.event USING (seq)
+WHERE topic NOT LIKE '%.audit' OR recorded_at < now() - interval '1 minute'"""
 _OVERDUE = """
 SELECT count(*), coalesce(extract(epoch FROM now() + min(delta) - min(due_at)), 0)::float8
 FROM {context}.deadline, {context}.clock_offset WHERE state = 'pending' AND due_at <= now() + delta"""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,8 @@ from infra.dev_stack.local.external_servers import external_kafka_bootstrap
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify import client_log, pending_work
+from infra.operations.verify.audit_chain import check_audits
+from infra.operations.verify.audit_heads import PublicKeys, public_keys, published_heads
 from infra.operations.verify.broker import Broker, connected
 from infra.operations.verify.check import run_check
 from infra.operations.verify.checks import CHECKS
@@ -39,7 +41,7 @@ class Options:
     `is_live`: pending work is reported and no contradiction. `parked`: the expected number of parked records and deadlines.
     `recorded_since`: deliveries of earlier events are not checked; a context has not applied events from before its subscription.
     `log`: a client's log, see client_log. `retention`: the retention of the services. `foreign_keys`: the keys of records from outside the
-    product, which are expected in Kafka.
+    product, which are expected in Kafka. `audit_keys`: the public keys of the audits' sealers; without them no signature is checked.
     """
 
     is_live: bool = False
@@ -48,6 +50,7 @@ class Options:
     log: Path | None = None
     retention: RetentionPolicy = DEFAULT_RETENTION
     foreign_keys: frozenset[bytes] = frozenset()
+    audit_keys: PublicKeys | None = None
 
 
 async def verify(
@@ -63,20 +66,22 @@ async def verify(
     begun = monotonic()
     async with connected(bootstrap, prefix, credentials) as broker:
         snapshot = await snapshot_kafka(broker) if options.is_live else await _snapshot_at_the_end(broker)
+        heads = await published_heads(broker)
         with deliveries(snapshot, on_progress, options.foreign_keys) as found:
             owner = await asyncpg.connect(database_url, server_settings={"jit": "off"})
             try:
                 async with owner.transaction(isolation="repeatable_read", readonly=True):
                     findings = await _check_databases(owner, options, on_progress)
                     findings += await client_log.compare(owner, options.log, options.retention) if options.log else []
+                    audits, unsealed = await check_audits(owner, heads, options.audit_keys)
                     parked, pending = await pending_work.parked_counts(owner), await pending_work.pending_in_databases(owner)
                     await found.read_logs(owner, options.retention, options.recorded_since)
             finally:
                 await owner.close()
             await found.read_records(broker)
             compared, not_applied = compare(found)
-    all_pending = {**pending, **not_applied, **_unread(snapshot)}
-    findings += [*compared, *_check_pending(options, parked, all_pending)]
+    all_pending = {**pending, **unsealed, **not_applied, **_unread(snapshot)}
+    findings += [*audits, *compared, *_check_pending(options, parked, all_pending)]
     return Verdict(sorted(findings, key=_number), all_pending, monotonic() - begun)
 
 
@@ -86,6 +91,7 @@ async def verify_stack(name: str, options: Options, on_progress: OnProgress = si
     if not found.kafka_bootstrap:
         raise StackError(f"KAFKA_BOOTSTRAP_SERVERS is not set, and the stack “{name}” is not running: set it, as DATABASE_URL is set.")
     credentials = operator_credentials() if external_kafka_bootstrap() else None
+    options = replace(options, audit_keys=options.audit_keys or public_keys(name))
     return await verify(found.database_url, found.kafka_bootstrap, credentials, prefix=prefix, options=options, on_progress=on_progress)
 
 

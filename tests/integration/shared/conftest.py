@@ -14,7 +14,19 @@ from tests.builders.database import Databases
 from tests.integration.shared.delivery_harness import DeliveryHarness, make_tables, open_harness
 from tests.integration.shared.parcel_context import TOPICS
 
-_SHARED_TABLES = ("outbox", "event", "inbox", "parked", "deadline", "idempotency", "audit", "relay_state", "log_pruning")
+_SHARED_TABLES = (
+    "outbox",
+    "event",
+    "inbox",
+    "parked",
+    "deadline",
+    "idempotency",
+    "audit",
+    "audit_unsealed",
+    "audit_block",
+    "relay_state",
+    "log_pruning",
+)
 _TABLES = [f"{schema}.{table}" for schema in CONTEXTS for table in _SHARED_TABLES] + ["rapid_care.parcel", "navigation.effect"]
 
 

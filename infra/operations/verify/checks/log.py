@@ -45,7 +45,8 @@ LOG = (
         "every event has an audit entry by the same actor",
         "SELECT count(*) FROM {context}.event",
         """SELECT format('%s %s', type, id) AS item FROM {context}.event AS event
-           WHERE NOT EXISTS (SELECT FROM {context}.audit WHERE audit.subject = event.subject AND audit.at = event.occurred_at
+           WHERE topic NOT LIKE '%.audit' AND NOT EXISTS (SELECT FROM {context}.audit
+               WHERE audit.subject = event.subject AND audit.at = event.occurred_at
                AND audit.actor_org = event.actor_org AND audit.actor_role = event.actor_role)""",
     ),
 )

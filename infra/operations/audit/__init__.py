@@ -1,0 +1,1 @@
+"""The audit for an operator: its chain, its keys and its entries."""

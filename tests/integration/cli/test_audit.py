@@ -1,0 +1,63 @@
+"""The commands `care audit` of an operator, on a running product."""
+
+import json
+
+import asyncpg
+import httpx
+
+from tests.builders.referral_request import REFERRAL
+from tests.integration.cli.care_process import RunningProduct, Workspace
+from tests.timeouts import until
+
+
+async def refer(product: RunningProduct) -> None:
+    async with httpx.AsyncClient(base_url=product.url) as http:
+        headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": "audited"}
+        assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+
+
+async def test_operator_finds_an_altered_entry(product: RunningProduct) -> None:
+    await refer(product)
+    owner = await asyncpg.connect(product.workspace.database_url)
+    try:
+
+        async def is_sealed() -> bool:
+            return not await owner.fetchval("SELECT count(*) FROM referrals.audit_unsealed")
+
+        await until(is_sealed)
+        assert (await product.workspace.run("audit", "verify", "--name", product.name)).code == 0
+        entry = await owner.fetchval("SELECT max(id) FROM referrals.audit")
+        role = await owner.fetchval("UPDATE referrals.audit SET actor_role = 'nurse' WHERE id = $1 RETURNING OLD.actor_role", entry)
+
+        found = await product.workspace.run("audit", "verify", "--name", product.name)
+        await owner.execute("UPDATE referrals.audit SET actor_role = $1 WHERE id = $2", role, entry)
+    finally:
+        await owner.close()
+
+    assert found.code == 1
+    assert f"referrals: entry {entry} of block" in found.out
+    assert "was altered" in found.out
+    assert json.loads(found.out.splitlines()[-1])["verify"] == "failed"
+
+
+async def test_keys_of_a_sealer_are_printed_once(offline_workspace: Workspace) -> None:
+    one, other = [(await offline_workspace.run("audit", "new-key")).out for _ in range(2)]
+
+    assert one != other
+    assert [line.partition(":")[0] for line in one.splitlines()] == [
+        "<CONTEXT>_AUDIT_SIGNING_KEY, for the worker of one context",
+        "Public key, for CARE_AUDIT_PUBLIC_KEYS",
+        "Its id in blocks and events",
+    ]
+
+
+async def test_audit_without_public_keys_is_refused(workspace: Workspace) -> None:
+    refusal = (await workspace.run("audit", "verify", "--name", "elsewhere")).refusal
+
+    assert refusal.startswith("CARE_AUDIT_PUBLIC_KEYS is not set, and there is no stack “elsewhere”")
+
+
+async def test_malformed_public_keys_are_refused(workspace: Workspace) -> None:
+    refusal = (await workspace.run("audit", "verify", CARE_AUDIT_PUBLIC_KEYS='{"mdt": ["no key"]}')).refusal
+
+    assert refusal.startswith("CARE_AUDIT_PUBLIC_KEYS must be a JSON object")
