@@ -13,6 +13,7 @@ from shared.clock import Clock
 from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
+from shared.persistence.refusals import Refusals
 from shared.persistence.statements import Connection, ReadSession
 from shared.persistence.transaction import RequestContext, Transaction
 
@@ -57,6 +58,7 @@ class Database(Generic[P]):
         self.secrets = secrets
         self.new_batch = new_batch
         self._groups = {each.work: each.open(self) for each in groups}
+        self.refusals = Refusals(self.transaction)
         self.committed = asyncio.Event()  # set when events were committed in this process: the relay wakes at once
 
     @asynccontextmanager
@@ -97,6 +99,7 @@ class Database(Generic[P]):
             yield ReadSession(connection)
 
     async def close(self) -> None:
+        await self.refusals.close()
         await self.pool.close()
 
 

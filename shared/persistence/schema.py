@@ -15,7 +15,7 @@ TODAY = sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")
 #: The columns of an entry of the audit, all of which its hash covers.
 AUDIT_COLUMNS = (
     "id", "recorded_at", "database_role", "at", "issuer", "actor_id", "actor_org", "actor_role", "actor_system", "action", "subject",
-    "version", "trace_id",
+    "version", "trace_id", "basis", "refusal", "times",
 )  # fmt: skip
 
 
@@ -200,9 +200,12 @@ def _audit(metadata: sa.MetaData) -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("actor_system", sa.Text, comment="the supplier's system that acted for the professional"),
         sa.Column("action", sa.Text, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("subject", sa.Uuid, comment="the person or the aggregate; null for a refused request that names none"),
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
+        sa.Column("basis", sa.Text, comment="code of what permitted a read"),
+        sa.Column("refusal", sa.Text, comment="code of the problem; null when the request was answered"),
+        sa.Column("times", sa.Integer, nullable=False, server_default="1", comment="number of refused requests that the entry stands for"),
         sa.Index("ix_audit_subject", "subject"),
         comment="Append-only record of every change and every read about a person; the function append_audit alone inserts rows.",
     )

@@ -22,6 +22,8 @@ from shared.persistence.statements import Connection, Query, ReadSession, Statem
 
 P = TypeVar("P")
 
+#: The refusal of a search or a lookup that found nothing.
+NOTHING_FOUND = "nothing-found"
 #: Kafka accepts a megabyte; this leaves room for the key and the headers.
 _MAX_EVENT_BYTES = 1_000_000
 
@@ -47,16 +49,16 @@ WITH recorded AS (
 queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
 stored_responses AS (
     UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
-    FROM unnest($25::text[], $26::text[], $27::int[], $28::text[], $29::bytea[]) AS stored (caller, key, status, headers, body)
+    FROM unnest($28::text[], $29::text[], $30::int[], $31::text[], $32::bytea[]) AS stored (caller, key, status, headers, body)
     WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key),
 set_deadlines AS (
     INSERT INTO deadline (subject, kind, due_at, correlation_id)
-    SELECT * FROM unnest($30::uuid[], $31::text[], $32::timestamptz[], $33::uuid[])
+    SELECT * FROM unnest($33::uuid[], $34::text[], $35::timestamptz[], $36::uuid[])
     ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING)
 SELECT append_audit($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
-                    $23::int[], $24::text[])
+                    $23::int[], $24::text[], $25::text[], $26::text[], $27::int[])
 WHERE cardinality($15::timestamptz[]) > 0"""
-_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 10, 5, 4
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 13, 5, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -194,16 +196,22 @@ class Transaction(ReadSession, Generic[P]):
              actor.organisation, actor.role, cause.traceparent, data, event.RESTRICTED)
         )  # fmt: skip
 
-    def audit(self, subject: UUID, version: int | None = None) -> None:
-        """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too."""
+    def audit(
+        self, subject: UUID | None, version: int | None = None, *, basis: str | None = None, refusal: str | None = None, times: int = 1
+    ) -> None:
+        """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too.
+
+        `basis` is the code of what permits a read. `refusal` is the code of the problem when nothing was given, and `times` the number of
+        refused requests that the entry stands for.
+        """
         who, why = self.actor, self.cause
         actor = (who.issuer, who.id, who.organisation, who.role, who.system)
-        self._audit.append((self.now, *actor, why.action, subject, version, why.traceparent))
+        self._audit.append((self.now, *actor, why.action, subject, version, why.traceparent, basis, refusal, times))
 
-    def audit_all(self, subjects: Iterable[UUID]) -> None:
+    def audit_all(self, subjects: Iterable[UUID], *, basis: str | None = None) -> None:
         """Adds one entry for each of the subjects: the people of a page."""
         for subject in set(subjects):
-            self.audit(subject)
+            self.audit(subject, basis=basis)
 
     def store_response(self, status: int, headers: str, body: bytes) -> None:
         """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""

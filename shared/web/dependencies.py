@@ -9,12 +9,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
-import structlog
 from fastapi import Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
-from shared.kernel.errors import ClinicalRoleMissing, OrganisationNotInvolved, UserMissing
+from shared.kernel.errors import ClinicalRoleMissing, DomainError, OrganisationNotInvolved, UserMissing
 from shared.kernel.ids import derived_id
 from shared.kernel.scope_holders import ByScope, Holders
 from shared.persistence.batch_interfaces import Work
@@ -22,7 +21,8 @@ from shared.persistence.database import Database
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
 from shared.web.limits import CallerLimits, LimitReached, report
-from shared.web.problems import CALLER_IN_SCOPE, HttpProblem, is_lookup
+from shared.web.problems import HttpProblem, is_lookup, status_of
+from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal, cause_of
 from shared.web.responses import ResponseModel, changed
 
 C = TypeVar("C")
@@ -47,6 +47,7 @@ class ScopeCheck:
 
     async def __call__(self, request: Request) -> Actor:
         actor: Actor = await request.app.state.tokens.actor(request.headers.get("authorization"))
+        request.scope[ACTOR_IN_SCOPE] = actor
         await _require_within_limits(request, actor)
         if actor.system == actor.id and self.needs_user:
             raise UserMissing("The token names no professional on whose behalf the system acts.")
@@ -66,7 +67,6 @@ class ScopeCheck:
 async def _require_within_limits(request: Request, actor: Actor) -> None:
     """Counts the request. Raises HttpProblem 429; the first refusal in a minute is logged and audited."""
     limits: CallerLimits = request.app.state.limits
-    request.scope[CALLER_IN_SCOPE] = actor
     try:
         limits.admit(actor, is_lookup=is_lookup(request.scope))
     except LimitReached as reached:
@@ -155,6 +155,10 @@ class UnitOfWork:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
         return await self._database.submit(RequestContext(caller, self._cause, key), work, command)
 
+    async def refused(self, refusal: DomainError) -> None:
+        """Adds the refusal to the audit, as that of a whole request, for a part of a request that is answered as a whole."""
+        await audit_refusal(self._request.scope, status_of(type(refusal)), refusal.code)
+
     async def command(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
         """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""
         async with self.transaction(caller) as tx:
@@ -201,8 +205,7 @@ class UnitOfWork:
 
 
 async def unit_of_work(request: Request) -> UnitOfWork:
-    traceparent = structlog.contextvars.get_contextvars().get("traceparent")
-    return UnitOfWork(request, request.app.state.database, Cause(request.scope["route"].name, None, traceparent))
+    return UnitOfWork(request, request.app.state.database, cause_of(request.scope))
 
 
 IfMatch = Annotated[int, Depends(if_match)]

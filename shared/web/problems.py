@@ -23,6 +23,7 @@ from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
 from shared.web.name_hints import HIDDEN, names_within, with_hints
+from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal
 from shared.web.routes import allowed_methods, route_of
 from shared.web.validation import sentence, without_false_lengths
 
@@ -31,8 +32,6 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 #: The key under which a sent problem leaves its code in the ASGI scope, for the log line of the request.
 CODE_IN_SCOPE = "problem_code"
-#: The key under which the caller of a request is in the ASGI scope, for the count of lookups that find nothing.
-CALLER_IN_SCOPE = "caller"
 
 #: The most specific class determines the response.
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -163,7 +162,9 @@ def response_to(problem: Exception) -> Response:
 
 
 async def _domain(request: Request, refusal: Exception) -> Response:
-    caller = request.scope.get(CALLER_IN_SCOPE)
+    assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
+    await audit_refusal(request.scope, status_of(type(refusal)), refusal.code)
+    caller = request.scope.get(ACTOR_IN_SCOPE)
     if caller and isinstance(refusal, (NotFound, NotAllowed)) and is_lookup(request.scope):
         request.app.state.limits.missed(caller)
     return response_to(refusal)
@@ -182,8 +183,9 @@ async def _repeat_response(_: Request, repeated: Exception) -> Response:
     return Response(response.body, response.status, {**response.headers, "Idempotency-Replayed": "true"}, "application/json")
 
 
-async def _refused(_: Request, refusal: Exception) -> Response:
+async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HttpProblem)  # noqa: S101  Starlette calls by type
+    await audit_refusal(request.scope, refusal.status, refusal.code)
     return problem_response(refusal.status, refusal.code, refusal.detail, refusal.advice, headers=refusal.headers)
 
 

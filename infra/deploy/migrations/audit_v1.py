@@ -15,12 +15,13 @@ REAL_TIME = sa.text("clock_timestamp()")
 _APPEND = """
 CREATE FUNCTION append_audit(
     at timestamptz[], issuer text[], actor_id text[], actor_org text[], actor_role text[], actor_system text[], action text[],
-    subject uuid[], version integer[], trace_id text[])
+    subject uuid[], version integer[], trace_id text[], basis text[], refusal text[], times integer[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     WITH written AS (
-        INSERT INTO {context}.audit (at, issuer, actor_id, actor_org, actor_role, actor_system, action, subject, version, trace_id)
-        SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id)
+        INSERT INTO {context}.audit (
+            at, issuer, actor_id, actor_org, actor_role, actor_system, action, subject, version, trace_id, basis, refusal, times)
+        SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id)
     INSERT INTO {context}.audit_unsealed SELECT id FROM written;
 END $$"""
 
@@ -38,9 +39,12 @@ def create() -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("actor_system", sa.Text),
         sa.Column("action", sa.Text, nullable=False),
-        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("subject", sa.Uuid),
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
+        sa.Column("basis", sa.Text),
+        sa.Column("refusal", sa.Text),
+        sa.Column("times", sa.Integer, nullable=False, server_default="1"),
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
     )
     op.create_index("ix_audit_subject", "audit", ["subject"])

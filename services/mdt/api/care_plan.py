@@ -81,7 +81,7 @@ async def read_plan_of_person(person_id: UUID, caller: Reader, unit: Unit) -> Ht
 @router.get("/care-plans/{care_plan_id:uuid}/actions", responses=_READ)
 async def plan_actions(care_plan_id: UUID, caller: Reader, unit: Unit, request: Request) -> list[Action]:
     """The commands that this caller may send now."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, care_plan_id) as tx:
         plan = await queries.plan(tx, care_plan_id)
         await require_person(tx, plan.person_id, Part.PLAN, _unknown(care_plan_id))
         lead = await active_professional(tx, plan.person_id)

@@ -25,7 +25,7 @@ from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.actor import Actor
 from shared.kernel.errors import PartNotShared, StoryWithheld
 from shared.kernel.target import Target
-from shared.persistence.transaction import Transaction
+from shared.persistence.transaction import NOTHING_FOUND, Transaction
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
 from shared.web.pagination import decode_cursor, encode_cursor
 from shared.web.problems import problems
@@ -95,6 +95,8 @@ async def list_cases(
     async with unit.transaction(caller) as tx:
         cases = await queries.cases_where(tx, status=status, plan_status=care_plan_status, person_id=person_id, after=last, limit=limit + 1)
         items = await _listed(tx, cases[:limit])
+        if person_id is not None and not cases:
+            tx.audit(person_id, refusal=NOTHING_FOUND)
     following = encode_cursor(items[-1].referred_at, items[-1].id) if len(cases) > limit else None
     return Page(items=items, next=following)
 
@@ -112,7 +114,7 @@ async def read_case(case_id: UUID, caller: Reader, unit: Unit) -> HttpResponse:
 @router.get("/cases/{case_id:uuid}/actions", responses=problems(domain.CaseNotFound, NotMdtMember))
 async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:
     """The commands that this caller may send now."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, case_id) as tx:
         case = await queries.case(tx, case_id)
         await require_person(tx, case.person_id, Part.PLAN, domain.CaseNotFound(f"No case has the id {case_id}."))
         meetings = await queries.meetings_of(tx, case)

@@ -113,8 +113,9 @@ async def read_notifications(
     """The professional's notifications, the oldest first. A feed has no last page: `next` is always given."""
     organisation = feed_of(caller, professional_id)
     after = decode_sequence(cursor) if cursor else 0
-    async with unit.read_only() as reader:
-        feed = await notifications.feed(reader, professional_id, organisation, after=after, limit=limit)
+    async with unit.transaction(caller) as tx:
+        feed = await notifications.feed(tx, professional_id, organisation, after=after, limit=limit)
+        tx.audit_all(each.person_id for each in feed)
     following = encode_sequence(feed[-1].id if feed else after)
     return Page(items=[NotificationView.model_validate(notification) for notification in feed], next=following)
 
@@ -147,7 +148,7 @@ async def leads_of_person(person_id: UUID, caller: Reader, unit: Unit) -> list[L
 @router.get("/leads/{lead_id:uuid}/actions", responses=problems(domain.LeadNotFound, domain.NotYourLead, NotMdtMember))
 async def lead_actions(lead_id: UUID, caller: LeadOrCoordinator, unit: Unit, request: Request) -> list[Action]:
     """The commands that this caller may send now: the professional, or a coordinator of the meeting."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, lead_id) as tx:
         lead = await queries.lead(tx, lead_id)
         await require_person(tx, lead.person_id, Part.CONTACT, _unknown(lead_id))
         domain.require_lead_or_stand_in(lead, caller, tx.policy)

@@ -74,7 +74,7 @@ async def read_response(response_id: UUID, caller: Staff, unit: Unit) -> HttpRes
 @router.get("/responses/{response_id:uuid}/actions", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request: Request) -> list[Action]:
     """The commands that the response permits to this caller now."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, response_id) as tx:
         response, _ = await require_response(tx, response_id)
         may_act = await queries.may_act(tx, response)
     return links(request, offered(response, caller) if may_act else [], response_id=response_id)

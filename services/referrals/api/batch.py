@@ -68,6 +68,7 @@ async def _one(item: Item, caller: Actor, key: IdempotencyKey, unit: Unit) -> Re
     except DuplicateRequest as repeated:
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
+        await unit.refused(refusal)
         return response_to(refusal)
     except Exception as problem:  # the other items keep their responses
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))

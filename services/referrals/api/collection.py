@@ -73,6 +73,7 @@ async def own_referrals(
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await referrals.followed_by(tx, whose, is_open=status == "open", before=before, limit=limit)
+        tx.audit_all(each.person_id for each in page)
         items = await views(tx, page)
     return pages.of_newest(page, items, limit)
 

@@ -80,7 +80,7 @@ async def read_referral(referral_id: UUID, caller: Involved, unit: Unit) -> Http
 @router.get("/{referral_id:uuid}/actions", responses=problems(ReferralNotFound))
 async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, request: Request) -> list[Action]:
     """The commands that the referral permits to this caller now."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
         await require_referral(tx, referral)
         facts = await circumstances(tx, referral, now=tx.now, policy=tx.policy)

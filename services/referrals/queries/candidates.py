@@ -16,6 +16,7 @@ from services.referrals.store.search import Traits
 from services.referrals.store.tables import Tx
 from shared.kernel import normalisation
 from shared.kernel.nhs_number import InvalidNhsNumber, parse_nhs_number
+from shared.persistence.transaction import NOTHING_FOUND
 
 #: Records that are compared for each candidate that is shown.
 _COMPARED = 10
@@ -53,8 +54,8 @@ async def search_people(tx: Tx, criterion: Criterion) -> tuple[list[FoundPerson]
     searched = tx.secrets.pseudonym(_audited(criterion))
     ids = await _ids(tx, criterion, limit + 1)
     found = [FoundPerson(*each) for each in await find_people(tx, ids[:limit])]
-    for subject in dict.fromkeys([searched, *(each.person.id for each in found)]):  # also a search without a result
-        tx.audit(subject)
+    tx.audit(searched, refusal=None if found else NOTHING_FOUND)
+    tx.audit_all({each.person.id for each in found} - {searched})
     return found, len(ids) > limit
 
 

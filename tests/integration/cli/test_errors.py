@@ -7,6 +7,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from infra.deploy.database_roles import Roles
+from infra.deploy.migrate import drop_roles
 from infra.dev_stack.dev_secrets import load_or_make
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.temporary_resources import administer
@@ -106,10 +108,10 @@ async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     assert "Created monthly partitions: 3 in referrals, 3 in rapid_care, 3 in mdt, 3 in navigation." in migrated.out
 
     connection = await asyncpg.connect(workspace.database_url)
-    assert await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'care\\_driver\\_%'") == 4
+    assert await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'care\\_driver\\_%'") == 8
     await connection.execute("DROP SCHEMA referrals, rapid_care, mdt, navigation CASCADE")
-    await connection.execute("DROP ROLE care_driver_referrals, care_driver_rapid_care, care_driver_mdt, care_driver_navigation")
     await connection.close()
+    await drop_roles(workspace.database_url, Roles("care_driver", "hush"))
 
 
 async def test_missing_secrets_of_a_deployment_are_named(workspace: Workspace) -> None:

@@ -172,7 +172,7 @@ async def test_entry_that_commits_late_joins_a_later_block(harness: DeliveryHarn
     await transaction.start()
     await late.execute(
         "SELECT append_audit(ARRAY[now()], ARRAY['care'], ARRAY['late'], ARRAY['CLCH'], ARRAY['nurse'], ARRAY[NULL], ARRAY['read'], "
-        "ARRAY[gen_random_uuid()], ARRAY[NULL::integer], ARRAY[NULL])"
+        "ARRAY[gen_random_uuid()], ARRAY[NULL::integer], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[1])"
     )
     await harness.send()
     await sealer.seal_all()

@@ -69,7 +69,7 @@ async def test_audit_function_ignores_tables_of_its_caller(harness: DeliveryHarn
 
         await role.execute(
             "SELECT rapid_care.append_audit(ARRAY[now()], ARRAY['i'], ARRAY['a'], ARRAY['o'], ARRAY['r'], ARRAY[NULL], ARRAY['read'], "
-            "ARRAY[$1::uuid], ARRAY[NULL::integer], ARRAY[NULL])",
+            "ARRAY[$1::uuid], ARRAY[NULL::integer], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[1])",
             new_id(),
         )
 

@@ -1,0 +1,98 @@
+"""Refused requests in the audit: an entry in a short transaction of its own, because that of the request was rolled back.
+
+Beyond a bound in each minute the refusals of a caller are counted, and stand in one entry for each action and code at its end. So a flood
+fills no disk, and its size is known. A process that crashes loses the counts of its minute.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
+from shared.persistence.transaction import RequestContext, Transaction
+
+log = structlog.get_logger()
+
+#: The refusals of one caller in a minute that have an entry each.
+BOUND = 30
+_MINUTE = 60.0
+_LOSSES: tuple[type[Exception], ...] = (asyncpg.PostgresError, *INFRASTRUCTURE_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`subject` is the id in the path of the request, if it has one; `code` is that of the problem."""
+
+    request: RequestContext
+    subject: UUID | None
+    code: str
+
+
+class Refusals:
+    """`open_transaction` begins the transaction of an entry; `span` is the time in seconds for which the bound holds."""
+
+    def __init__(
+        self,
+        open_transaction: Callable[[RequestContext], AbstractAsyncContextManager[Transaction[Any]]],
+        *,
+        bound: int = BOUND,
+        span: float = _MINUTE,
+    ) -> None:
+        self._open_transaction, self._bound, self._span = open_transaction, bound, span
+        self._began = monotonic()
+        self._written: Counter[str] = Counter()
+        self._counted: Counter[Refusal] = Counter()
+        self._end: asyncio.Task[None] | None = None
+
+    async def record(self, refusal: Refusal) -> None:
+        """Returns after the commit of the entry, or at once when it is only counted. A database that fails does not change the answer."""
+        if monotonic() - self._began >= self._span:
+            self._began = monotonic()
+            self._written.clear()
+        caller = refusal.request.caller
+        self._written[caller] += 1
+        if self._written[caller] > self._bound:
+            self._count(refusal)
+        else:
+            await self._write([(refusal, 1)])
+
+    async def close(self) -> None:
+        """Writes what was counted."""
+        if self._end is not None:
+            self._end.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._end
+        await self._write_counted()
+
+    def _count(self, refusal: Refusal) -> None:
+        cause = replace(refusal.request.cause, traceparent=None)
+        self._counted[Refusal(RequestContext(refusal.request.actor, cause), None, refusal.code)] += 1
+        if self._end is None:
+            self._end = asyncio.create_task(self._write_at_end())
+
+    async def _write_at_end(self) -> None:
+        await asyncio.sleep(self._span)
+        self._end = None
+        await self._write_counted()
+
+    async def _write_counted(self) -> None:
+        counted, self._counted = list(self._counted.items()), Counter()
+        if counted:
+            await self._write(counted)
+
+    async def _write(self, refusals: Sequence[tuple[Refusal, int]]) -> None:
+        try:
+            async with self._open_transaction(refusals[0][0].request) as tx:
+                for refusal, times in refusals:
+                    with tx.acting_as(refusal.request):
+                        tx.audit(refusal.subject, refusal=refusal.code, times=times)
+        except _LOSSES as problem:
+            log.error("audit.refusal-lost", problem=type(problem).__name__, refusals=sum(times for _, times in refusals))

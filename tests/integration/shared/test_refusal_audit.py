@@ -1,0 +1,85 @@
+"""Refused requests are in the audit: who, what, about what and why; a flood of them is counted."""
+
+import asyncio
+from base64 import b64decode
+from uuid import UUID
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.ids import new_id, person_id
+from shared.persistence.refusals import BOUND
+from tests.builders.referrals import MONDAY, referrals
+from tests.integration.shared.delivery_harness import DeliveryHarness
+
+_REFUSED = "SELECT action, actor_id, actor_org, subject, refusal, times FROM {schema}.audit WHERE refusal IS NOT NULL ORDER BY id"
+
+
+async def refused(harness: DeliveryHarness) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await harness.owner.fetch(_REFUSED.format(schema="rapid_care"))]
+
+
+async def read(harness: DeliveryHarness, parcel: UUID, *scopes: str, actor: str = "clinician-1") -> int:
+    headers = harness.sender.token(*(scopes or ("parcels:send",)), actor=actor)
+    return (await harness.sender.http.get(f"/parcels/{parcel}", headers=headers)).status_code
+
+
+async def test_unknown_resource_is_audited(harness: DeliveryHarness) -> None:
+    absent = new_id()
+
+    assert await read(harness, absent) == 404
+
+    assert await refused(harness) == [("read_parcel", "clinician-1", "CLCH", absent, "parcel-not-found", 1)]
+
+
+async def test_missing_scope_is_audited(harness: DeliveryHarness) -> None:
+    parcel = await harness.send()
+
+    assert await read(harness, parcel.id, "mdt:read") == 403
+
+    assert await refused(harness) == [("read_parcel", "clinician-1", "CLCH", parcel.id, "scope-missing", 1)]
+
+
+async def test_conflicts_and_strangers_leave_no_entry(harness: DeliveryHarness) -> None:
+    """A stale version is an everyday thing; a caller without a token has no name."""
+    parcel = await harness.send()
+
+    assert (await harness.accept(parcel.id, 7)).status_code == 412
+    assert (await harness.sender.http.get(f"/parcels/{parcel.id}")).status_code == 401
+    assert (await harness.sender.http.get("/parcels/nothing/here")).status_code == 404
+
+    assert await refused(harness) == []
+
+
+async def test_flood_of_refusals_is_counted(harness: DeliveryHarness) -> None:
+    """Another caller keeps entries of its own."""
+    database = harness.sender.database
+    await asyncio.gather(*(read(harness, new_id()) for _ in range(BOUND + 200)))
+    await read(harness, new_id(), actor="clinician-2")
+    await database.refusals.close()
+
+    entries = await refused(harness)
+    assert len(entries) == BOUND + 2
+    assert sum(int(str(times)) for *_, times in entries) == BOUND + 201
+    assert entries[-1] == ("read_parcel", "clinician-1", "CLCH", None, "parcel-not-found", 200)
+
+
+async def test_failing_audit_does_not_change_the_answer(harness: DeliveryHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    async with harness.raising("rapid_care.audit", "53100", times=1):
+        assert await read(harness, new_id()) == 404
+
+    assert await refused(harness) == []
+    assert "audit.refusal-lost" in capsys.readouterr().out
+
+
+async def test_search_without_result_is_audited_without_the_number(owner_url: str, keys: Keys) -> None:
+    number = "9990548609"
+    async with referrals(owner_url, keys, MONDAY) as client:
+        staff = client.context.token("referrals:handle")
+        found = await client.context.http.post("/referrals/people/search", json={"nhs_number": number}, headers=staff)
+        rows = await client.context.database.pool.fetch("SELECT subject, refusal FROM audit")
+        text = await client.context.database.pool.fetchval("SELECT string_agg(audit::text, ' ') FROM audit")
+
+    assert found.json()["items"] == []
+    assert [tuple(row) for row in rows] == [(person_id(b64decode(keys.person_id_secret), number), "nothing-found")]
+    assert number not in text
