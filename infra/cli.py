@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.audit_commands import app as audit
+from infra.command_options import in_utc
 from infra.console import out
 from infra.console import run as _run
 from infra.errors import StackError
@@ -29,13 +30,6 @@ app = typer.Typer(help="Care coordination: run, check and operate the four servi
 reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
 app.add_typer(reference, name="reference")
 app.add_typer(audit, name="audit")
-
-
-def _in_utc(instant: datetime | None) -> datetime | None:
-    """Reads a time without an offset as UTC, and converts any other."""
-    if instant is None:
-        return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def _postgresql(url: str) -> str:
@@ -268,7 +262,7 @@ def republish(
     since: Annotated[
         datetime,
         typer.Option(
-            callback=_in_utc, help="First time of recording, in UTC unless it has an offset: 2026-11-01 or 2026-11-01T09:00:00+01:00."
+            callback=in_utc, help="First time of recording, in UTC unless it has an offset: 2026-11-01 or 2026-11-01T09:00:00+01:00."
         ),
     ],
     topic: Annotated[str | None, typer.Option(help="Republish only this topic.")] = None,
@@ -288,7 +282,7 @@ def verify(
     expect_parked: Annotated[int, typer.Option(min=0, help="Expected number of parked records and deadlines.")] = 0,
     since: Annotated[
         datetime | None,
-        typer.Option(callback=_in_utc, help="Skip deliveries of events recorded before this time, in UTC unless it has an offset."),
+        typer.Option(callback=in_utc, help="Skip deliveries of events recorded before this time, in UTC unless it has an offset."),
     ] = None,
     metrics: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the result to this file for Prometheus.")] = None,
     name: Name = "default",

@@ -26,6 +26,11 @@ CALLERS: dict[str, tuple[str, str, list[str]]] = {
     "clch-community-nurse-1": ("CLCH", "community-nurse", ["mdt:lead", "mdt:read"]),
     "locality-team": ("CLCH", "community-nurse", ["referrals:receive"]),
     "clch-navigator-1": ("CLCH", "care-navigator", ["navigation:work"]),
+    "information-governance": (
+        "CLCH",
+        "information-governance",
+        [f"{name}:audit" for name in ("referrals", "rapid-care", "mdt", "navigation")],
+    ),
     "navigation-coordinator": ("CLCH", "navigation-coordinator", ["navigation:coordinate", "navigation:work"]),
 }
 

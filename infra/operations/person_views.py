@@ -16,7 +16,8 @@ from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
-_GROUP = """
+#: The ids of all records that mean the same person.
+GROUP = """
 WITH survivor AS (SELECT coalesce((SELECT merged_into FROM referrals.identity WHERE person_id = $1), $1) AS id)
 SELECT id FROM survivor UNION SELECT person_id FROM referrals.identity WHERE merged_into = (SELECT id FROM survivor)"""
 _RECORD = "SELECT person_id, {value} FROM {context}.person"
@@ -98,7 +99,7 @@ async def print_views(out: Console, name: str, person_id: UUID) -> bool:
 async def views_of(owner: "asyncpg.Connection[asyncpg.Record]", person_id: UUID) -> Views:
     """The committed views, by the owner's connection, which may read all schemas; from one snapshot."""
     async with owner.transaction(isolation="repeatable_read", readonly=True):
-        group = [row[0] for row in await owner.fetch(_GROUP, person_id)]
+        group = [row[0] for row in await owner.fetch(GROUP, person_id)]
         facts = {
             fact: {context: await owner.fetchval(_VALUES.format(statement=statement), group) or "" for context, statement in known.items()}
             for fact, known in _FACTS.items()

@@ -13,7 +13,7 @@ from shared.kernel.value_rules import DistinctEntries, Range
 class CarePolicy(LocalTime):
     """`LocalTime` has the time zone."""
 
-    # Organisations whose information governance staff review break-glass
+    # Organisations whose information governance staff review break-glass and read the audit (IG5)
     governance_organisations: Annotated[tuple[Code, ...], DistinctEntries()] = ("CLCH",)
     # Time for which a break-glass opens a person (G12)
     break_glass_lasts: Annotated[timedelta, Range(timedelta(minutes=1), timedelta(days=1))] = timedelta(minutes=60)

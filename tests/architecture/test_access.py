@@ -1,4 +1,4 @@
-"""Every read asks the access policy, or is a list that applies it in its query, or concerns no person (docs/access.md)."""
+"""Every read asks the access policy, is a list that applies it, is the audit, or concerns no person (docs/access.md)."""
 
 import importlib
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from infra.contexts import CONTEXTS
+from infra.codegen.states import scopes
+from infra.contexts import CONTEXTS, prefix
 from tests.architecture.references import Definition, reached_from
 
 #: Lists, with the definitions that limit the rows in SQL to those that the caller may see.
@@ -63,9 +64,12 @@ CONCERNS_NO_PERSON = {
     "GET /navigation/navigators/{navigator_id}": "the roster",
     "GET /navigation/navigators/{navigator_id}/actions": "commands on a navigator",
 }
+#: Reads of the audit, which show ids and codes to the information governance role.
+GOVERNED = {f"GET {prefix(context)}/audit/{path}" for context in CONTEXTS for path in ("people/{person_id}", "actors")}
 #: Contexts in which a command asks the policy before it runs, or decides its refusal by it.
 _COMMANDED = ("rapid_care", "navigation")
-_BREAK_GLASS = "services.{}.api.break_glass"
+#: The modules of a context with the routers that every context has, by the module that makes them.
+_MADE = {"shared.web.break_glass": "services.{}.api.break_glass", "shared.web.audit_view": "services.{}.api.audit"}
 _ABOUT_PEOPLE = ("{person_id", "{response_id", "{task_id")
 
 
@@ -92,13 +96,9 @@ def _routes() -> Iterator[Route]:
 
 
 def _endpoint(context: str, route: APIRoute) -> Definition:
-    """The function of the route; for those of `shared.web.break_glass`, which every context has, the context's router that makes them."""
-    module = route.endpoint.__module__
-    return (
-        Definition(module, route.endpoint.__name__)
-        if module.startswith("services.")
-        else Definition(_BREAK_GLASS.format(context), "router")
-    )
+    """The function of the route; for those that every context has, the context's router that makes them."""
+    made = _MADE.get(module := route.endpoint.__module__)
+    return Definition(made.format(context), "router") if made else Definition(module, route.endpoint.__name__)
 
 
 def _of(name: str) -> Definition:
@@ -116,7 +116,7 @@ _COMMANDS = [
 
 @pytest.mark.parametrize("route", _READS, ids=str)
 def test_every_read_asks_the_access_policy(route: Route) -> None:
-    is_elsewhere = route.address in LISTS or route.address in CONCERNS_NO_PERSON
+    is_elsewhere = route.address in LISTS.keys() | CONCERNS_NO_PERSON.keys() | GOVERNED
 
     assert route.asks_policy or is_elsewhere, f"{route.address} neither asks the policy nor is classified"
     assert not (route.asks_policy and route.address in CONCERNS_NO_PERSON)
@@ -129,8 +129,15 @@ def test_every_list_has_its_filter(address: str, filters: tuple[str, ...]) -> No
     assert [each for each in filters if _of(each) not in reached_from(route.endpoint)] == []
 
 
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_audit_is_for_information_governance_alone(context: str) -> None:
+    admitted = {scopes(context)[name] for name in ("read_audit_of_person", "read_audit_of_actor")}
+
+    assert admitted == {(f"{prefix(context).removeprefix('/')}:audit",)}
+
+
 def test_each_classified_route_exists() -> None:
-    assert (LISTS.keys() | CONCERNS_NO_PERSON.keys()) - {route.address for route in _READS} == set()
+    assert (LISTS.keys() | CONCERNS_NO_PERSON.keys() | GOVERNED) - {route.address for route in _READS} == set()
     assert LISTS.keys() & CONCERNS_NO_PERSON.keys() == set()
 
 

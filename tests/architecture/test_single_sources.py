@@ -18,6 +18,7 @@ from services.navigation.api.task_commands import Escalation
 from services.navigation.domain.task import PERSON_CONCERNS
 from services.referrals.subscriptions import TIMELINE_TOPICS
 from shared.access import BreakGlassReason
+from shared.contracts.audit import AUDIT_SEALED
 from shared.contracts.codes import NAVIGATOR_ROLES
 from shared.contracts.mdt import CaseCloseReason
 from shared.contracts.persons import Story
@@ -71,8 +72,9 @@ def test_text_names_the_same_days(page: str, sentence: str) -> None:
 
 
 def test_timeline_has_every_topic_about_a_person() -> None:
-    """AC6. The others concern a meeting, a navigator or a service, or are in this context's own log; restricted ones are of none."""
-    others = {"mdt.meeting", "navigation.navigator", "rapid-care.capacity", "referrals.referral", "referrals.person", "referrals.proposal"}
+    """AC6. The others concern a meeting, a navigator, a service or an audit, or are in this context's log; restricted ones are of none."""
+    others = {event.TOPIC for event in AUDIT_SEALED.values()}
+    others |= {"mdt.meeting", "navigation.navigator", "rapid-care.capacity", "referrals.referral", "referrals.person", "referrals.proposal"}
     public = {topic for topic, events in topics().items() if not any(event.RESTRICTED for event in events)}
 
     assert set(TIMELINE_TOPICS) == public - others

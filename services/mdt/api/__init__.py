@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.mdt.api import break_glass, care_plan, case, case_finding, discussion, lead, meeting, person, risk
+from services.mdt.api import audit, break_glass, care_plan, case, case_finding, discussion, lead, meeting, person, risk
 from shared.web.routes import joined
 
 #: One router per aggregate; each sets its own tag.
@@ -16,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     case_finding.router,
     risk.router,
     break_glass.router,
+    audit.router,
 )
 #: Paths without the limit on a request's duration.
 UNLIMITED = ("/risk/imports",)

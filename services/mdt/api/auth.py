@@ -44,5 +44,5 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 ProfessionalCode = Annotated[Code, Query(description="The professional's own code")]
 #: Read as a parameter: a converter of the path fails at a number of thousands of digits.
 NotificationNumber = Annotated[int, Path(ge=1, lt=2**63)]
-#: Staff who may break the glass, and those who review it.
-BREAKS_GLASS, REVIEWS_GLASS = require_scopes(READ, COORDINATE, DECIDE, LEAD), require_scopes(AUDIT)
+#: Staff who may break the glass, and information governance staff.
+BREAKS_GLASS, GOVERNANCE = require_scopes(READ, COORDINATE, DECIDE, LEAD), require_scopes(AUDIT)

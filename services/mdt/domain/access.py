@@ -7,7 +7,7 @@ from shared.kernel.scope_holders import Holders
 
 #: Scopes of the routes.
 READ, COORDINATE, DECIDE, LEAD, IMPORT_RISK = "mdt:read", "mdt:coordinate", "mdt:decide", "mdt:lead", "mdt:import-risk"
-#: Information governance staff, who review break-glass.
+#: Information governance staff, who review break-glass and read the audit.
 AUDIT = "mdt:audit"
 
 

@@ -16,8 +16,8 @@ Staff = Annotated[Actor, require_scopes(WORK, COORDINATE)]
 Reader = Annotated[Actor, require_scopes(WORK, COORDINATE, LEAD)]
 Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 
-#: Staff who may break the glass, and those who review it.
-BREAKS_GLASS, REVIEWS_GLASS = require_scopes(WORK, COORDINATE, LEAD), require_scopes(AUDIT)
+#: Staff who may break the glass, and information governance staff.
+BREAKS_GLASS, GOVERNANCE = require_scopes(WORK, COORDINATE, LEAD), require_scopes(AUDIT)
 
 NavigatorCode = Annotated[Code, Path(description="A staff code")]
 NavigatorName = Annotated[Code, Field(description="A staff code")]

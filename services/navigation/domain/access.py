@@ -17,7 +17,7 @@ from shared.kernel.scope_holders import Holders
 from shared.kernel.totality import total
 
 WORK, COORDINATE = "navigation:work", "navigation:coordinate"
-#: Information governance staff, who review break-glass.
+#: Information governance staff, who review break-glass and read the audit.
 AUDIT = "navigation:audit"
 
 #: The accountable lead professional, of any organisation.

@@ -17,5 +17,5 @@ Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 Clinician = Annotated[Actor, require_scopes(RESPOND)]
 #: A coordinator or a clinician.
 Staff = Annotated[Actor, require_scopes(COORDINATE, RESPOND)]
-#: Staff who may break the glass, and those who review it.
-BREAKS_GLASS, REVIEWS_GLASS = require_scopes(COORDINATE, RESPOND), require_scopes(AUDIT)
+#: Staff who may break the glass, and information governance staff.
+BREAKS_GLASS, GOVERNANCE = require_scopes(COORDINATE, RESPOND), require_scopes(AUDIT)

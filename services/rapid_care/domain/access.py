@@ -19,7 +19,7 @@ from shared.kernel.scope_holders import Holders
 
 #: Scopes of the routes.
 COORDINATE, RESPOND = "rapid-care:coordinate", "rapid-care:respond"
-#: Information governance staff, who review break-glass.
+#: Information governance staff, who review break-glass and read the audit.
 AUDIT = "rapid-care:audit"
 #: Commands that need one of the two scopes; the others need either. Tests compare them with the routes.
 SCOPE_OF: Mapping[type, str] = {

@@ -1,6 +1,7 @@
 """The HTTP interface of the Community Point of Access: one router per subject."""
 
 from services.referrals.api import (
+    audit,
     batch,
     break_glass,
     collection,
@@ -30,4 +31,5 @@ router = joined(
     receivers.router,
     work.router,
     break_glass.router,
+    audit.router,
 )

@@ -47,5 +47,5 @@ Staff = Annotated[Actor, require_scopes(*_OF_STAFF)]
 StaffOrSystem = Annotated[Actor, require_scopes(*_OF_STAFF, needs_user=False)]
 #: The Community Point of Access, or a lead for their own people.
 PointOfAccessOrLead = Annotated[Actor, require_scopes(HANDLE, TRIAGE, "mdt:lead")]
-#: Staff who may break the glass, and those who review it.
-BREAKS_GLASS, REVIEWS_GLASS = require_scopes(REFER, RECEIVE, HANDLE, TRIAGE), require_scopes(AUDIT)
+#: Staff who may break the glass, and information governance staff.
+BREAKS_GLASS, GOVERNANCE = require_scopes(REFER, RECEIVE, HANDLE, TRIAGE), require_scopes(AUDIT)

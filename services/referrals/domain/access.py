@@ -24,7 +24,7 @@ _ANSWERS_BY_EVENTS = total(Route, {Route.RAPID_CARE: True, Route.MDT: True, Rout
 TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referrals:refer", "referrals:receive"
 #: Staff of the Community Point of Access who verify a person's identity, and merge and separate records.
 IDENTITY = "referrals:identity"
-#: Information governance staff, who review break-glass.
+#: Information governance staff, who review break-glass and read the audit.
 AUDIT = "referrals:audit"
 
 

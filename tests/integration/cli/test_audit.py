@@ -13,7 +13,7 @@ from tests.timeouts import until
 async def refer(product: RunningProduct) -> None:
     async with httpx.AsyncClient(base_url=product.url) as http:
         headers = {"Authorization": f"Bearer {product.token('GP')}", "Idempotency-Key": "audited"}
-        assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201
+        assert (await http.post("/referrals", json=REFERRAL, headers=headers)).status_code == 201  # the same answer for the same key
 
 
 async def test_operator_finds_an_altered_entry(product: RunningProduct) -> None:
@@ -38,6 +38,25 @@ async def test_operator_finds_an_altered_entry(product: RunningProduct) -> None:
     assert f"referrals: entry {entry} of block" in found.out
     assert "was altered" in found.out
     assert json.loads(found.out.splitlines()[-1])["verify"] == "failed"
+
+
+async def test_operator_sees_who_viewed_a_person_and_is_seen(product: RunningProduct) -> None:
+    owner = await asyncpg.connect(product.workspace.database_url)
+    try:
+        await refer(product)
+        person = await owner.fetchval("SELECT person_id FROM referrals.referral ORDER BY id DESC LIMIT 1")
+        about = ("audit", "person", str(person), "--by", "louise", "--name", product.name)
+
+        first, second = [await product.workspace.run(*about) for _ in range(2)]
+        of_actor = await product.workspace.run("audit", "actor", "CARE", "louise", "--name", product.name)
+    finally:
+        await owner.close()
+
+    assert (first.code, second.code, of_actor.code) == (0, 0, 0)
+    assert "ReceiveReferral" in first.out
+    assert "louise" not in first.out
+    assert second.out.count("audit person") == 4
+    assert of_actor.out.count("audit person") == 8
 
 
 async def test_keys_of_a_sealer_are_printed_once(offline_workspace: Workspace) -> None:

@@ -158,9 +158,14 @@ async def test_people_search_by_number_is_audited(client: ReferralsClient) -> No
     assert (unknown.status_code, unknown.json()) == (200, {"items": [], "is_limited": False})
     assert (mistyped.status_code, mistyped.json()["code"]) == (422, "invalid-nhs-number")
     assert not_allowed.status_code == 403
-    reads = await client.context.database.pool.fetch("SELECT action, subject FROM audit WHERE version IS NULL ORDER BY id")
-    assert [row["action"] for row in reads] == ["search_people", "search_people", "read_person"]
-    assert [str(row["subject"]) == sent["person_id"] for row in reads] == [True, False, True]
+    reads = await client.context.database.pool.fetch("SELECT action, subject, refusal FROM audit WHERE version IS NULL ORDER BY id")
+    assert [(row["action"], row["refusal"]) for row in reads] == [
+        ("search_people", None),
+        ("search_people", "nothing-found"),
+        ("search_people", "scope-missing"),
+        ("read_person", None),
+    ]
+    assert [str(row["subject"]) == sent["person_id"] for row in reads] == [True, False, False, True]
 
 
 async def test_record_correction_updates_person_and_locality(client: ReferralsClient) -> None:

@@ -7,10 +7,13 @@ from uuid import UUID
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.actor import Actor
 from shared.kernel.ids import new_id, person_id
-from shared.persistence.refusals import BOUND
+from shared.persistence.refusals import BOUND, Refusal, Refusals
+from shared.persistence.transaction import Cause, RequestContext
 from tests.builders.referrals import MONDAY, referrals
 from tests.integration.shared.delivery_harness import DeliveryHarness
+from tests.timeouts import until
 
 _REFUSED = "SELECT action, actor_id, actor_org, subject, refusal, times FROM {schema}.audit WHERE refusal IS NOT NULL ORDER BY id"
 
@@ -53,15 +56,38 @@ async def test_conflicts_and_strangers_leave_no_entry(harness: DeliveryHarness) 
 
 async def test_flood_of_refusals_is_counted(harness: DeliveryHarness) -> None:
     """Another caller keeps entries of its own."""
-    database = harness.sender.database
-    await asyncio.gather(*(read(harness, new_id()) for _ in range(BOUND + 200)))
-    await read(harness, new_id(), actor="clinician-2")
-    await database.refusals.close()
+    refusals = Refusals(harness.sender.database.transaction)
+    await asyncio.gather(*(refusals.record(a_refusal("clinician-1")) for _ in range(BOUND + 200)))
+    await refusals.record(a_refusal("clinician-2"))
+    await refusals.close()
 
     entries = await refused(harness)
     assert len(entries) == BOUND + 2
-    assert sum(int(str(times)) for *_, times in entries) == BOUND + 201
+    assert entries[-2][1:3] == ("clinician-2", "CLCH")
     assert entries[-1] == ("read_parcel", "clinician-1", "CLCH", None, "parcel-not-found", 200)
+
+
+async def test_count_is_stored_at_the_end_of_its_minute(harness: DeliveryHarness) -> None:
+    refusals = Refusals(harness.sender.database.transaction, bound=1, span=0.2)
+    for _ in range(5):
+        await refusals.record(a_refusal("clinician-1"))
+
+    await until_counted(harness, 5)
+    await refusals.record(a_refusal("clinician-1"))
+
+    assert sum(int(str(times)) for *_, times in await refused(harness)) == 6
+
+
+async def until_counted(harness: DeliveryHarness, refused_requests: int) -> None:
+    async def is_counted() -> bool:
+        return sum(int(str(times)) for *_, times in await refused(harness)) == refused_requests
+
+    await until(is_counted)
+
+
+def a_refusal(actor: str) -> Refusal:
+    request = RequestContext(Actor(actor, "CLCH", "clinician"), Cause("read_parcel"))
+    return Refusal(request, new_id(), "parcel-not-found")
 
 
 async def test_failing_audit_does_not_change_the_answer(harness: DeliveryHarness, capsys: pytest.CaptureFixture[str]) -> None:
