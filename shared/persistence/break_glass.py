@@ -129,7 +129,8 @@ async def break_glass(tx: Transaction[P], person_id: UUID, reason: BreakGlassRea
         review_by=_review_by(now, tx.policy),
     )
     await tx.execute(_INSERT, **{column.name: getattr(begun, column.name) for column in BREAK_GLASS.columns})
-    tx.audit(begun.id)
+    for subject in (begun.id, person_id):
+        tx.audit(subject, basis=reason)
     _await_review(tx, begun.id, person_id, begun.review_by)
     log.warning("break-glass.begun", break_glass_id=begun.id, reason=reason)
     return begun
@@ -148,7 +149,7 @@ async def review(tx: Transaction[P], break_glass_id: UUID, outcome: ReviewOutcom
     if found.outcome is None:
         await tx.execute(_REVIEW, break_glass_id=found.id, reviewed_at=tx.now, reviewed_by=tx.request.caller, outcome=outcome)
         tx.cancel_deadlines(found.id, BreakGlassDeadline.REVIEW)
-    tx.audit(found.id)
+    tx.audit(found.id, basis=outcome)
     return _of(await tx.fetch_one(_LOCKED, break_glass_id=break_glass_id))
 
 

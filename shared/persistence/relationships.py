@@ -75,13 +75,17 @@ _BROKEN = Fact(
 
 @dataclass(frozen=True, slots=True)
 class PersonAccess:
-    """What a caller may see of one person: their relationships, and the person's preference."""
+    """What a caller may see of one person: their relationships, and the person's preference. `rely_on` learns what allowed a part."""
 
     held: Sequence[Relationship]
     sharing: SharingPreference
+    rely_on: Callable[[Basis], None]
 
     def verdict(self, part: Part, subject: UUID | None = None) -> Verdict:
-        return decide(self.held, self.sharing, part, subject)
+        found = decide(self.held, self.sharing, part, subject)
+        if found.answer is Answer.ALLOWED and found.basis is not None:
+            self.rely_on(found.basis)
+        return found
 
     def opens(self, part: Part, subject: UUID | None = None) -> bool:
         return self.verdict(part, subject).answer is Answer.ALLOWED
@@ -130,7 +134,8 @@ class Relationships(Generic[P]):
         rows = await tx.fetch(self._held, **values, practice_codes=await _practice_codes(tx))
         found = [_relationship(row) for row in rows]
         held = [each for each in found if each.is_of(tx.actor) and each.holds(tx.now, tx.policy.access_lasts)]
-        return PersonAccess(held, SharingPreference(rows[0]["sharing"] or SharingPreference.DIRECT_CARE) if rows else _UNKNOWN)
+        sharing = SharingPreference(rows[0]["sharing"] or SharingPreference.DIRECT_CARE) if rows else _UNKNOWN
+        return PersonAccess(held, sharing, tx.rely_on)
 
 
 def _listed(organisations: str | Sequence[str]) -> list[str]:

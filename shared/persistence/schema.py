@@ -203,7 +203,7 @@ def _audit(metadata: sa.MetaData) -> None:
         sa.Column("subject", sa.Uuid, comment="the person or the aggregate; null for a refused request that names none"),
         sa.Column("version", sa.Integer),
         sa.Column("trace_id", sa.Text),
-        sa.Column("basis", sa.Text, comment="code of what permitted a read"),
+        sa.Column("basis", sa.Text, comment="code of what permitted it: a relationship, the reason of a break-glass"),
         sa.Column("refusal", sa.Text, comment="code of the problem; null when the request was answered"),
         sa.Column("times", sa.Integer, nullable=False, server_default="1", comment="number of refused requests that the entry stands for"),
         sa.Index("ix_audit_subject", "subject"),

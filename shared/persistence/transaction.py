@@ -133,6 +133,7 @@ class Transaction(ReadSession, Generic[P]):
         self.secrets = secrets
         self.batch: Batch | None = None
         self._new_batch = new_batch
+        self._basis: str | None = None
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._responses: list[tuple[Any, ...]] = []
@@ -150,11 +151,12 @@ class Transaction(ReadSession, Generic[P]):
     @contextmanager
     def acting_as(self, request: RequestContext) -> Iterator[None]:
         """Attributes the changes inside the block to this request: a group of requests shares one transaction."""
-        before, self.request = self.request, request
+        before = self.request, self._basis
+        self.request, self._basis = request, None
         try:
             yield
         finally:
-            self.request = before
+            self.request, self._basis = before
 
     def start_batch(self) -> None:
         """From this call on, defers writes and remembers loaded aggregates, for a batch that succeeds or fails as a whole."""
@@ -201,12 +203,16 @@ class Transaction(ReadSession, Generic[P]):
     ) -> None:
         """Adds an audit entry: the actor, the action and its object. Reads of a person's record have one too.
 
-        `basis` is the code of what permits a read. `refusal` is the code of the problem when nothing was given, and `times` the number of
-        refused requests that the entry stands for.
+        `basis` is the code of what permits it: unless stated, the relationship that the access policy found last. `refusal` is the code of
+        the problem when nothing was given, and `times` the number of refused requests that the entry stands for.
         """
         who, why = self.actor, self.cause
         actor = (who.issuer, who.id, who.organisation, who.role, who.system)
-        self._audit.append((self.now, *actor, why.action, subject, version, why.traceparent, basis, refusal, times))
+        self._audit.append((self.now, *actor, why.action, subject, version, why.traceparent, basis or self._basis, refusal, times))
+
+    def rely_on(self, basis: str) -> None:
+        """States on which relationship the caller sees the person, for the audit entries that follow."""
+        self._basis = basis
 
     def audit_all(self, subjects: Iterable[UUID], *, basis: str | None = None) -> None:
         """Adds one entry for each of the subjects: the people of a page."""

@@ -119,7 +119,7 @@ SHARED: Texts = {
     "action": ("Operation, command, event or deadline.", "read_story"),
     "subject": ("Id of the person or the aggregate; absent for a refused request that names none.", _PERSON),
     "trace_id": ("Trace context of the request.", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-    "basis": ("Code of what permitted a read; absent where the role alone permits it.", None),
+    "basis": ("Relationship that permitted it, or the reason of a break-glass; absent for a list.", "meeting"),
     "refusal": ("Code of the problem when nothing was given: `nothing-found` for an empty search; absent otherwise.", None),
     "times": ("Number of refused requests that the entry stands for.", 1),
     "since": ("First time of recording.", "2026-09-01T00:00:00Z"),

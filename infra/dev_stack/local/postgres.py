@@ -37,6 +37,7 @@ _SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%u@%d ",  # a refused statement names the role (docs/runbook.md, Audit altered)
 }
 _INITDB = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _MAX_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107

@@ -1,10 +1,13 @@
 """The commands `care audit` of an operator, on a running product."""
 
 import json
+from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
 
+from infra.dev_stack.dev_secrets import Keys
 from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import RunningProduct, Workspace
 from tests.timeouts import until
@@ -38,6 +41,29 @@ async def test_operator_finds_an_altered_entry(product: RunningProduct) -> None:
     assert f"referrals: entry {entry} of block" in found.out
     assert "was altered" in found.out
     assert json.loads(found.out.splitlines()[-1])["verify"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit SET actor_id = 'someone-else'", "DELETE FROM audit", "INSERT INTO audit DEFAULT VALUES"]
+)
+async def test_service_that_alters_the_audit_is_seen(product: RunningProduct, statement: str) -> None:
+    """Who has the password of a service is refused; the log of the database names the role, and the chain holds."""
+    await refer(product)
+    roles = Keys(**json.loads((product.workspace.home / "stacks" / product.name / "secrets.json").read_text())).roles
+    service = await asyncpg.connect(roles.url(product.workspace.database_url, "referrals"))
+    owner = await asyncpg.connect(product.workspace.database_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table audit"):
+            await service.execute(statement)
+        log = Path(await owner.fetchval("SELECT current_setting('data_directory')")).parent / "postgres.log"
+    finally:
+        await service.close()
+        await owner.close()
+
+    refused, stated = [line for line in log.read_text().splitlines() if f" {roles.of('referrals')}@" in line][-2:]
+    assert refused.endswith("ERROR:  permission denied for table audit")
+    assert stated.endswith(f"STATEMENT:  {statement}")
+    assert (await product.workspace.run("audit", "verify", "--name", product.name)).code == 0
 
 
 async def test_operator_sees_who_viewed_a_person_and_is_seen(product: RunningProduct) -> None:

@@ -3,9 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
+from infra.operations.verify.check import run_check
+from infra.operations.verify.checks.log import LOG
 from shared.kernel.ids import new_id
 from tests.builders.referrals import ReferralsClient
 
@@ -69,6 +72,64 @@ async def test_act_waits_for_its_review_and_is_audited(client: ReferralsClient) 
     assert await _waiting(client) == []
     audited = await client.context.database.pool.fetch("SELECT action, actor_id FROM audit WHERE subject = $1 ORDER BY id", act["id"])
     assert [tuple(row) for row in audited[:2]] == [("BreakGlass", "triager-1"), ("ReviewBreakGlass", "guardian-1")]
+
+
+async def test_audit_names_the_basis_of_each_read(client: ReferralsClient) -> None:
+    person_id = await _withheld(client)
+
+    async def basis() -> Any:
+        await client.get(f"/people/{person_id}")
+        return await client.context.database.pool.fetchval("SELECT basis FROM audit ORDER BY id DESC LIMIT 1")
+
+    before = await basis()
+    await _break(client, person_id)
+
+    assert (before, await basis()) == ("point-of-access", "break-glass")
+
+
+async def test_audit_of_a_person_shows_acts_and_reviews(client: ReferralsClient) -> None:
+    person_id = await _withheld(client)
+    act = (await _break(client, person_id)).json()
+    await client.post(f"/break-glass/{act['id']}/review", {"outcome": "not-justified"}, caller=_reviewer(client))
+
+    items = (await client.get(f"/audit/people/{person_id}", _reviewer(client))).json()["items"]
+
+    shown = [
+        (each["action"], each["actor_id"], each["subject"], each["basis"]) for each in reversed(items) if "BreakGlass" in each["action"]
+    ]
+    assert shown == [
+        ("BreakGlass", "triager-1", act["id"], "emergency"),
+        ("BreakGlass", "triager-1", person_id, "emergency"),
+        ("ReviewBreakGlass", "guardian-1", act["id"], "not-justified"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE referrals.break_glass SET actor_id = 'someone-else'",
+        "UPDATE referrals.break_glass SET person_id = gen_random_uuid()",
+        "UPDATE referrals.break_glass SET reason = 'asked-by-person'",
+        "UPDATE referrals.break_glass SET outcome = 'justified'",
+        "DELETE FROM referrals.break_glass",
+    ],
+)
+async def test_act_that_contradicts_its_audit_is_found(client: ReferralsClient, owner_url: str, alteration: str) -> None:
+    """The audit is sealed, so an owner of the database who alters an act in its table is found by `care verify`."""
+    act = (await _break(client, await _withheld(client))).json()
+    await client.post(f"/break-glass/{act['id']}/review", {"outcome": "not-justified"}, caller=_reviewer(client))
+    checks = [each for each in LOG if "break-glass" in each.sentence]
+    owner = await asyncpg.connect(owner_url)
+    try:
+        before = [await run_check(owner, each) for each in checks]
+        await owner.execute(alteration)
+        after = [await run_check(owner, each) for each in checks]
+    finally:
+        await owner.close()
+
+    assert [each.holds for each in before] == [True, True]
+    assert sum(each.checked for each in before) == 3
+    assert [each.holds for each in after] != [True, True]
 
 
 async def test_late_review_is_overdue_and_stays_due(client: ReferralsClient) -> None:

@@ -1,8 +1,11 @@
 """The event logs, and the rows that belong to each of their events (I1, I5, I9). Pruned events are not missed."""
 
 from infra.operations.verify.check import Check
+from shared.access import BreakGlassReason
 
 _REFERRALS, _NAVIGATION = ["referrals"], ["navigation"]
+#: An entry of an act of break-glass has its reason as the basis.
+_IS_ACT = f"basis IN ({', '.join(repr(str(reason)) for reason in BreakGlassReason)})"
 
 LOG = (
     Check(
@@ -48,5 +51,23 @@ LOG = (
            WHERE topic NOT LIKE '%.audit' AND NOT EXISTS (SELECT FROM {context}.audit
                WHERE audit.subject = event.subject AND audit.at = event.occurred_at
                AND audit.actor_org = event.actor_org AND audit.actor_role = event.actor_role)""",
+    ),
+    Check(
+        "I9",
+        "every act of break-glass, and its review, is as the audit has it",
+        "SELECT count(*) FROM {context}.break_glass",
+        """SELECT format('break-glass %s', act.id) AS item FROM {context}.break_glass AS act
+           WHERE (SELECT count(DISTINCT subject) FROM {context}.audit
+               WHERE subject IN (act.id, act.person_id) AND at = act.begun_at AND basis = act.reason
+               AND (issuer, actor_org, actor_id, actor_role) = (act.issuer, act.organisation, act.actor_id, act.role)) < 2
+           OR (act.outcome IS NOT NULL AND NOT EXISTS (SELECT FROM {context}.audit
+               WHERE subject = act.id AND at = act.reviewed_at AND basis = act.outcome))""",
+    ),
+    Check(
+        "I9",
+        "every act of break-glass in the audit is kept for its review",
+        f"SELECT count(*) FROM {{context}}.audit WHERE {_IS_ACT}",  # noqa: S608  the text above
+        f"""SELECT format('break-glass by %s of %s', actor_id, actor_org) AS item FROM {{context}}.audit WHERE {_IS_ACT}
+           AND NOT EXISTS (SELECT FROM {{context}}.break_glass WHERE subject IN (break_glass.id, person_id) AND at = begun_at)""",  # noqa: S608  the text above
     ),
 )
