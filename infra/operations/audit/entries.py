@@ -21,8 +21,9 @@ from shared.persistence.audit_trail import AuditEntry, AuditPage, AuditTrail
 from shared.persistence.statements import ReadSession
 
 _READ = """
-SELECT append_audit(ARRAY[now() + (SELECT delta FROM clock_offset)], ARRAY['care'], ARRAY[$1], ARRAY['CARE'], ARRAY['operator'], ARRAY[NULL],
-                    ARRAY[$2], ARRAY[$3::uuid], ARRAY[NULL::integer], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[1])"""
+SELECT append_audit(
+    ARRAY[now() + (SELECT delta FROM clock_offset)], ARRAY['care'], ARRAY[$1], ARRAY['CARE'], ARRAY['operator'], ARRAY[NULL], ARRAY[$2],
+    ARRAY[$3::uuid], ARRAY[NULL::integer], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[1])"""
 #: Reads the entries of one context.
 _Read = Callable[[AuditTrail, ReadSession], Awaitable[list[AuditEntry]]]
 
