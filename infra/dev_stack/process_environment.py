@@ -27,20 +27,24 @@ def environment(
     """Returns the variables that shared/deployment/settings.py and the settings of each context read."""
     urls = {f"{context.upper()}_DATABASE_URL": keys.roles.url(database_url, context) for context in CONTEXTS}
     audit_keys = {f"{context.upper()}{_AUDIT_KEY}": keys.audit_signing_keys[context] for context in CONTEXTS}
-    return urls | audit_keys | {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
-        "CARE_PERSON_ID_SECRET": keys.person_id_secret,
-        "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
-        "CARE_ENCRYPTION_KEY_ID": keys.record_key,
-        "CARE_JWKS": keys.public(),
-        "CARE_JWKS_FILE": "",
-        "CARE_OPENID_ISSUER": "",
-        "CARE_TOKEN_LIFETIME": written(LONGEST_LIFETIME),
-        "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
-        "CARE_TOPIC_PREFIX": topic_prefix,
-        "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)
-    }
+    return (
+        urls
+        | audit_keys
+        | {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
+            "CARE_PERSON_ID_SECRET": keys.person_id_secret,
+            "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
+            "CARE_ENCRYPTION_KEY_ID": keys.record_key,
+            "CARE_JWKS": keys.public(),
+            "CARE_JWKS_FILE": "",
+            "CARE_OPENID_ISSUER": "",
+            "CARE_TOKEN_LIFETIME": written(LONGEST_LIFETIME),
+            "CARE_ALLOW_TIME_TRAVEL": str(allow_time_travel).lower(),
+            "CARE_TOPIC_PREFIX": topic_prefix,
+            "CARE_KAFKA_INSTANCE_ID": "0",  # a restarted worker keeps its partitions and asks once for a rebalance (docs/adr/0005)
+        }
+    )
 
 
 def for_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:

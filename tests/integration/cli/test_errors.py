@@ -111,7 +111,7 @@ async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     assert await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'care\\_driver\\_%'") == 8
     await connection.execute("DROP SCHEMA referrals, rapid_care, mdt, navigation CASCADE")
     await connection.close()
-    await drop_roles(workspace.database_url, Roles("care_driver", "hush"))
+    await drop_roles(workspace.database_url, Roles("care_driver", {}))
 
 
 async def test_missing_secrets_of_a_deployment_are_named(workspace: Workspace) -> None:
