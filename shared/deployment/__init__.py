@@ -1,6 +1,6 @@
 """The settings of a deployment, and the composition of a context's processes from them. Only the composition roots import this package."""
 
-from shared.deployment.configuration_error import ConfigurationError
+from shared.deployment.setting_errors import ConfigurationError
 from shared.deployment.settings import ContextSettings, Deployment, RetentionSettings, policy, read
 
 __all__ = ["ConfigurationError", "ContextSettings", "Deployment", "RetentionSettings", "policy", "read"]

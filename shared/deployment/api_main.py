@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from shared.deployment.configuration_error import ConfigurationError
 from shared.deployment.server import serve
+from shared.deployment.setting_errors import ConfigurationError
 from shared.deployment.settings import ContextSettings, Deployment, read
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group

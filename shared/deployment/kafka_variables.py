@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.deployment.configuration_error import ConfigurationError
+from shared.deployment.setting_errors import ConfigurationError
 from shared.messaging.kafka_settings import KafkaCredentials
 
 #: An empty variable is unset, as templates of deployments write it.

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from shared.deployment.configuration_error import ConfigurationError
+from shared.deployment.setting_errors import ConfigurationError
 
 VARIABLE = "CARE_SECRETS_DIR"
 _USUAL = Path("/run/secrets")

@@ -7,24 +7,22 @@ import gc
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import AfterValidator, BeforeValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
 from shared.contracts.encryption import KeyRing
-from shared.deployment.configuration_error import ConfigurationError
 from shared.deployment.kafka_variables import KAFKA_NAME, KafkaPrincipal, KafkaVariables
 from shared.deployment.secret_files import VARIABLE as SECRETS_VARIABLE
 from shared.deployment.secret_files import secrets_folder
+from shared.deployment.setting_errors import DURATION, ConfigurationError, sentences
 from shared.kernel.value_rules import Range
 from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
@@ -35,7 +33,6 @@ from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
-from shared.web import validation
 from shared.web.limits import Limits
 from shared.web.signing_keys import FileSource, KeysUnread, SigningKeys, public_keys
 
@@ -44,7 +41,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
-Named = Callable[[Sequence[int | str]], str]
 
 _KEY_BYTES = 32
 #: Thresholds of the garbage collector's three generations: a full collection pauses the process (docs/performance.md).
@@ -54,21 +50,6 @@ _MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
 _KAFKA_CHARACTERS = "at most 100 letters, digits, dots, hyphens and underscores"
 
 _ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
-_DURATION = "the value must be an ISO 8601 duration, such as PT30M or P14D"
-#: Sentences that replace those of the web, by pydantic's error type.
-_OF_SETTINGS: Mapping[str, str] = {
-    "json_invalid": "the value is not JSON",
-    "json_type": "the value is not JSON",
-    "too_short": "the number of entries must be at least {min_length}",
-    "string_too_short": "the value must not be empty",
-    "string_pattern_mismatch": "the value must consist of letters, digits, dots, hyphens and underscores, and match the pattern {pattern}",
-    "path_not_file": "there is no such file",
-    "time_delta_type": _DURATION,
-    "time_delta_parsing": _DURATION,
-    "time_type": "the value must be a time of day, such as 09:00",
-    "time_parsing": "the value must be a time of day, such as 09:00",
-}
-_RANGE_ERRORS = {"greater_than_equal", "less_than_equal"}
 
 
 def read(settings: type[S]) -> S:
@@ -82,7 +63,7 @@ def read(settings: type[S]) -> S:
         field = re.search(r'field "(\w+)"', str(problem))
         raise ConfigurationError(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
     except ValidationError as problem:
-        raise ConfigurationError(_sentences(problem, lambda loc: _variable(prefix, str(loc[0])), _ranges(settings))) from None
+        raise ConfigurationError(sentences(problem, lambda loc: _variable(prefix, str(loc[0])), _ranges(settings))) from None
 
 
 def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
@@ -96,11 +77,11 @@ def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
             raise ConfigurationError(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
     for name, hint in get_type_hints(kind).items():
         if timedelta in (hint, *get_args(hint)) and not _are_durations(values.get(name, [])):
-            raise ConfigurationError(f"{variable}: {name}: {_DURATION}.")
+            raise ConfigurationError(f"{variable}: {name}: {DURATION}.")
     try:
         return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as problem:
-        raise ConfigurationError(_sentences(problem, lambda loc: ": ".join([variable, *_field(loc)]))) from None
+        raise ConfigurationError(sentences(problem, lambda loc: ": ".join([variable, *_field(loc)]))) from None
 
 
 def _are_durations(value: object) -> bool:
@@ -125,7 +106,7 @@ def _key(secret: SecretStr) -> SecretStr:
 
 def _duration(value: object) -> object:
     if isinstance(value, str) and not _are_durations(value):
-        raise ValueError(_DURATION)
+        raise ValueError(DURATION)
     return value
 
 
@@ -390,22 +371,3 @@ def range_of(field: FieldInfo) -> Range | None:
 
 def _ranges(settings: type[BaseSettings]) -> Mapping[str, Range]:
     return {name: found for name, field in settings.model_fields.items() if (found := range_of(field))}
-
-
-def _sentences(problem: ValidationError, named: Named, ranges: Mapping[str, Range] = MappingProxyType({})) -> str:
-    return " ".join(dict.fromkeys(_sentence(named, error, ranges) for error in problem.errors()))
-
-
-def _sentence(named: Named, error: ErrorDetails, ranges: Mapping[str, Range]) -> str:
-    name, kind = named(error["loc"]), error["type"]
-    if kind == "missing":
-        is_entry = len(error["loc"]) > 1
-        return f"{named(error['loc'][:1])}: an entry is missing." if is_entry else f"{name} is not set."
-    if kind == "value_error":
-        return f"{name}: {error['msg'].removeprefix('Value error, ')}."
-    if kind in _RANGE_ERRORS and (permitted := ranges.get(str(error["loc"][0]))):
-        return f"{name} must be {permitted}."
-    if kind in _OF_SETTINGS:
-        return f"{name}: {_OF_SETTINGS[kind].format_map(error.get('ctx', {}))}."
-    text = validation.sentence(error)
-    return f"{name}: {text[:1].lower()}{text[1:]}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import uvloop
 
-from shared.deployment.configuration_error import ConfigurationError
 from shared.deployment.priority import lower_priority
+from shared.deployment.setting_errors import ConfigurationError
 from shared.deployment.settings import ContextSettings, Deployment, read
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import Pacing
