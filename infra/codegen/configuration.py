@@ -99,6 +99,8 @@ _READERS = {
     "CARE_WORKER_NICENESS": "worker",
     "<CONTEXT>_METRICS_PORT": "worker",
     "<CONTEXT>_AUDIT_SIGNING_KEY": "worker",
+    "<CONTEXT>_MAC_KEYS": "worker, `care parked`, `care replay`",
+    "<CONTEXT>_MAC_KEY_ID": "worker, `care parked`, `care replay`",
     "<CONTEXT>_DATABASE_URL": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
     "<CONTEXT>_POLICY": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
     "CARE_PERSON_ID_SECRET": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",

@@ -34,9 +34,13 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Keys:
+    """`mac_secrets` are by context; each has the key id `mac_key`."""
+
     person_id_secret: str
     record_key: str
     record_secret: str
+    mac_key: str
+    mac_secrets: dict[str, str]
     database_roles: str
     database_password: str
     audit_signing_keys: dict[str, str]
@@ -97,14 +101,20 @@ def load_or_make(folder: Path) -> Keys:
 def make() -> Keys:
     signing = RSAKey.generate_key(2048, {"kid": f"development-{secrets.token_hex(4)}"}, private=True)
     return Keys(
-        person_id_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+        person_id_secret=_secret(),
         record_key=f"record-{secrets.token_hex(4)}",
-        record_secret=b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+        record_secret=_secret(),
+        mac_key=f"records-{secrets.token_hex(4)}",
+        mac_secrets={context: _secret() for context in CONTEXTS},
         database_roles=f"care_{secrets.token_hex(4)}",
         database_password=secrets.token_urlsafe(24),
         audit_signing_keys={context: b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for context in CONTEXTS},
         signing_key=signing.as_dict(private=True),  # type: ignore[arg-type]
     )
+
+
+def _secret() -> str:
+    return b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
 def _write(keys: Keys, path: Path) -> None:

@@ -5,21 +5,28 @@ Invariant: they are used unchanged, and no missing secret is generated for exist
 
 import os
 from collections.abc import Iterable
+from itertools import chain
 
+from infra.contexts import CONTEXTS
 from infra.errors import StackError
 
-_RING = ("CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID")
-#: The secrets that decrypt the data of a deployment and authenticate its callers.
+#: Variables that are set together: keys, and the id of the one in use.
+_PAIRS = (
+    ("CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID"),
+    *((f"{context.upper()}_MAC_KEYS", f"{context.upper()}_MAC_KEY_ID") for context in CONTEXTS),
+)
 #: The keys of the tokens come from one of these.
 _ISSUER = ("CARE_JWKS", "CARE_JWKS_FILE", "CARE_OPENID_ISSUER")
-NAMES = ("CARE_PERSON_ID_SECRET", *_RING, *_ISSUER)
+#: The secrets that decrypt the data of a deployment and authenticate its records and its callers.
+NAMES = ("CARE_PERSON_ID_SECRET", *chain.from_iterable(_PAIRS), *_ISSUER)
 
 
 def external_secrets() -> dict[str, str]:
-    """Returns the secrets that are set. Raises StackError when only one of the key ring and the key id is set."""
+    """Returns the secrets that are set. Raises StackError when only one of keys and key id is set."""
     found = {name: value for name in NAMES if (value := os.environ.get(name))}
-    if len(found.keys() & set(_RING)) == 1:
-        raise StackError(f"{_RING[0]} and {_RING[1]} belong together: set both or neither.")
+    for keys, key_id in _PAIRS:
+        if (keys in found) != (key_id in found):
+            raise StackError(f"{keys} and {key_id} belong together: set both or neither.")
     if external_issuer():
         found = dict.fromkeys(_ISSUER, "") | found  # in place of the stack's own keys
     return found

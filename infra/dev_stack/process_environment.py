@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
-from infra.contexts import CONTEXTS
+from infra.contexts import CONTEXTS, subscriptions_of
 from infra.dev_stack.dev_secrets import LONGEST_LIFETIME, Keys
 from infra.errors import StackError
+from shared.contracts.event import producer_of
 from shared.kernel.value_rules import written
 
 _AUDIT_KEY = "_AUDIT_SIGNING_KEY"
@@ -30,6 +31,7 @@ def environment(
     return (
         urls
         | audit_keys
+        | _mac_keys(keys)
         | {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
@@ -47,15 +49,25 @@ def environment(
     )
 
 
-def for_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:
-    """The variables without the audit keys of other contexts."""
-    own = f"{context.upper()}{_AUDIT_KEY}"
-    return {name: value for name, value in variables.items() if name == own or not name.endswith(_AUDIT_KEY)}
+def of_api(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of an API, which neither publishes, consumes nor signs the audit."""
+    return {name: value for name, value in variables.items() if not name.endswith(("_MAC_KEYS", "_MAC_KEY_ID", _AUDIT_KEY))}
 
 
-def for_api(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables without the audit keys: only a worker signs."""
-    return {name: value for name, value in variables.items() if not name.endswith(_AUDIT_KEY)}
+def of_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:
+    """The environment of a worker, without the addresses and the keys of the other contexts."""
+    others = tuple(f"{other.upper()}_" for other in CONTEXTS if other != context)
+    return {name: value for name, value in variables.items() if not name.startswith(others)}
+
+
+def _mac_keys(keys: Keys) -> dict[str, str]:
+    """Each context has its own key and those of the contexts whose topics it reads."""
+    found: dict[str, str] = {}
+    for context in CONTEXTS:
+        producers = {context, *map(producer_of, subscriptions_of(context).topics)}
+        known = {producer: {keys.mac_key: keys.mac_secrets[producer]} for producer in sorted(producers)}
+        found |= {f"{context.upper()}_MAC_KEYS": json.dumps(known), f"{context.upper()}_MAC_KEY_ID": keys.mac_key}
+    return found
 
 
 def is_time_travel_requested() -> bool:

@@ -25,7 +25,7 @@ from infra.dev_stack.local.ports import HOST, free_ports, require_free
 from infra.dev_stack.local.progress import Progress, WarningLines, timed
 from infra.dev_stack.local.stack import Stack, StackAddresses
 from infra.dev_stack.local.supervisor import Program, Supervisor
-from infra.dev_stack.process_environment import environment, for_api, for_worker, is_time_travel_requested
+from infra.dev_stack.process_environment import environment, is_time_travel_requested, of_api, of_worker
 from infra.dev_stack.readiness import until_ready
 from infra.dev_stack.stack_state import Endpoints, publish_endpoints
 from infra.dev_stack.temporary_resources import temporary_database, temporary_topics, unique_name
@@ -194,8 +194,8 @@ async def _serve(
     """Returns the supervisor of the API and the workers when all of them are ready."""
     complete = {**variables, **{f"{context.upper()}_METRICS_PORT": str(port) for context, port in ports.items()}}
     programs = [
-        Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], for_api(complete)),
-        *(Program(context, [f"services.{context}.worker:main"], for_worker(complete, context)) for context in CONTEXTS),
+        Program("api", ["infra.dev_stack.gateway:main", HOST, url.rpartition(":")[2]], of_api(complete)),
+        *(Program(context, [f"services.{context}.worker:main"], of_worker(complete, context)) for context in CONTEXTS),
     ]
     supervisor = Supervisor(programs, stack_folders(name).root / "logs", fork_server.start, notify=progress.warned)
     await exits.enter_async_context(supervisor)

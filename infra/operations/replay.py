@@ -2,22 +2,22 @@
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-from pydantic import TypeAdapter, ValidationError
 
-from infra.contexts import CONTEXTS, policy_of, subscriptions_of
+from infra.contexts import CONTEXTS, policy_of, settings_of, subscribed_types, subscriptions_of
 from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.external_secrets import external_secrets, require
 from infra.dev_stack.local.paths import stack_folders
 from infra.dev_stack.process_environment import environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
-from shared.contracts.envelope import UndecodableRecord
-from shared.deployment import ConfigurationError, Deployment, policy, read
+from shared.contracts.authentication import NO_MAC_KEYS
+from shared.contracts.envelope import UnauthenticRecord, UndecodableRecord
+from shared.deployment import Deployment, read
 from shared.kernel.actor import Actor
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
@@ -30,8 +30,8 @@ from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092"}
-_LOGGED = "SELECT EXISTS (SELECT FROM {context}.event WHERE id = $1)"
-_OBJECT = TypeAdapter(dict[str, Any])
+_LOGGED = "SELECT type FROM {context}.event WHERE id = $1"
+_APPLIED = "SELECT EXISTS (SELECT FROM {context}.inbox WHERE event_id = $1)"
 _LONGEST_REASON = 200
 
 
@@ -39,14 +39,15 @@ _LONGEST_REASON = 200
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
     """Opens the database of a context under its role.
 
-    Raises StackError for an unknown context and for missing secrets, ConfigurationError for an invalid policy.
+    Raises StackError for an unknown context and for missing secrets, ConfigurationError for an invalid variable.
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
     os.environ.update(_variables(context, name))
-    variable = f"{context.upper()}_POLICY"
-    policy_values = policy(policy_of(context), _json_object(variable), variable)
-    database = await read(Deployment).database(os.environ[f"{context.upper()}_DATABASE_URL"], policy_values, size=2)
+    settings = read(settings_of(context))
+    policy, url = settings.policy_values(policy_of(context)), settings.database_url.get_secret_value()
+    mac_keys = settings.record_keys(subscriptions_of(context)) if settings.mac_keys else NO_MAC_KEYS
+    database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys)
     try:
         yield database
     finally:
@@ -127,7 +128,7 @@ async def _discard(database: Database[Any], context: str, name: str, record_id: 
         parked = await parked_records.lock(tx, record_id)
         if parked is None:
             raise absent("record", context, record_id)
-        await _require_foreign(parked, endpoints(name).database_url)
+        await _require_foreign(database, context, parked, endpoints(name).database_url)
         where = f"{parked.record.topic} {parked.record.partition}@{parked.record.offset}"
         operator = Actor(id=by, organisation="CARE", role="operator")  # a command has no token
         with tx.acting_as(RequestContext(operator, Cause(f"discard {where}: {reason}"))):
@@ -143,23 +144,42 @@ def _required_reason(reason: str) -> str:
     return stripped
 
 
-async def _require_foreign(parked: ParkedRecord, owner_url: str) -> None:
-    """Raises StackError when an event log contains the event of the record.
+async def _require_foreign(database: Database[Any], context: str, parked: ParkedRecord, owner_url: str) -> None:
+    """Raises StackError when the discard could lose an event: an event log contains it, and the context has not applied it.
 
-    Reads as the owner of the database: the role of a context has no rights in the schemas of the producers.
+    An unauthentic record is no event, but may bear the id of one. Reads as the owner of the database: the role of a context has no
+    rights in the schemas of the producers.
     """
+    if not parked.is_authentic:
+        _require_unauthentic(database, context, parked)
     if parked.event_id is None:
         return
     owner = await asyncpg.connect(owner_url)
     try:
         for producer in CONTEXTS:
-            if await owner.fetchval(_LOGGED.format(context=producer), parked.event_id):
+            logged = await owner.fetchval(_LOGGED.format(context=producer), parked.event_id)
+            if logged and parked.is_authentic:
                 raise StackError(
                     f"Record {parked.id} is an event: the event log of {producer} contains its id. Apply it with `care replay`. "
                     "`--discard` removes only records whose event id is in no event log."
                 )
+            is_missing = logged in subscribed_types(context, producer)
+            if is_missing and not await owner.fetchval(_APPLIED.format(context=context), parked.event_id):
+                raise StackError(
+                    f"{context} has not applied the event whose id record {parked.id} bears. Publish the event again with "
+                    f"`care republish {producer} --since DATE`; once it is applied, the record can be discarded."
+                )
     finally:
         await owner.close()
+
+
+def _require_unauthentic(database: Database[Any], context: str, parked: ParkedRecord) -> None:
+    """Raises StackError when the record is authentic under the present keys, and when they are absent."""
+    if database.secrets.mac_keys is NO_MAC_KEYS:
+        raise StackError(f"Set {context.upper()}_MAC_KEYS and {context.upper()}_MAC_KEY_ID: without them no record can be verified.")
+    with suppress(UnauthenticRecord):
+        EventProcessor(database, subscriptions_of(context)).require_authentic(parked.record)
+        raise StackError(f"Record {parked.id} is authentic under the present keys. Apply it with `care replay`.")
 
 
 def _is_chosen(each: ParkedRecord, record: int | None, topic: str | None) -> bool:
@@ -172,7 +192,7 @@ async def _queue(database: Database[Any], key: bytes) -> list[ParkedRecord]:
 
 
 async def _replay_key(processor: EventProcessor, database: Database[Any], key: bytes, result: ReplayResult) -> None:
-    """Replays the key until only undecodable records of it are parked; a failing event keeps those behind it parked.
+    """Replays the key until only unauthentic and undecodable records of it are parked; a failing event keeps those behind it parked.
 
     The consumer may park another record of the key during the replay.
     """
@@ -190,6 +210,9 @@ async def _replay(processor: EventProcessor, each: ParkedRecord, result: ReplayR
     """Returns False for a record that stays parked."""
     try:
         await processor.replay(each)
+    except UnauthenticRecord as problem:
+        result.failed.append(f"Record {each.id} is not applied: {problem}.")
+        return False
     except UndecodableRecord as problem:
         result.failed.append(f"Record {each.id} stays undecodable: {problem}.")
         return False
@@ -204,14 +227,6 @@ def _reason(problem: Exception) -> str:
     """The reason that a parked event would have; quotes nothing of the record."""
     is_infrastructure = isinstance(problem, INFRASTRUCTURE_ERRORS)
     return type(problem).__name__ if is_infrastructure else f"{type(problem).__name__} in its handler"
-
-
-def _json_object(variable: str) -> dict[str, Any]:
-    """Reads the JSON object of a variable; an unset one is empty. Raises ConfigurationError."""
-    try:
-        return _OBJECT.validate_json(os.environ.get(variable, "{}"))
-    except ValidationError:
-        raise ConfigurationError(f"{variable} is not a JSON object.") from None
 
 
 def _variables(context: str, name: str) -> dict[str, str]:

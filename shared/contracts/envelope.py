@@ -25,6 +25,10 @@ class UndecodableRecord(Exception):
     """The record is no event that this version of the product can read. Parked, never retried."""
 
 
+class UnauthenticRecord(UndecodableRecord):
+    """No context of the product wrote the record as it is: it is forged, altered or moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """The metadata of an event. `sequence` counts the aggregate's events from 1 without a gap."""

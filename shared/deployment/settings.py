@@ -18,7 +18,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.clock import DatabaseClock
+from shared.contracts.authentication import NO_MAC_KEYS, MacKeys
 from shared.contracts.encryption import KeyRing
+from shared.contracts.event import producer_of
 from shared.deployment.kafka_variables import KAFKA_NAME, KafkaPrincipal, KafkaVariables
 from shared.deployment.secret_files import VARIABLE as SECRETS_VARIABLE
 from shared.deployment.secret_files import secrets_folder
@@ -26,6 +28,7 @@ from shared.deployment.setting_errors import DURATION, ConfigurationError, sente
 from shared.kernel.value_rules import Range
 from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
+from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.audit_chain import SigningKey
 from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
@@ -47,6 +50,7 @@ _KEY_BYTES = 32
 _COLLECTOR = 10_000, 10, 50
 #: A client may send a request again for a day at least; a longer retention than ten years is a mistake.
 _MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
+_VERSION = r"^[A-Za-z0-9_-]{1,40}$"
 _KAFKA_CHARACTERS = "at most 100 letters, digits, dots, hyphens and underscores"
 
 _ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
@@ -118,6 +122,8 @@ def _none_when_empty(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 #: 256 bits in base64.
 Key = Annotated[SecretStr, AfterValidator(_key)]
+#: The keys of one producer: during a rotation its current version and another one.
+Versions = Annotated[dict[Annotated[str, Field(pattern=_VERSION)], Key], Field(min_length=1, max_length=2)]
 
 
 class RetentionSettings(BaseSettings):
@@ -270,9 +276,9 @@ class Deployment(KafkaVariables, RetentionSettings):
         logs.configure(self.log_level)
         gc.set_threshold(*_COLLECTOR)
 
-    def secrets(self) -> Secrets:
+    def secrets(self, mac_keys: MacKeys = NO_MAC_KEYS) -> Secrets:
         keys = {kid: _bytes(key) for kid, key in self.encryption_keys.items()}
-        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id))
+        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id), mac_keys)
 
     def tokens(self) -> "Tokens":
         """Raises ConfigurationError unless exactly one source of keys is set and can be used."""
@@ -308,9 +314,11 @@ class Deployment(KafkaVariables, RetentionSettings):
         variable = _variable(own.model_config.get("env_prefix", ""), "kafka_password")
         return self.kafka_credentials(own.user(context, self.topic_prefix), own.password, variable)
 
-    async def database(self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = ()) -> Database[P]:
-        clock = DatabaseClock(allow_time_travel=self.allow_time_travel)
-        return await connect(dsn, clock=clock, policy=policy, secrets=self.secrets(), size=size, new_batch=WriteBatch, groups=groups)
+    async def database(
+        self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = (), mac_keys: MacKeys = NO_MAC_KEYS
+    ) -> Database[P]:
+        clock, secrets = DatabaseClock(allow_time_travel=self.allow_time_travel), self.secrets(mac_keys)
+        return await connect(dsn, clock=clock, policy=policy, secrets=secrets, size=size, new_batch=WriteBatch, groups=groups)
 
 
 class ContextSettings(KafkaPrincipal):
@@ -331,17 +339,37 @@ class ContextSettings(KafkaPrincipal):
         Field(ge=1, le=65535, description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none."),
     ] = None
 
+    mac_keys: Annotated[
+        dict[str, Versions],
+        Field(
+            default_factory=dict,
+            description="JSON object of context, key id and secret: the keys that authenticate the records of this context and of those "
+            "whose topics it reads, at most two of each. An API needs none.",
+        ),
+    ]
+    mac_key_id: Annotated[str, Field(description="Id of the key under which this context publishes.")] = ""
+
     def policy_values(self, kind: type[P]) -> P:
         """Raises ConfigurationError."""
-        return policy(kind, self.policy, self._variable("policy"))
+        return policy(kind, self.policy, self._named("policy"))
 
     def signing_key(self) -> SigningKey:
         """Raises ConfigurationError when the key is not set."""
         if self.audit_signing_key is None:
-            raise ConfigurationError(f"{self._variable('audit_signing_key')} is not set.")
+            raise ConfigurationError(f"{self._named('audit_signing_key')} is not set.")
         return SigningKey(_bytes(self.audit_signing_key))
 
-    def _variable(self, field: str) -> str:
+    def record_keys(self, subscriptions: Subscriptions) -> MacKeys:
+        """The keys of a worker. Raises ConfigurationError when one is missing, and for the keys of a context that it does not read."""
+        context, needed = subscriptions.context, {subscriptions.context, *map(producer_of, subscriptions.topics)}
+        if self.mac_keys.keys() != needed:
+            raise ConfigurationError(f"{self._named('mac_keys')} must have the keys of {', '.join(sorted(needed))}, and no others.")
+        if self.mac_key_id not in self.mac_keys[context]:
+            raise ConfigurationError(f"{self._named('mac_key_id')}: {self._named('mac_keys')} holds no key of this name for {context}.")
+        keys = {each: {version: _bytes(key) for version, key in those.items()} for each, those in self.mac_keys.items()}
+        return MacKeys(keys, {context: self.mac_key_id})
+
+    def _named(self, field: str) -> str:
         return _variable(self.model_config.get("env_prefix", ""), field)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import uvloop
 
+from shared.contracts.authentication import MacKeys
 from shared.deployment.priority import lower_priority
 from shared.deployment.setting_errors import ConfigurationError
 from shared.deployment.settings import ContextSettings, Deployment, read
@@ -26,25 +27,27 @@ def run_worker(
     """Ends the process with 0 after a signal, otherwise with 1; prints a sentence when the environment is wrong."""
     try:
         context_settings, deployment = read(settings), read(Deployment)
-        policy, audit_key = context_settings.policy_values(policy_class), context_settings.signing_key()
+        policy, mac_keys = context_settings.policy_values(policy_class), context_settings.record_keys(subscriptions)
+        audit_key = context_settings.signing_key()
         kafka = deployment.kafka(deployment.kafka_credentials_of(subscriptions.context, context_settings))
     except ConfigurationError as problem:
         sys.exit(f"The worker of {subscriptions.context} cannot start. {problem}")
     deployment.prepare_process()
     lower_priority(deployment.worker_niceness)  # the API comes first
-    sys.exit(uvloop.run(_run(context_settings, deployment, policy, audit_key, subscriptions, kafka, startup)))
+    sys.exit(uvloop.run(_run(context_settings, deployment, policy, mac_keys, audit_key, subscriptions, kafka, startup)))
 
 
 async def _run(
     settings: ContextSettings,
     deployment: Deployment,
     policy: object,
+    mac_keys: MacKeys,
     audit_key: SigningKey,
     subscriptions: Subscriptions,
     kafka: KafkaSettings,
     startup: StartupAction | None,
 ) -> int:
-    database = await deployment.database(settings.database_url.get_secret_value(), policy)
+    database = await deployment.database(settings.database_url.get_secret_value(), policy, mac_keys=mac_keys)
     if startup:
         name, act = startup
         async with database.transaction(RequestContext.of_system(name)) as tx:

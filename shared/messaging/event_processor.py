@@ -2,8 +2,8 @@
 
 A batch is one transaction. A failing batch is rolled back and bisected down to the record that fails. An event that a domain
 rule refuses is recorded in the inbox. An event that fails at every attempt is parked, and so are later records of its key. A record that
-cannot be decoded is parked alone. An infrastructure error is raised, so that no offset is committed. When one event after another is
-parked, the release is at fault: the consumer stops until an operator replays or acknowledges.
+is not authentic or cannot be decoded is parked alone. An infrastructure error is raised, so that no offset is committed. When one event
+after another is parked, the release is at fault: the consumer stops until an operator replays or acknowledges.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from shared.contracts.envelope import Envelope, Record, UndecodableRecord, decode, read_envelope, type_of
+from shared.contracts.envelope import Envelope, Record, UnauthenticRecord, UndecodableRecord, decode, read_envelope, type_of
 from shared.contracts.event import Event
 from shared.contracts.registry import event_type
 from shared.kernel.backoff import delay
@@ -77,9 +77,11 @@ class EventProcessor:
         """Applies a parked record, or records its refusal, and removes it; in one transaction.
 
         A record of a type without a subscription is only removed. Raises UndecodableRecord, Conflict and the errors of its
-        handler; the record then stays parked.
+        handler; the record then stays parked. A record that was authentic when it arrived needs no key that was withdrawn since.
         """
-        arrived = self._read(waiting.record) if self._is_subscribed(waiting.record) else None
+        if not waiting.is_authentic:
+            self.require_authentic(waiting.record)
+        arrived = self._decode(waiting.record) if self._is_subscribed(waiting.record) else None
         try:
             async with self._database.transaction() as tx:
                 await parked_records.remove(tx, waiting)
@@ -89,6 +91,15 @@ class EventProcessor:
             raise
         except DomainError as refusal:
             await self._refuse(waiting.record, refusal, waiting)
+
+    def require_authentic(self, record: Record) -> None:
+        """Raises UnauthenticRecord unless a context of the product wrote the record as it is."""
+        try:
+            self._read(record)
+        except UnauthenticRecord:
+            raise
+        except UndecodableRecord:
+            return
 
     async def _apply_or_bisect(self, records: Sequence[Record]) -> None:
         if len(records) == 1:
@@ -120,13 +131,17 @@ class EventProcessor:
                 await self._handle(arrived, tx)
 
     async def _park_poison(self, records: Sequence[Record], tx: Transaction[Any]) -> list[DecodedRecord]:
-        """Parks records that cannot be decoded, which block nothing, and those of a blocked key; returns the rest, decoded."""
+        """Parks unauthentic and undecodable records, which block nothing, and those of a blocked key; returns the rest, decoded."""
         blocked = await parked_records.blocked_keys(tx, [record.key for record in records if record.key])
         processed = await self._already_processed(records, tx) if blocked else set()
         decoded = []
         for record in records:
             try:
                 arrived = self._read(record)
+            except UnauthenticRecord as problem:
+                await parked_records.park_unauthentic(tx, record, str(problem))
+                self._report_unauthentic(record, str(problem))
+                continue
             except UndecodableRecord as problem:
                 await parked_records.park_undecodable(tx, record, str(problem))
                 self._report_parked(record, str(problem))
@@ -153,7 +168,11 @@ class EventProcessor:
         return contract is None or contract in self._subscriptions.on_event
 
     def _read(self, record: Record) -> DecodedRecord:
-        """Raises UndecodableRecord."""
+        """Verifies, then decodes. Raises UnauthenticRecord and UndecodableRecord."""
+        self._database.secrets.mac_keys.verify(record)
+        return self._decode(record)
+
+    def _decode(self, record: Record) -> DecodedRecord:
         envelope = read_envelope(record)
         return DecodedRecord(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
 
@@ -230,8 +249,15 @@ class EventProcessor:
     def _report_parked(self, record: Record, reason: str) -> None:
         self._has_parked = True
         metrics.EVENTS_PARKED.labels(self._subscriptions.context).inc()
-        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        log.error("event.parked", context_name=self._subscriptions.context, **where, reason=reason)
+        log.error("event.parked", context_name=self._subscriptions.context, **_where(record), reason=reason)
+
+    def _report_unauthentic(self, record: Record, reason: str) -> None:
+        metrics.EVENTS_UNAUTHENTIC.labels(self._subscriptions.context).inc()
+        log.error("event.unauthentic", context_name=self._subscriptions.context, **_where(record), reason=reason)
+
+
+def _where(record: Record) -> dict[str, Any]:
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
 def _is_final(problem: Exception | None) -> TypeGuard[DomainError]:

@@ -9,7 +9,8 @@ _STATE = """
 SELECT (SELECT count(*) FROM outbox) AS depth,
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event WHERE seq = (SELECT min(seq) FROM outbox)) AS age,
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM audit WHERE id = (SELECT min(id) FROM audit_unsealed)) AS unsealed,
-       (SELECT count(*) FROM parked) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
+       (SELECT count(*) FROM parked WHERE is_authentic) + (SELECT count(*) FROM deadline WHERE state = 'parked') AS parked,
+       (SELECT count(*) FROM parked WHERE NOT is_authentic) AS unauthentic,
        least((SELECT min(due_at) FROM deadline WHERE state = 'pending'),
              (SELECT min(due_at) FROM deadline WHERE state = 'parked')) AS next_due,
        (SELECT count(*) FROM break_glass WHERE reviewed_at IS NULL) AS unreviewed,
@@ -26,6 +27,7 @@ async def read_gauges(tx: Transaction[Any], context: str) -> None:
         metrics.OUTBOX_AGE.labels(context).set(row["age"] or 0)
         metrics.AUDIT_UNSEALED_AGE.labels(context).set(row["unsealed"] or 0)
         metrics.PARKED.labels(context).set(row["parked"])
+        metrics.UNAUTHENTIC.labels(context).set(row["unauthentic"])
         metrics.BREAK_GLASS_UNREVIEWED.labels(context).set(row["unreviewed"])
         metrics.BREAK_GLASS_OVERDUE.labels(context).set(row["overdue_reviews"])
         metrics.LOG_PARTITIONS_AHEAD.labels(context).set(row["months_ahead"])

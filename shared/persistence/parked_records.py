@@ -1,7 +1,7 @@
 """Records that could not be applied, stored unchanged for an operator.
 
-An event that fails in its handler blocks its key: later records of the key are parked behind it. A record that cannot be decoded blocks
-nothing, so that a foreign record never delays the care of a person.
+An event that fails in its handler blocks its key: later records of the key are parked behind it. A record that is not authentic or
+cannot be decoded blocks nothing, so that a foreign record never delays the care of a person.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from shared.persistence.transaction import Transaction
 BEHIND = "behind an earlier parked record of the same key"
 
 _PARK = """
-INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure, blocks_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"""
+INSERT INTO parked (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure, blocks_key, is_authentic)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"""
 #: Locks the newest blocking record of each key, which is replayed last, so that no record parks behind a key while its replay ends.
 _BLOCKED = """
 SELECT key FROM parked WHERE id IN (SELECT max(id) FROM parked WHERE key = ANY($1::bytea[]) AND blocks_key GROUP BY key)
@@ -45,6 +45,7 @@ class ParkedRecord:
     parked_at: datetime
     record: Record
     blocks_key: bool
+    is_authentic: bool
 
     @property
     def event_id(self) -> UUID | None:
@@ -68,6 +69,11 @@ async def park(tx: Transaction[Any], record: Record, reason: str) -> None:
 async def park_undecodable(tx: Transaction[Any], record: Record, reason: str) -> None:
     """Parks a record that blocks nothing. One that no version can apply does not count towards the stop of the consumer."""
     await _park(tx, record, reason, counts_as_failure=event_id(record) is not None, blocks_key=False)
+
+
+async def park_unauthentic(tx: Transaction[Any], record: Record, reason: str) -> None:
+    """Parks a record that no context of the product wrote. It blocks nothing and never stops the consumer."""
+    await _park(tx, record, reason, counts_as_failure=False, blocks_key=False, is_authentic=False)
 
 
 async def consecutive_count(reader: ReadSession) -> int:
@@ -118,14 +124,16 @@ async def remove(tx: Transaction[Any], parked: ParkedRecord) -> None:
 def _parked(row: asyncpg.Record) -> ParkedRecord:
     headers = tuple((name, None if value is None else b64decode(value)) for name, value in orjson.loads(row["headers"]))
     record = Record(row["topic"], row["partition"], row["offset"], row["key"], row["value"], headers)
-    return ParkedRecord(row["id"], row["reason"], row["parked_at"], record, row["blocks_key"])
+    return ParkedRecord(row["id"], row["reason"], row["parked_at"], record, row["blocks_key"], row["is_authentic"])
 
 
-async def _park(tx: Transaction[Any], record: Record, reason: str, *, counts_as_failure: bool, blocks_key: bool) -> None:
+async def _park(
+    tx: Transaction[Any], record: Record, reason: str, *, counts_as_failure: bool, blocks_key: bool, is_authentic: bool = True
+) -> None:
     headers = _headers(record)
     where = (record.topic, record.partition, record.offset)
     content = (record.key, record.value, headers, _digest(record, headers))
-    await tx.driver.execute(_PARK, *where, *content, reason, counts_as_failure, blocks_key)
+    await tx.driver.execute(_PARK, *where, *content, reason, counts_as_failure, blocks_key, is_authentic)
 
 
 def _subject(key: bytes | None) -> UUID:

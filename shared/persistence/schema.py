@@ -140,6 +140,7 @@ def _arrivals(metadata: sa.MetaData) -> None:
         sa.Column(
             "blocks_key", sa.Boolean, nullable=False, comment="later records of the key are parked behind it; false when undecodable"
         ),
+        sa.Column("is_authentic", sa.Boolean, nullable=False, comment="false for a forged, altered or moved record"),
         sa.Index("ix_parked_key", "key"),
         comment="Kafka records that could not be applied, complete, with the records behind them.",
     )

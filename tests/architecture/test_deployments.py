@@ -68,7 +68,9 @@ def _needed(name: str) -> set[str]:
         case "api":
             return shared | {"CARE_METRICS_TOKEN", *(f"{each}DATABASE_URL" for each in own)}
         case "worker":
-            return shared | {f"{each}{secret}" for each in own for secret in ("DATABASE_URL", "KAFKA_PASSWORD", "AUDIT_SIGNING_KEY")}
+            return shared | {
+                f"{each}{secret}" for each in own for secret in ("DATABASE_URL", "KAFKA_PASSWORD", "AUDIT_SIGNING_KEY", "MAC_KEYS")
+            }
         case "prepare":
             passwords = (f"{context.upper()}_{server}_PASSWORD" for context in CONTEXTS for server in ("DATABASE", "KAFKA"))
             return {"DATABASE_URL", "KAFKA_PASSWORD", *passwords}

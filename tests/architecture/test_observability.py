@@ -42,7 +42,7 @@ _LOG_EVENT = re.compile(
 #: Methods and functions that write a log event; `write` stands for one of the others.
 _LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log", "write"}
 #: The pages that list the reasons of a log event or of a parked record; a list entry begins with them.
-_PAGES_OF_REASONS = ("Relay key blocked", "Records parked")
+_PAGES_OF_REASONS = ("Relay key blocked", "Records parked", "Records not authentic")
 _ENTRY = re.compile(r"^- ((?:`[^`]+`(?:, )?)+):", re.MULTILINE)
 #: Stands for a value that the code or the page leaves open.
 _OPEN = "\0"

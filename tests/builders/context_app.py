@@ -16,6 +16,7 @@ from starlette.datastructures import State
 
 from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, LONGEST_LIFETIME, Keys
 from shared.clock import FrozenClock
+from shared.contracts.authentication import HEADER, MacKeys
 from shared.contracts.encryption import KeyRing
 from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
@@ -46,7 +47,13 @@ _IDLE: dict[tuple[object, ...], list[FastAPI]] = {}
 
 
 def secrets_of(keys: Keys) -> Secrets:
-    return Secrets(b64decode(keys.person_id_secret), KeyRing({keys.record_key: b64decode(keys.record_secret)}, keys.record_key))
+    """The secrets of all contexts in one: a test publishes for any of them."""
+    mac_keys = {context: {keys.mac_key: b64decode(secret)} for context, secret in keys.mac_secrets.items()}
+    return Secrets(
+        b64decode(keys.person_id_secret),
+        KeyRing({keys.record_key: b64decode(keys.record_secret)}, keys.record_key),
+        MacKeys(mac_keys, dict.fromkeys(mac_keys, keys.mac_key)),
+    )
 
 
 def tokens_of(keys: Keys) -> Tokens:
@@ -84,7 +91,14 @@ def arrived(
         traceparent=None,
     )
     offset = envelope.id.int & 0x7FFF_FFFF_FFFF
-    return Record(event.TOPIC, 0, offset, str(key).encode(), encode(event, secrets.key_ring), tuple(to_headers(envelope)))
+    record = Record(event.TOPIC, 0, offset, str(key).encode(), encode(event, secrets.key_ring), tuple(to_headers(envelope)))
+    return signed(record, secrets.mac_keys)
+
+
+def signed(record: Record, keys: MacKeys) -> Record:
+    """The record with the MAC of its topic's context, in place of any other."""
+    headers = tuple(header for header in record.headers if header[0] != HEADER)
+    return replace(record, headers=(*headers, keys.sign(record.topic, record.key, record.value, headers)))
 
 
 @dataclass(frozen=True)

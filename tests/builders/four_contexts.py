@@ -10,8 +10,8 @@ import asyncpg
 from infra.contexts import CONTEXTS, subscribed_types
 from infra.dev_stack.dev_secrets import Keys
 from services.navigation.domain.policy import Policy as NavigationPolicy
-from shared.contracts.envelope import Record, to_headers
-from shared.messaging.outbound.outbox_publisher import envelope_of
+from shared.contracts.envelope import Record
+from shared.messaging.outbound.outbox_publisher import signed_headers
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import mdt
 from tests.builders.navigation import navigation
@@ -93,7 +93,8 @@ class FourContexts:
             context.clock.at = instant
 
     def _enqueue(self, producer: str, row: asyncpg.Record) -> None:
-        record = Record(row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], tuple(to_headers(envelope_of(row, "/care"))))
+        headers = signed_headers(row, "/care", self.contexts[producer].database.secrets.mac_keys)
+        record = Record(row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], tuple(headers))
         for consumer in CONTEXTS:
             if row["type"] in subscribed_types(consumer, producer):
                 key = consumer, row["topic"], str(row["key"])

@@ -13,7 +13,7 @@ from shared.contracts.registry import event_type
 from shared.kernel.ids import new_id
 from shared.messaging.subscriptions import Subscriptions
 from shared.persistence.deployment_secrets import Secrets
-from tests.builders.context_app import arrived
+from tests.builders.context_app import arrived, signed
 from tests.builders.mdt import a_person_record
 from tests.builders.rapid_care import a_routed_referral, at
 
@@ -30,14 +30,22 @@ class AcknowledgedRecord:
 
 
 def poison(secrets: Secrets) -> list[Record]:
-    """Returns one record of each kind: no text, invalid JSON, an unknown type, no event id, and one that PostgreSQL rejects."""
+    """Returns one record of each kind.
+
+    No text, invalid JSON, an unknown type, no event id, one that PostgreSQL rejects, and one that was moved to another person. The
+    producer signed all except the first and the last.
+    """
     routed = arrived(a_routed_referral(at("14:00")), key=new_id(), subject=new_id(), secrets=secrets)
-    return [
-        replace(routed, key=_key(), value=b"\x00\xff no event", headers=()),
+    undecodable = [
         replace(routed, key=_key(), value=b'{"route": '),
         replace(routed, key=_key(), headers=tuple((name, _UNKNOWN_TYPE.get(name, value)) for name, value in routed.headers)),
         replace(routed, key=_key(), headers=tuple(each for each in routed.headers if each[0] != "ce_id")),
+    ]
+    return [
+        replace(routed, key=_key(), value=b"\x00\xff no event", headers=()),
+        *[signed(record, secrets.mac_keys) for record in undecodable],
         arrived(a_person_record(), key=new_id(), subject=new_id(), secrets=secrets, sequence=2**31),  # an integer ends at 2**31 - 1
+        replace(routed, key=_key()),
     ]
 
 

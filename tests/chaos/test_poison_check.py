@@ -53,7 +53,7 @@ async def test_unread_poison_records_fail(stack: DefectStack) -> None:
 
     outcome = await _outcome(stack, acknowledged)
 
-    assert outcome.failures == {f"poison record not read by {_CONTEXT}": 5}
+    assert outcome.failures == {f"poison record not read by {_CONTEXT}": 6}
 
 
 async def test_records_lost_by_broker_fail_without_cause(stack: DefectStack) -> None:
@@ -64,9 +64,9 @@ async def test_records_lost_by_broker_fail_without_cause(stack: DefectStack) -> 
     unexplained = await _outcome(stack, acknowledged, was_disk_full=False)
     wiped = await _outcome(stack, [replace(each, cluster="an earlier cluster") for each in acknowledged])
 
-    assert (explained.failures, explained.losses) == ({}, {_LOST: 5})
-    assert (unexplained.failures, unexplained.losses) == ({_LOST: 5}, {})
-    assert (wiped.failures, wiped.losses) == ({}, {f"poison record lost with its cluster, not parked in {_CONTEXT}": 5})
+    assert (explained.failures, explained.losses) == ({}, {_LOST: 6})
+    assert (unexplained.failures, unexplained.losses) == ({_LOST: 6}, {})
+    assert (wiped.failures, wiped.losses) == ({}, {f"poison record lost with its cluster, not parked in {_CONTEXT}": 6})
 
 
 @pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")

@@ -18,7 +18,7 @@ from tests.chaos.poison_records import must_park, poison
 
 
 def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
-    no_text, invalid_json, unknown_type, no_id, rejected = poison(secrets_of(keys))
+    no_text, invalid_json, unknown_type, no_id, rejected, moved = poison(secrets_of(keys))
 
     def parking(record: Record) -> set[str]:
         return {context for context in CONTEXTS if must_park(subscriptions_of(context), record)}
@@ -26,7 +26,7 @@ def test_subscribed_contexts_must_park_each_poison_record(keys: Keys) -> None:
     readers = {context for context in CONTEXTS if invalid_json.topic in subscriptions_of(context).topics}
     subscribers = {context for context in readers if ReferralRouted in subscriptions_of(context).on_event}
     assert parking(no_text) == parking(unknown_type) == readers
-    assert parking(invalid_json) == parking(no_id) == subscribers
+    assert parking(invalid_json) == parking(no_id) == parking(moved) == subscribers
     assert parking(rejected) == {"rapid_care", "mdt", "navigation"}
 
 

@@ -59,6 +59,7 @@ def _arrivals() -> None:
         sa.Column("parked_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.Column("counts_as_failure", sa.Boolean, nullable=False),
         sa.Column("blocks_key", sa.Boolean, nullable=False),
+        sa.Column("is_authentic", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_parked"),
         sa.UniqueConstraint("digest", name="uq_parked_digest"),
     )

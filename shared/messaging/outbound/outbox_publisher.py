@@ -20,6 +20,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from shared.contracts.authentication import MacKeys
 from shared.contracts.envelope import Envelope, to_headers
 from shared.messaging.outbound.partitioner import partition_of
 
@@ -35,6 +36,7 @@ class OutboxPublisher:
     """One round. `blocked` holds ordering keys that are not sent; `block` receives each row that Kafka rejects alone."""
 
     producer: AIOKafkaProducer
+    mac_keys: MacKeys
     prefix: str
     source: str
     blocked: set[str]
@@ -83,8 +85,8 @@ class OutboxPublisher:
         while waiting:
             row = waiting[0]
             if not self.blocked or ordering_key(row) not in self.blocked:
-                headers = to_headers(envelope_of(row, self.source))
-                if batch.append(timestamp=None, key=str(row["key"]).encode(), value=row["data"], headers=headers) is None:
+                key, headers = str(row["key"]).encode(), signed_headers(row, self.source, self.mac_keys)
+                if batch.append(timestamp=None, key=key, value=row["data"], headers=headers) is None:
                     break
                 loaded.append(row)
             waiting.popleft()
@@ -94,6 +96,12 @@ class OutboxPublisher:
 def ordering_key(row: asyncpg.Record) -> str:
     """Rows with the same ordering key are published in order."""
     return f"{row['topic']} {row['key']}"
+
+
+def signed_headers(row: asyncpg.Record, source: str, keys: MacKeys) -> list[tuple[str, bytes]]:
+    """The envelope of a row and its MAC, under the current key at any age of the row."""
+    headers = to_headers(envelope_of(row, source))
+    return [*headers, keys.sign(row["topic"], str(row["key"]).encode(), row["data"], headers)]
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:

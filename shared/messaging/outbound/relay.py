@@ -238,7 +238,8 @@ class Relay:
     async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record], sent: list[asyncpg.Record]) -> None:
         """Publishes the rows in order and adds the acknowledged ones to `sent`. Raises errors that no single row caused."""
         source = f"/care/{self._context.replace('_', '-')}"
-        await OutboxPublisher(producer, self._prefix, source, self._blocked, self._block_key, sent).send(rows)
+        keys = self._database.secrets.mac_keys
+        await OutboxPublisher(producer, keys, self._prefix, source, self._blocked, self._block_key, sent).send(rows)
 
     def _block_key(self, row: asyncpg.Record) -> None:
         self._blocked.add(ordering_key(row))

@@ -215,12 +215,19 @@ async def test_token_with_impossible_validity_is_refused(offline_workspace: Work
     assert "Invalid value for '--hours'" in result.err
 
 
-@pytest.mark.parametrize("value", ["{", "[]", '"text"'])
-async def test_policy_that_is_no_object_is_named(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("{", "MDT_POLICY is not JSON."),
+        ("[]", "MDT_POLICY: the value must be a JSON object."),
+        ('"text"', "MDT_POLICY: the value must be a JSON object."),
+    ],
+)
+async def test_policy_that_is_no_object_is_named(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, value: str, sentence: str) -> None:
     monkeypatch.setenv("CARE_HOME", str(workspace.home))
     load_or_make(stack_folders("existing").root)
 
-    assert (await workspace.run("parked", "mdt", "--name", "existing", MDT_POLICY=value)).refusal == "MDT_POLICY is not a JSON object."
+    assert (await workspace.run("parked", "mdt", "--name", "existing", MDT_POLICY=value)).refusal == sentence
 
 
 async def test_token_is_refused_when_jwks_is_set(offline_workspace: Workspace) -> None:

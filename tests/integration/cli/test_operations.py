@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta, timezone
 from pathlib import Path
@@ -12,7 +12,6 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from infra.contexts import CONTEXTS, subscriptions_of
 from infra.deploy.database_roles import password_variable
@@ -24,6 +23,7 @@ from tests.builders.population import population, write
 from tests.builders.rapid_care import a_routed_referral
 from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import RunningProduct
+from tests.integration.cli.kafka_access import send, send_signed
 from tests.timeouts import LONGEST_WAIT
 
 _FOREIGN_KEY = b"\xff[/bold]"
@@ -58,7 +58,7 @@ async def _refer(product: RunningProduct, key: str, narrative: str = "Short of b
 async def _send_foreign_record(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", key: bytes) -> int:
     """Returns its id in rapid_care when every consumer has parked it; the other consumers then discard it."""
     topic = "referrals.referral"
-    await _send(product, topic, b"not json", key)
+    await send(product, topic, b"not json", key)
     ids = {}
     for context in CONTEXTS:
         if topic in subscriptions_of(context).topics:
@@ -69,11 +69,11 @@ async def _send_foreign_record(product: RunningProduct, owner: "asyncpg.Connecti
 
 
 async def _send_foreign_event(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", person: UUID) -> int:
-    """A routing that no event log contains; returns the id of its parked record in rapid_care."""
+    """A routing that no event log contains, under a key of the product; returns the id of its parked record in rapid_care."""
     identity, now = new_id(), wall_clock()
     event = a_routed_referral(now)
     envelope = Envelope(identity, event.TYPE, "care", str(identity), "", 1, now, now, identity, None, "CLCH", "clinician", None)
-    await _send(product, event.TOPIC, event.model_dump_json().encode(), str(person).encode(), to_headers(envelope))
+    await send_signed(product, event.TOPIC, event.model_dump_json().encode(), str(person).encode(), to_headers(envelope))
     return int(await _wait_for(owner, f"SELECT id FROM rapid_care.parked WHERE key = '{person}'"))  # noqa: S608 (an id)
 
 
@@ -111,9 +111,7 @@ async def test_parked_record_is_listed_and_replayed_by_its_key(
 async def test_foreign_record_is_listed_unchanged_and_fails_again(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    variables = product.workspace.variables
-    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
-        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}mdt.case", b"[/]", key=_FOREIGN_KEY)
+    await send(product, "mdt.case", b"[/]", _FOREIGN_KEY)
     await _wait_for(owner, "SELECT count(*) FROM navigation.parked")
 
     listed = await product.workspace.run("parked", "navigation", "--acknowledge", "--name", product.name)
@@ -123,15 +121,9 @@ async def test_foreign_record_is_listed_unchanged_and_fails_again(
     assert "\\xff[/bold]" in listed.out
     assert "partition" in listed.out
     assert listed.out.endswith("Acknowledged: 0.\n")
-    assert "stays undecodable: envelope: ce_id is absent." in failed.refusal
+    assert "is not applied: the record has no MAC." in failed.refusal
     assert not await owner.fetchval("SELECT bool_or(counts_as_failure) FROM navigation.parked")
     await owner.execute("DELETE FROM navigation.parked")
-
-
-async def _send(product: RunningProduct, topic: str, value: bytes | None, key: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
-    variables = product.workspace.variables
-    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
-        await producer.send_and_wait(f"{variables['CARE_TOPIC_PREFIX']}{topic}", value, key=key, headers=list(headers))
 
 
 async def _route_to_rapid_care(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", referral_id: str) -> None:
@@ -155,7 +147,7 @@ async def test_foreign_record_of_a_person_delays_no_response(
     """B7: a record with a null value and the key of a person made their urgent referral wait for an operator."""
     referral = await _refer(product, f"urgent {value!r}", nhs_number=_UNUSED_NUMBERS[value])
     person = await owner.fetchval("SELECT person_id FROM referrals.referral WHERE id = $1", UUID(referral))
-    await _send(product, "referrals.referral", value, str(person).encode())
+    await send(product, "referrals.referral", value, str(person).encode())
     for context in ("rapid_care", "mdt", "navigation"):
         await _wait_for(owner, f"SELECT id FROM {context}.parked WHERE key = '{person}'")  # noqa: S608 (an id)
 
@@ -164,7 +156,7 @@ async def test_foreign_record_of_a_person_delays_no_response(
     assert await _wait_for(owner, f"SELECT status FROM rapid_care.response WHERE referral_id = '{referral}'")  # noqa: S608 (an id)
     (stays,) = await owner.fetch("SELECT id FROM rapid_care.parked WHERE key = $1", str(person).encode())
     replayed = await product.workspace.run("replay", "rapid_care", str(stays["id"]), "--name", product.name)
-    assert f"Record {stays['id']} stays undecodable: envelope: ce_id is absent." in replayed.refusal
+    assert f"Record {stays['id']} is not applied: the record has no MAC." in replayed.refusal
     for context in ("rapid_care", "mdt", "navigation"):
         await owner.execute(f"DELETE FROM {context}.parked")  # noqa: S608 (a fixed name)
 
@@ -210,11 +202,10 @@ async def test_discarded_foreign_event_frees_the_events_behind_it(
 async def test_foreign_record_with_an_envelope_is_discarded(
     product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", kind: str, reason: str
 ) -> None:
-    variables, identity, now = product.workspace.variables, new_id(), wall_clock()
+    identity, now = new_id(), wall_clock()
     envelope = Envelope(identity, kind, "care", str(identity), "", 1, now, now, identity, None, "CLCH", "clinician", None)
-    async with AIOKafkaProducer(bootstrap_servers=variables["KAFKA_BOOTSTRAP_SERVERS"]) as producer:
-        topic, key = f"{variables['CARE_TOPIC_PREFIX']}mdt.case", str(identity).encode()
-        await producer.send_and_wait(topic, b"{}", key=key, headers=to_headers(envelope))
+    key = str(identity).encode()
+    await send_signed(product, "mdt.case", b"{}", key, to_headers(envelope))
     parked = await _wait_for(owner, f"SELECT id FROM navigation.parked WHERE key = '{key.decode()}'")  # noqa: S608 (an id)
 
     listed = await product.workspace.run("parked", "navigation", "--name", product.name)

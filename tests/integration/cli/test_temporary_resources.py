@@ -1,6 +1,5 @@
 """An ephemeral product uses a temporary database and topics on external servers; secrets of the environment are used unchanged."""
 
-import json
 import os
 
 import asyncpg
@@ -11,6 +10,7 @@ from infra.demo.story_dates import day
 from infra.dev_stack.dev_secrets import load_or_make, make
 from infra.dev_stack.external_secrets import NAMES
 from infra.dev_stack.local.paths import stack_folders
+from infra.dev_stack.process_environment import environment
 from infra.dev_stack.product import run_product
 from tests.integration.cli.care_process import Workspace
 
@@ -48,12 +48,12 @@ async def test_ephemeral_product_leaves_external_servers_unchanged(workspace: Wo
 
 async def test_secrets_of_the_environment_reach_the_services(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = make()
-    secrets = dict(zip(NAMES, (keys.person_id_secret, json.dumps({"k": keys.record_secret}), "k", keys.public(), "", ""), strict=True))
+    variables = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", keys)
+    secrets = {name: variables[name] for name in NAMES}
     for variable, value in {**workspace.variables, **secrets, "CARE_HOME": str(workspace.home)}.items():
         monkeypatch.setenv(variable, value)
 
     async with run_product("configured") as product:
-        environment = product.supervisor.programs[0].environment
-        assert environment is not None
-        assert {name: environment[name] for name in NAMES} == secrets
+        received = {name: value for program in product.supervisor.programs for name, value in (program.environment or {}).items()}
+        assert {name: received[name] for name in NAMES} == secrets
         assert load_or_make(stack_folders("configured").root).person_id_secret != keys.person_id_secret

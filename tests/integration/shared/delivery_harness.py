@@ -16,11 +16,11 @@ from sqlalchemy.schema import CreateTable
 from infra.deploy.database_roles import Roles
 from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.codes import Condition
-from shared.contracts.envelope import Record, to_headers
+from shared.contracts.envelope import Record
 from shared.kernel.ids import new_id
-from shared.messaging.outbound.outbox_publisher import envelope_of
+from shared.messaging.outbound.outbox_publisher import signed_headers
 from shared.messaging.subscriptions import Subscriptions
-from tests.builders.context_app import RunningContext, run_context
+from tests.builders.context_app import RunningContext, run_context, signed
 from tests.builders.faulty_database import FaultyDatabase
 from tests.integration.shared import effect_context, parcel_context, parcel_routes
 from tests.integration.shared.parcel_context import Behaviour, Parcel
@@ -56,12 +56,15 @@ class DeliveryHarness(FaultyDatabase):
     async def records(self, after: int = 0) -> list[Record]:
         """The published events as Kafka records of one partition; an offset is the event's number in the log."""
         rows = await self.owner.fetch("SELECT * FROM rapid_care.event WHERE seq > $1 ORDER BY seq", after)
+        keys = self.sender.database.secrets.mac_keys
         return [
-            Record(
-                row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], tuple(to_headers(envelope_of(row, "/care/rapid-care")))
-            )
+            Record(row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], tuple(signed_headers(row, "/care/rapid-care", keys)))
             for row in rows
         ]
+
+    def signed(self, record: Record) -> Record:
+        """The record with the MAC of the sending context, in place of any other."""
+        return signed(record, self.sender.database.secrets.mac_keys)
 
     async def effects(self) -> list[asyncpg.Record]:
         return await self.owner.fetch("SELECT * FROM navigation.effect ORDER BY seq")

@@ -29,12 +29,12 @@ CONTENTION = {"context": "navigation", "component": "consumer"}
 async def bad_records(harness: DeliveryHarness, count: int, kind: str) -> list[Record]:
     """Records of different keys that cannot be applied: poison events, events of an unknown type, or records without an envelope."""
     if kind == "junk":
-        return [Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ()) for number in range(count)]
+        return [harness.signed(Record("rapid-care.response", 0, number, str(new_id()).encode(), b"{}", ())) for number in range(count)]
     harness.behaviour.failing.add(POISON)
     for _ in range(count):
         await harness.send(condition=POISON)
     sent = (await harness.records())[-count:]
-    return [with_header(record, "ce_type", UNKNOWN_TYPE) for record in sent] if kind == "unknown" else sent
+    return [harness.signed(with_header(record, "ce_type", UNKNOWN_TYPE)) for record in sent] if kind == "unknown" else sent
 
 
 def with_header(record: Record, header: str, value: bytes) -> Record:
@@ -149,7 +149,7 @@ async def test_undecodable_record_blocks_no_later_event_of_its_key(harness: Deli
         await harness.send(person)
     first, second, third = await harness.records()
 
-    await create_processor(harness).apply([UNDECODABLE[kind](first), second])
+    await create_processor(harness).apply([harness.signed(UNDECODABLE[kind](first)), second])
     await create_processor(harness).apply([third])
 
     assert len(await harness.effects()) == 2
@@ -165,7 +165,7 @@ async def test_undecodable_record_behind_a_failing_event_frees_nothing(harness: 
     failing, second, third = await harness.records()
 
     await create_processor(harness).apply([failing])
-    await create_processor(harness).apply([replace(second, value=None), third])
+    await create_processor(harness).apply([harness.signed(replace(second, value=None)), third])
 
     assert await harness.effects() == []
     assert (await parked_reasons(harness))[-1] == (third.offset, parked_records.BEHIND)
@@ -276,12 +276,12 @@ async def test_different_event_at_parked_offset_is_parked_too(harness: DeliveryH
 async def test_invalid_record_is_parked_unchanged(harness: DeliveryHarness, stranger: Record) -> None:
     await harness.send()
 
-    await create_processor(harness).apply([stranger, *await harness.records()])
+    await create_processor(harness).apply([stranger, harness.signed(stranger), *await harness.records()])
 
     assert len(await harness.effects()) == 1
     async with harness.receiver.database.read_only() as reader:
-        (only,) = await parked_records.waiting(reader)
-    assert only.record == stranger
+        parked = await parked_records.waiting(reader)
+    assert [(each.record, each.is_authentic) for each in parked] == [(stranger, False), (harness.signed(stranger), True)]
 
 
 async def test_unsubscribed_event_is_ignored_even_when_invalid(harness: DeliveryHarness) -> None:
@@ -310,9 +310,8 @@ async def test_unsubscribed_event_is_ignored_even_when_invalid(harness: Delivery
 async def test_unreadable_envelope_is_parked_with_its_reason(harness: DeliveryHarness, header: str, value: bytes, reason: str) -> None:
     await harness.send()
     (record,) = await harness.records()
-    changed = tuple((name, value if name == header else other) for name, other in record.headers)
 
-    await create_processor(harness).apply([replace(record, headers=changed)])
+    await create_processor(harness).apply([harness.signed(with_header(record, header, value))])
 
     assert await parked_reasons(harness) == [(record.offset, reason)]
 
@@ -321,7 +320,7 @@ async def test_event_without_a_value_is_parked(harness: DeliveryHarness) -> None
     await harness.send()
     (record,) = await harness.records()
 
-    await create_processor(harness).apply([replace(record, value=None)])
+    await create_processor(harness).apply([harness.signed(replace(record, value=None))])
 
     assert await parked_reasons(harness) == [(record.offset, "the record has no value")]
 
@@ -330,7 +329,7 @@ async def test_reason_quotes_nothing_of_a_malformed_event(harness: DeliveryHarne
     await harness.send()
     (record,) = await harness.records()
 
-    await create_processor(harness).apply([replace(record, value=b'{"condition": "Mr Dale fell"}')])
+    await create_processor(harness).apply([harness.signed(replace(record, value=b'{"condition": "Mr Dale fell"}'))])
 
     ((_, reason),) = await parked_reasons(harness)
     assert "condition" in reason

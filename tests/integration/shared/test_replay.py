@@ -83,7 +83,7 @@ async def test_replay_leaves_undecodable_record_and_applies_later_ones(harness: 
     await harness.send(person, POISON)
     await harness.send(person)
     empty, *others = await harness.records()
-    await create_processor(harness).apply([replace(empty, value=None), *others])
+    await create_processor(harness).apply([harness.signed(replace(empty, value=None)), *others])
     harness.behaviour.failing.clear()
 
     done = await replay(harness.receiver.database, RECEIVING, await _parked(harness))

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from infra.contexts import settings_of, subscriptions_of
 from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
 from shared.messaging.worker import HealthEndpoint, Worker, create_components
@@ -68,7 +69,8 @@ async def main(end: str, *kill_point: str) -> int:
     deployment, kill_switch, subscriptions = Deployment(), KillSwitch(*kill_point), SUBSCRIPTIONS[end]
     variables = subscriptions.context.upper()
     deployment.prepare_process()
-    opened = await deployment.database(os.environ[f"{variables}_DATABASE_URL"], Behaviour())
+    mac_keys = settings_of(subscriptions.context)().record_keys(subscriptions_of(subscriptions.context))
+    opened = await deployment.database(os.environ[f"{variables}_DATABASE_URL"], Behaviour(), mac_keys=mac_keys)
     database = FatalDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
     kafka = deployment.kafka()
     relay = FatalRelay(database, subscriptions.context, kafka)

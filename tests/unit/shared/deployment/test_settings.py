@@ -12,11 +12,16 @@ import pytest
 from joserfc.jwk import RSAKey
 from pydantic_settings import SettingsConfigDict
 
+from infra.contexts import CONTEXTS, settings_of, subscriptions_of
 from infra.dev_stack.dev_secrets import Keys, make
-from infra.dev_stack.process_environment import environment
+from infra.dev_stack.process_environment import environment, of_api, of_worker
 from services.referrals.main import create_app
 from services.referrals.worker import main as work
+from shared.contracts.authentication import MacKeys
+from shared.contracts.envelope import Record, UnauthenticRecord
+from shared.contracts.event import producer_of
 from shared.deployment import ConfigurationError, ContextSettings, Deployment, policy, read
+from tests.builders.context_app import secrets_of, signed
 
 KEYS = make()
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", KEYS)
@@ -170,3 +175,74 @@ def test_unknown_or_invalid_policy_value_is_refused(values: dict[str, Any], sent
         policy(SamplePolicy, values, "X_POLICY")
 
     assert str(found.value).startswith(sentence)
+
+
+def _mac_keys(**changes: dict[str, str]) -> str:
+    """The keys that the worker of referrals needs, with changes."""
+    return json.dumps(json.loads(VARIABLES["REFERRALS_MAC_KEYS"]) | changes)
+
+
+SECRET = KEYS.mac_secrets["referrals"]
+
+
+@pytest.mark.usefixtures("variables")
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("REFERRALS_MAC_KEYS", "", "REFERRALS_MAC_KEYS must have the keys of mdt, navigation, rapid_care, referrals, and no others."),
+        ("REFERRALS_MAC_KEYS", _mac_keys(dentistry={"a": SECRET}), "REFERRALS_MAC_KEYS must have the keys of"),
+        ("REFERRALS_MAC_KEYS", _mac_keys(mdt={}), "REFERRALS_MAC_KEYS: the number of entries must be at least 1."),
+        ("REFERRALS_MAC_KEYS", _mac_keys(mdt=dict.fromkeys("abc", SECRET)), "REFERRALS_MAC_KEYS: "),
+        ("REFERRALS_MAC_KEYS", _mac_keys(mdt={"a.b": SECRET}), "REFERRALS_MAC_KEYS: "),
+        ("REFERRALS_MAC_KEYS", _mac_keys(mdt={"a": TOO_SHORT}), "REFERRALS_MAC_KEYS: it holds 31 bytes, not 32."),
+        ("REFERRALS_MAC_KEYS", "{", "REFERRALS_MAC_KEYS is not JSON."),
+        ("REFERRALS_MAC_KEY_ID", "another", "REFERRALS_MAC_KEY_ID: REFERRALS_MAC_KEYS holds no key of this name for referrals."),
+        ("REFERRALS_MAC_KEY_ID", "", "REFERRALS_MAC_KEY_ID: REFERRALS_MAC_KEYS holds no key of this name for referrals."),
+    ],
+)
+def test_worker_without_the_keys_of_its_records_stops(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
+    if value:
+        monkeypatch.setenv(name, value)
+    else:
+        monkeypatch.delenv(name)
+
+    with pytest.raises(SystemExit) as ended:
+        work()
+
+    assert sentence in str(ended.value.code)
+    assert not [secret for secret in (TOO_SHORT, SECRET) if secret in str(ended.value.code)]
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_worker_has_the_keys_of_what_it_reads_alone(monkeypatch: pytest.MonkeyPatch, context: str) -> None:
+    for name, value in of_worker(VARIABLES, context).items():
+        monkeypatch.setenv(name, value)
+    subscriptions = subscriptions_of(context)
+
+    keys = read(settings_of(context)).record_keys(subscriptions)
+
+    for producer in CONTEXTS:
+        if producer == context or producer in {producer_of(topic) for topic in subscriptions.topics}:
+            assert is_verified(keys, producer)
+        else:
+            assert not is_verified(keys, producer)
+    foreign = [
+        name for other in CONTEXTS if other != context for name in of_worker(VARIABLES, context) if name.startswith(f"{other.upper()}_")
+    ]
+    assert foreign == []
+
+
+def is_verified(keys: MacKeys, producer: str) -> bool:
+    """Whether these keys verify a record of this context."""
+    topic = f"{producer.replace('_', '-')}.a-topic"
+    record = signed(Record(topic, 0, 0, b"key", b"{}", ()), secrets_of(KEYS).mac_keys)
+    try:
+        keys.verify(record)
+    except UnauthenticRecord:
+        return False
+    return True
+
+
+def test_api_holds_no_key_of_records() -> None:
+    assert [name for name in of_api(VARIABLES) if "MAC" in name] == []
+    assert of_api(VARIABLES).keys() >= {"REFERRALS_DATABASE_URL", "CARE_JWKS"}
