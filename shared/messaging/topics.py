@@ -89,5 +89,6 @@ def _topic(declaration: TopicDeclaration, layout: Layout) -> NewTopic:
         "min.insync.replicas": str(layout.min_in_sync),
         "cleanup.policy": "compact" if declaration.is_compacted else "delete",
         "retention.ms": str(milliseconds),
+        "compression.type": "uncompressed",  # the broker unpacks what a foreign program compresses by a codec that no client here has
     }
     return NewTopic(layout.prefix + declaration.name, layout.partitions, layout.replication, topic_configs=configuration)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import BaseCoordinator, GroupCoordinator
 from aiokafka.consumer.subscription_state import Subscription, SubscriptionState
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -58,6 +58,8 @@ def _initialises(owner: type, attribute: str) -> bool:
         (SubscriptionState, "_subscription"),
         (AIOKafkaProducer, "_message_accumulator"),
         (MessageAccumulator, "_batch_ttl"),
+        (PartitionRecords, "_tp"),
+        (PartitionRecords, "next_fetch_offset"),
     ],
 )
 def test_library_has_the_attribute(owner: type, attribute: str) -> None:
@@ -80,6 +82,7 @@ def test_library_has_the_attribute(owner: type, attribute: str) -> None:
         (GroupCoordinator.check_errors, ["self"]),
         (GroupCoordinator.request_rejoin, ["self"]),
         (AIOKafkaConsumerThread.on_thread_stop, ["self"]),
+        (PartitionRecords._unpack_records, ["self"]),
     ],
     ids=lambda each: getattr(each, "__qualname__", ""),
 )
