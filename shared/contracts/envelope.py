@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from shared.contracts.encryption import KeyRing
+from shared.contracts.encryption import DecryptionFailed, KeyAbsent, KeyRing, place
 from shared.contracts.event import Event, Instant
 from shared.contracts.registry import event_type
 
@@ -111,22 +111,36 @@ def read_envelope(record: Record) -> Envelope:
     )
 
 
-def encode(event: Event, key_ring: KeyRing) -> bytes:
-    """The value of the Kafka record: JSON, or for a restricted event a JSON string holding its JWE."""
+def encode(event: Event, subject: UUID, identity: UUID, key_ring: KeyRing) -> bytes:
+    """The value of the Kafka record: JSON, or for a restricted event a JSON string holding its JWE. `identity` is the id of the event."""
     plain = event.model_dump_json().encode()
-    return key_ring.seal(plain) if event.RESTRICTED else plain
+    return key_ring.seal(plain, place(event.TOPIC, event.TYPE, str(subject), str(identity))) if event.RESTRICTED else plain
 
 
-def decode(envelope: Envelope, value: bytes | None, key_ring: KeyRing) -> Event:
-    """Fields that this version does not know are ignored. Raises UndecodableRecord; its text quotes nothing of the value."""
+def decode(envelope: Envelope, topic: str, value: bytes | None, key_ring: KeyRing) -> Event:
+    """Fields that this version does not know are ignored.
+
+    Raises UnauthenticRecord for a sealed value that was altered or belongs to another place, otherwise UndecodableRecord; the text quotes
+    nothing of the value.
+    """
     contract = event_type(envelope.type)
     if contract is None or value is None:
         raise UndecodableRecord(f"no contract reads {_named(envelope.type)}" if value is not None else "the record has no value")
     try:
-        plain = key_ring.open(value) if contract.RESTRICTED else value
+        plain = _opened(envelope, topic, value, key_ring) if contract.RESTRICTED else value
         return contract.model_validate_json(plain, extra="ignore")
     except ValueError as problem:
         raise UndecodableRecord(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
+
+
+def _opened(envelope: Envelope, topic: str, sealed: bytes, key_ring: KeyRing) -> bytes:
+    """Raises KeyAbsent; UnauthenticRecord when the value was sealed for another record."""
+    try:
+        return key_ring.open(sealed, place(topic, envelope.type, envelope.subject, str(envelope.id)))
+    except KeyAbsent:
+        raise
+    except DecryptionFailed as problem:
+        raise UnauthenticRecord("its sealed value belongs to another record, or was altered") from problem
 
 
 def _read(attributes: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:

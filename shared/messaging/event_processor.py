@@ -174,7 +174,7 @@ class EventProcessor:
 
     def _decode(self, record: Record) -> DecodedRecord:
         envelope = read_envelope(record)
-        return DecodedRecord(record, envelope, decode(envelope, record.value, self._database.secrets.key_ring))
+        return DecodedRecord(record, envelope, decode(envelope, record.topic, record.value, self._database.secrets.key_ring))
 
     async def _handle(self, arrived: DecodedRecord, tx: Transaction[Any]) -> None:
         envelope = arrived.envelope

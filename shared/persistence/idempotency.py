@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from shared.contracts.encryption import DecryptionFailed, place
 from shared.kernel.errors import Conflict
 from shared.persistence.transaction import IdempotencyKey, RequestContext, Transaction
 
@@ -37,6 +38,13 @@ class StoredResponse:
     body: bytes
 
 
+class StoredResponseUnreadable(Conflict):
+    """The stored response of the request can no longer be read. The request had its effect."""
+
+    code = "stored-response-unreadable"
+    advice = "The request had its effect: read the result with GET, and do not send the request again."
+
+
 class DuplicateRequest(Exception):
     """The request has a stored response, which is sent again."""
 
@@ -48,14 +56,14 @@ class DuplicateRequest(Exception):
 async def claim(tx: Transaction[Any]) -> None:
     """Claims the request's key for this transaction; a concurrent request with the same key waits until this transaction ends.
 
-    Raises DuplicateRequest, IdempotencyKeyReused.
+    Raises DuplicateRequest, IdempotencyKeyReused, StoredResponseUnreadable.
     """
     (refusal,) = await claim_all(tx, [tx.request])
     if refusal is not None:
         raise refusal
 
 
-async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> list[DuplicateRequest | IdempotencyKeyReused | None]:
+async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) -> list[DuplicateRequest | Conflict | None]:
     """`claim` for requests with distinct keys: the refusal of each, or None when the request may run. A request without a key may run."""
     claims = [(request.caller, key) for request in requests if (key := request.idempotency_key)]
     callers, keys = [caller for caller, _ in claims], [key.key for _, key in claims]
@@ -65,7 +73,7 @@ async def claim_all(tx: Transaction[Any], requests: Sequence[RequestContext]) ->
     claimed = {(row["caller"], row["key"]) for row in rows}
     earlier = {(row["caller"], row["key"]): row for row in await tx.driver.fetch(_EARLIER, callers, keys)}
     return [
-        _refusal(tx, key, earlier.get((request.caller, key.key)))
+        _refusal(tx, request.caller, key, earlier.get((request.caller, key.key)))
         if (key := request.idempotency_key) and (request.caller, key.key) not in claimed
         else None
         for request in requests
@@ -82,11 +90,19 @@ async def release_all(tx: Transaction[Any], requests: Sequence[RequestContext]) 
 def store_response(tx: Transaction[Any], response: StoredResponse) -> None:
     """Stores the response for repetitions of the request, encrypted: it may hold a person's story."""
     if tx.request.idempotency_key is not None:
-        encrypted = tx.secrets.key_ring.seal(response.body)
+        encrypted = tx.secrets.key_ring.seal(response.body, _place(tx.request.caller, tx.request.idempotency_key))
         tx.store_response(response.status, orjson.dumps(response.headers).decode(), encrypted)
 
 
-def _refusal(tx: Transaction[Any], key: IdempotencyKey, earlier: asyncpg.Record | None) -> DuplicateRequest | IdempotencyKeyReused:
+def _place(caller: str, key: IdempotencyKey) -> bytes:
+    return place("idempotency", caller, key.key, key.fingerprint.hex())
+
+
+def _refusal(tx: Transaction[Any], caller: str, key: IdempotencyKey, earlier: asyncpg.Record | None) -> DuplicateRequest | Conflict:
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         return IdempotencyKeyReused("This Idempotency-Key was used for another request.")
-    return DuplicateRequest(StoredResponse(earlier["status"], earlier["headers"], tx.secrets.key_ring.open(earlier["body"])))
+    try:
+        body = tx.secrets.key_ring.open(earlier["body"], _place(caller, key))
+    except DecryptionFailed:
+        return StoredResponseUnreadable("The stored response of this request can no longer be read.")
+    return DuplicateRequest(StoredResponse(earlier["status"], earlier["headers"], body))

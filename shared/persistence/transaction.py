@@ -189,12 +189,13 @@ class Transaction(ReadSession, Generic[P]):
 
     def record(self, about: EventSubject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
-        data = encode(event, self.secrets.key_ring)
+        identity = new_id()
+        data = encode(event, about.id, identity, self.secrets.key_ring)
         if len(data) > _MAX_EVENT_BYTES:
             raise EventTooLarge("The event is larger than Kafka accepts.")
         actor, cause = self.actor, self.cause
         self._events.append(
-            (new_id(), event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
+            (identity, event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
              actor.organisation, actor.role, cause.traceparent, data, event.RESTRICTED)
         )  # fmt: skip
 

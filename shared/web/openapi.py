@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.kernel.errors import ClinicalRoleMissing, UserMissing, VersionConflict
-from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.persistence.idempotency import IdempotencyKeyReused, StoredResponseUnreadable
 from shared.web.dependencies import KEY_LENGTH, ScopeCheck, idempotency_key, if_match
 from shared.web.descriptions import ApiDescription
 from shared.web.openapi_examples import Examples, problem_example
@@ -25,7 +25,7 @@ Codes = Mapping[int, tuple[str, ...]]
 _EVERY: Codes = {422: ("validation-failed",), 500: ("internal-error",), 503: ("temporarily-unavailable", "overloaded")}
 _BODY: Codes = {413: ("body-too-large",)}
 _JSON: Codes = {400: ("malformed-request",), 415: ("json-expected",)}
-_IF_MATCH: Codes = {400: ("if-match-malformed",), 412: (VersionConflict.code,)}
+_IF_MATCH: Codes = {400: ("if-match-malformed",), 409: (StoredResponseUnreadable.code,), 412: (VersionConflict.code,)}
 _SCOPE: Codes = {
     401: ("token-missing", "token-invalid", "token-expired"),
     403: ("scope-missing", UserMissing.code, ClinicalRoleMissing.code),
@@ -35,7 +35,7 @@ _PATH: Codes = {404: ("not-found",)}
 _CURSOR: Codes = {400: ("cursor-malformed",)}
 _DEPENDENCIES: Mapping[object, Codes] = {
     if_match: {428: ("if-match-missing",)},
-    idempotency_key: {400: ("idempotency-key-missing",), 422: (IdempotencyKeyReused.code,)},
+    idempotency_key: {400: ("idempotency-key-missing",), 409: (StoredResponseUnreadable.code,), 422: (IdempotencyKeyReused.code,)},
 }
 _KEY: Mapping[str, Any] = {
     "name": "Idempotency-Key",

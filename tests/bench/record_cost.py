@@ -11,6 +11,7 @@ from rich import print as show
 
 from infra.dev_stack.dev_secrets import make
 from shared.contracts.authentication import HEADER
+from shared.contracts.encryption import KeyRing, place
 from shared.contracts.envelope import Record, read_envelope
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, secrets_of
@@ -38,6 +39,16 @@ def main() -> None:
         signing = microseconds(lambda: secrets.mac_keys.sign(record.topic, record.key, record.value, record.headers))  # noqa: B023  runs here
         verifying = microseconds(lambda: secrets.mac_keys.verify(complete))  # noqa: B023  runs here
         show(f"{size} bytes: sign {signing:.1f} us, verify {verifying:.1f} us")
+    _show_sealing(secrets.key_ring, b"x" * 2_000)
+
+
+def _show_sealing(ring: KeyRing, plain: bytes) -> None:
+    parts = ("referrals.person-record", "referrals.person-record.recorded.v1", str(new_id()), str(new_id()))
+    sealed = ring.seal(plain, place(*parts))
+    sealing, opening = microseconds(lambda: ring.seal(plain, place(*parts))), microseconds(lambda: ring.open(sealed, place(*parts)))
+    show(
+        f"{len(plain)} bytes: seal {sealing:.1f} us, open {opening:.1f} us, of which the place {microseconds(lambda: place(*parts)):.1f} us"
+    )
 
 
 if __name__ == "__main__":

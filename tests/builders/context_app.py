@@ -91,7 +91,9 @@ def arrived(
         traceparent=None,
     )
     offset = envelope.id.int & 0x7FFF_FFFF_FFFF
-    record = Record(event.TOPIC, 0, offset, str(key).encode(), encode(event, secrets.key_ring), tuple(to_headers(envelope)))
+    record = Record(
+        event.TOPIC, 0, offset, str(key).encode(), encode(event, subject, envelope.id, secrets.key_ring), tuple(to_headers(envelope))
+    )
     return signed(record, secrets.mac_keys)
 
 
@@ -151,7 +153,7 @@ class RunningContext:
         return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes), **claims)}"}
 
     def _event(self, row: asyncpg.Record) -> Event:
-        return decode(envelope_of(row, "/care/test"), row["data"], self.database.secrets.key_ring)
+        return decode(envelope_of(row, "/care/test"), row["topic"], row["data"], self.database.secrets.key_ring)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from services.referrals.handlers.receive import receive_referral
 from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose, require_referral
 from shared.kernel.nhs_number import InvalidNhsNumber
-from shared.persistence.idempotency import IdempotencyKeyReused
+from shared.persistence.idempotency import IdempotencyKeyReused, StoredResponseUnreadable
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
@@ -42,6 +42,7 @@ router = strict_router(prefix="/referrals", tags=["referrals"], route_class=Fast
         person.IdentityDiffers,
         person.BirthDateInFuture,
         IdempotencyKeyReused,
+        StoredResponseUnreadable,
     ),
 )
 async def send_referral(body: requests.NewReferral, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> HttpResponse:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from shared.contracts.codes import Locality
-from shared.contracts.envelope import decode, read_envelope
+from shared.contracts.envelope import UnauthenticRecord, decode, read_envelope
 from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.ids import new_id
 from shared.messaging import topics
@@ -67,4 +67,23 @@ async def test_restricted_event_is_ciphertext_in_log_and_topic(harness: Delivery
     assert row is not None
     seen = [str(dict(row)).encode(), row["data"], found.value or b"", found.key or b"", *(value or b"" for _, value in found.headers)]
     assert [word for word in WORDS for text in seen if word in text] == []
-    assert decode(read_envelope(found), found.value, harness.sender.database.secrets.key_ring) == RECORD
+    assert decode(read_envelope(found), TOPIC, found.value, harness.sender.database.secrets.key_ring) == RECORD
+
+
+async def test_sealed_value_moved_within_the_log_does_not_open(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+    """Finding C13: the relay signs what the log holds; the sealed value shows that it was moved."""
+    await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
+    for name in ("Colin", "Stella"):
+        await record(harness, RECORD.model_copy(update={"given_name": name}))
+    await harness.owner.execute("""
+        UPDATE rapid_care.event SET data = (SELECT data FROM rapid_care.event ORDER BY seq DESC LIMIT 1)
+        WHERE seq = (SELECT min(seq) FROM rapid_care.event)""")
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+
+    moved, genuine = sorted(await read_topic(kafka, TOPIC), key=lambda found: found.offset)
+    secrets = harness.sender.database.secrets
+    secrets.mac_keys.verify(moved)
+    with pytest.raises(UnauthenticRecord):
+        decode(read_envelope(moved), TOPIC, moved.value, secrets.key_ring)
+    assert decode(read_envelope(genuine), TOPIC, genuine.value, secrets.key_ring) == RECORD.model_copy(update={"given_name": "Stella"})

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from shared.contracts.encryption import place
 from shared.kernel.ids import new_id
 from tests.integration.shared.delivery_harness import DeliveryHarness
 
@@ -58,7 +59,22 @@ async def test_stored_response_is_ciphertext(harness: DeliveryHarness) -> None:
     row = await harness.owner.fetchrow("SELECT * FROM rapid_care.idempotency")
     assert row is not None
     assert response.json()["id"] not in row["body"].decode()
-    assert harness.sender.database.secrets.key_ring.open(row["body"]) == response.content
+    where = place("idempotency", row["caller"], row["key"], row["fingerprint"].hex())
+    assert harness.sender.database.secrets.key_ring.open(row["body"], where) == response.content
+
+
+async def test_response_moved_to_another_key_is_not_sent(harness: DeliveryHarness) -> None:
+    """Finding C13: who can write to the table hands one caller the response of another."""
+    await harness.post(body(), **KEY)
+    await harness.post(body(), **KEY, **harness.sender.token("parcels:send", actor="clinician-2"))
+    await harness.owner.execute("""
+        UPDATE rapid_care.idempotency SET body = (SELECT body FROM rapid_care.idempotency WHERE caller LIKE '%clinician-2')
+        WHERE caller LIKE '%clinician-1'""")
+
+    repeated = await harness.post(body(), **KEY)
+
+    assert (repeated.status_code, repeated.json()["code"]) == (409, "stored-response-unreadable")
+    assert await harness.count("rapid_care.parcel") == 2
 
 
 async def test_concurrent_equal_requests_have_one_effect(harness: DeliveryHarness) -> None:

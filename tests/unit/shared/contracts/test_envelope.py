@@ -1,5 +1,6 @@
 """An event and its envelope survive encoding, and invalid records are recognised."""
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,8 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.encryption import KeyRing
-from shared.contracts.envelope import Envelope, Record, UndecodableRecord, decode, encode, read_envelope, to_headers, type_of
+from shared.contracts.envelope import (
+    Envelope,
+    Record,
+    UnauthenticRecord,
+    UndecodableRecord,
+    decode,
+    encode,
+    read_envelope,
+    to_headers,
+    type_of,
+)
 from shared.contracts.event import Event
+from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.registry import registry
 from shared.kernel.ids import new_id
 
@@ -52,7 +64,7 @@ def record_of(envelope: Envelope, value: bytes | None = b"{}") -> Record:
 def an_envelope(type_: str) -> Envelope:
     now = datetime(2015, 3, 1, 9, tzinfo=UTC)
     ids: tuple[UUID, UUID] = (new_id(), new_id())
-    return Envelope(ids[0], type_, "/care/test", "s", "k", 1, now, now, ids[1], None, "CLCH", "nurse", None)
+    return Envelope(ids[0], type_, "/care/test", str(ids[1]), "k", 1, now, now, ids[1], None, "CLCH", "nurse", None)
 
 
 @given(envelopes)
@@ -64,7 +76,9 @@ def test_envelope_survives_encoding(envelope: Envelope) -> None:
 def test_event_survives_encoding(event: type[Event]) -> None:
     sent = example(event)
 
-    assert decode(an_envelope(event.TYPE), encode(sent, RING), RING) == sent
+    envelope = an_envelope(event.TYPE)
+
+    assert decode(envelope, event.TOPIC, encode(sent, UUID(envelope.subject), envelope.id, RING), RING) == sent
 
 
 @every_event
@@ -72,8 +86,10 @@ def test_only_restricted_event_is_encrypted(event: type[Event]) -> None:
     sent = example(event)
     plain = sent.model_dump_json().encode()
 
-    assert (encode(sent, RING) == plain) is not event.RESTRICTED
-    assert (plain in encode(sent, RING)) is not event.RESTRICTED
+    value = encode(sent, new_id(), new_id(), RING)
+
+    assert (value == plain) is not event.RESTRICTED
+    assert (plain in value) is not event.RESTRICTED
 
 
 @pytest.mark.parametrize("absent", HEADERS)
@@ -109,6 +125,36 @@ def test_declared_type_is_the_type_of_the_envelope(envelope: Envelope, before: l
     assert type_of(record) == read_envelope(record).type
 
 
+#: Every other place of a sealed person's record, by the part that differs.
+PLACES: Mapping[str, Callable[[Envelope], tuple[Envelope, str]]] = {
+    "topic": lambda envelope: (envelope, "mdt.care-plan-record"),
+    "type": lambda envelope: (replace(envelope, type="mdt.care-plan-record.recorded.v1"), "referrals.person-record"),
+    "subject": lambda envelope: (replace(envelope, subject=str(new_id())), "referrals.person-record"),
+    "id": lambda envelope: (replace(envelope, id=new_id()), "referrals.person-record"),
+}
+
+
+@pytest.mark.parametrize("part", PLACES)
+def test_sealed_value_does_not_open_elsewhere(part: str) -> None:
+    """Finding C13: the story of one person, moved to the record of another."""
+    envelope = an_envelope(PersonRecordRecorded.TYPE)
+    sealed = encode(example(PersonRecordRecorded), UUID(envelope.subject), envelope.id, RING)
+    other, topic = PLACES[part](envelope)
+
+    with pytest.raises(UnauthenticRecord, match="belongs to another record"):
+        decode(other, topic, sealed, RING)
+
+
+def test_sealed_value_under_an_absent_key_is_undecodable() -> None:
+    envelope = an_envelope(PersonRecordRecorded.TYPE)
+    sealed = encode(example(PersonRecordRecorded), UUID(envelope.subject), envelope.id, KeyRing({"two": bytes(32)}, "two"))
+
+    with pytest.raises(UndecodableRecord, match="KeyAbsent in its value") as found:
+        decode(envelope, PersonRecordRecorded.TOPIC, sealed, RING)
+
+    assert not isinstance(found.value, UnauthenticRecord)
+
+
 def test_record_without_type_header_has_no_type() -> None:
     assert type_of(Record("topic", 0, 0, None, None, (("ce_type", None), ("x", b"y")))) == ""
 
@@ -116,19 +162,19 @@ def test_record_without_type_header_has_no_type() -> None:
 @given(st.sampled_from(list(registry().values())), st.none() | st.binary(max_size=200))
 def test_any_value_is_an_event_or_invalid(event: type[Event], value: bytes | None) -> None:
     with suppress(UndecodableRecord):
-        assert isinstance(decode(an_envelope(event.TYPE), value, RING), event)
+        assert isinstance(decode(an_envelope(event.TYPE), event.TOPIC, value, RING), event)
 
 
 def test_reason_names_fields_and_quotes_no_value() -> None:
     with pytest.raises(UndecodableRecord) as found:
-        decode(an_envelope("rapid-care.response.breached.v1"), b'{"due_at": "Mr Dale fell"}', RING)
+        decode(an_envelope("rapid-care.response.breached.v1"), "rapid-care.response", b'{"due_at": "Mr Dale fell"}', RING)
 
     assert str(found.value) == "rapid-care.response.breached.v1: ValidationError in due_at, referral_id"
 
 
 def test_reason_for_invalid_json_names_the_value() -> None:
     with pytest.raises(UndecodableRecord) as found:
-        decode(an_envelope("rapid-care.response.breached.v1"), b"Mr Dale fell", RING)
+        decode(an_envelope("rapid-care.response.breached.v1"), "rapid-care.response", b"Mr Dale fell", RING)
 
     assert str(found.value) == "rapid-care.response.breached.v1: ValidationError in its value"
 
@@ -140,7 +186,7 @@ def test_reason_quotes_no_header_or_key(name: str) -> None:
     record = replace(whole, headers=headers, key=b"\xff Dale" if name == "key" else whole.key)
 
     with pytest.raises(UndecodableRecord) as found:  # without a value there is always a reason
-        decode(read_envelope(record), None if name != "type" else b"{}", RING)
+        decode(read_envelope(record), "mdt.case", None if name != "type" else b"{}", RING)
 
     assert "Dale" not in str(found.value)
 
@@ -148,9 +194,17 @@ def test_reason_quotes_no_header_or_key(name: str) -> None:
 def test_earlier_reader_ignores_a_later_field() -> None:
     sent = b'{"clinician_id": "enp-1", "left_at": "2015-03-15T21:30:00Z", "added_later": 1}'
 
-    assert decode(an_envelope("rapid-care.response.en-route.v1"), sent, RING).model_fields_set == {"clinician_id", "left_at"}
+    assert decode(an_envelope("rapid-care.response.en-route.v1"), "rapid-care.response", sent, RING).model_fields_set == {
+        "clinician_id",
+        "left_at",
+    }
 
 
 def test_code_is_never_an_nhs_number() -> None:
     with pytest.raises(UndecodableRecord, match="clinician_id"):
-        decode(an_envelope("rapid-care.response.en-route.v1"), b'{"clinician_id": "9990548609", "left_at": "2015-03-15T21:30:00Z"}', RING)
+        decode(
+            an_envelope("rapid-care.response.en-route.v1"),
+            "rapid-care.response",
+            b'{"clinician_id": "9990548609", "left_at": "2015-03-15T21:30:00Z"}',
+            RING,
+        )
