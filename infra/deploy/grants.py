@@ -1,7 +1,7 @@
 """The rights of a context's role in its schema: those that the product uses, and no others.
 
 A table without an entry is one of the context's own: its rows are read, inserted and changed. Rows are deleted where the product deletes
-them, and expired rows by functions that keep what must stay (docs/adr/0033).
+them, and expired rows by functions that keep what must stay (docs/adr/0032).
 """
 
 from collections.abc import Iterable, Mapping

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (
 from shared.messaging.kafka_settings import MECHANISM, KafkaCredentials
 
 _TIMEOUT_SECONDS = 30
-_ITERATIONS = 4096  # passwords are random, and clients compute this in Python (docs/adr/0037)
+_ITERATIONS = 4096  # passwords are random, and clients compute this in Python (docs/adr/0035)
 _SCRAM = ScramMechanism.SCRAM_SHA_512
 _EVERY_GRANT: Any = (ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
 

@@ -1,4 +1,4 @@
-"""Authentication of records: a MAC of the producing context over topic, key, headers and value (docs/adr/0046).
+"""Authentication of records: a MAC of the producing context over topic, key, headers and value (docs/adr/0038).
 
 Invariant: a consumer reads a record only after its MAC was verified. An API holds no key: it neither publishes nor consumes.
 """

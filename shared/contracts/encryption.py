@@ -1,7 +1,7 @@
 """Encryption of the restricted topics: JWE, direct A256GCM, under a key ring by `kid`, bound to the place of the value.
 
 Invariant: a value opens only in the place that it was sealed for. The place is the additional authenticated data of the JWE, which
-the reader knows and which is therefore not stored with the value (docs/adr/0047).
+the reader knows and which is therefore not stored with the value (docs/adr/0039).
 
 The module composes the compact JWE (RFC 7516) around one call of the cipher, at a fraction of a general library's cost
 (docs/performance.md). Every referral and every reader pays that cost. A test decrypts the result with such a library.
