@@ -30,7 +30,7 @@ test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka, about 
 unit: $(READY) ## run the tests that need no server, in seconds, with 25 examples of each property; `test` tries 100
 	@$(BIN)/pytest -q -n logical --hypothesis-profile=quick --durations=5 --durations-min=0.5 tests/unit
 
-check: lint manifests test ## the single gate: format, lint, types, import contracts, generated files, manifests, tests
+check: lint test manifests ## the single gate: format, lint, types, import contracts, generated files, tests, manifests
 
 lint: $(READY) ## everything of `check` but the tests
 	@$(BIN)/ruff format --no-cache --check .
