@@ -21,7 +21,7 @@ from infra.contexts import CONTEXTS, policy_of
 from infra.deploy.kafka_operator import OperatorVariables
 from shared.contracts.event import Code
 from shared.deployment import ContextSettings, Deployment
-from shared.deployment.settings import range_of
+from shared.deployment.variables import range_of
 from shared.kernel.value_rules import rules_of, written
 from shared.web.limits import Limits
 

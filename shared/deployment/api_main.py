@@ -8,7 +8,8 @@ from fastapi import APIRouter, FastAPI
 
 from shared.deployment.server import serve
 from shared.deployment.setting_errors import ConfigurationError
-from shared.deployment.settings import ContextSettings, Deployment, read
+from shared.deployment.settings import ContextSettings, Deployment
+from shared.deployment.variables import read
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group
 from shared.web.app import create_app

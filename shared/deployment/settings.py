@@ -4,28 +4,21 @@ An invalid variable stops the process before it starts, with an error that names
 """
 
 import gc
-import json
-import re
-from base64 import b64decode
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, Json, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BeforeValidator, Field, Json, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import DatabaseClock
 from shared.contracts.authentication import NO_MAC_KEYS, MacKeys
 from shared.contracts.encryption import KeyRing
 from shared.contracts.event import producer_of
 from shared.deployment.kafka_variables import KAFKA_NAME, KafkaPrincipal, KafkaVariables
-from shared.deployment.secret_files import VARIABLE as SECRETS_VARIABLE
-from shared.deployment.secret_files import secrets_folder
-from shared.deployment.setting_errors import DURATION, ConfigurationError, sentences
-from shared.kernel.value_rules import Range
+from shared.deployment.setting_errors import ConfigurationError
+from shared.deployment.variables import Duration, Key, Versions, bytes_of, none_when_empty, policy, variable_name
 from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
 from shared.messaging.subscriptions import Subscriptions
@@ -43,87 +36,12 @@ if TYPE_CHECKING:
     from shared.web.auth import Tokens
 
 P = TypeVar("P")
-S = TypeVar("S", bound=BaseSettings)
 
-_KEY_BYTES = 32
 #: Thresholds of the garbage collector's three generations: a full collection pauses the process (docs/performance.md).
 _COLLECTOR = 10_000, 10, 50
 #: A client may send a request again for a day at least; a longer retention than ten years is a mistake.
 _MIN_RETENTION, _MAX_RETENTION = timedelta(days=1), timedelta(days=3652)
-_VERSION = r"^[A-Za-z0-9_-]{1,40}$"
 _KAFKA_CHARACTERS = "at most 100 letters, digits, dots, hyphens and underscores"
-
-_ISO_8601 = re.compile(r"-?P[0-9.,YMWDTHS]+")
-
-
-def read(settings: type[S]) -> S:
-    """A variable comes from the environment, else from the file of its name among the secrets. Raises ConfigurationError."""
-    prefix, folder = settings.model_config.get("env_prefix", ""), secrets_folder()
-    try:
-        return settings(_secrets_dir=folder)
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{SECRETS_VARIABLE}: a file in this folder is not text.") from None
-    except SettingsError as problem:
-        field = re.search(r'field "(\w+)"', str(problem))
-        raise ConfigurationError(f"{_variable(prefix, field[1] if field else '')} is not JSON.") from None
-    except ValidationError as problem:
-        raise ConfigurationError(sentences(problem, lambda loc: _variable(prefix, str(loc[0])), _ranges(settings))) from None
-
-
-def policy(kind: type[P], values: Mapping[str, Any], variable: str) -> P:
-    """A context's policy, with the fields in `variable` in place of the defaults.
-
-    Raises ConfigurationError, also for an unknown name.
-    """
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for name in values:
-        if name not in known:
-            raise ConfigurationError(f"{variable}: there is no “{name}”; there are {', '.join(known)}.")
-    for name, hint in get_type_hints(kind).items():
-        if timedelta in (hint, *get_args(hint)) and not _are_durations(values.get(name, [])):
-            raise ConfigurationError(f"{variable}: {name}: {DURATION}.")
-    try:
-        return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
-    except ValidationError as problem:
-        raise ConfigurationError(sentences(problem, lambda loc: ": ".join([variable, *_field(loc)]))) from None
-
-
-def _are_durations(value: object) -> bool:
-    """Whether every text of the value is an ISO 8601 duration: pydantic also accepts forms such as `7days`."""
-    return all(isinstance(each, str) and _ISO_8601.fullmatch(each) for each in (value if isinstance(value, list) else [value]))
-
-
-def _field(loc: Sequence[int | str]) -> Sequence[str]:
-    """The path of a value in a policy, as one name; empty for the policy as a whole. `[key]` is pydantic's mark of a mapping's key."""
-    return [".".join(str(each) for each in loc if each != "[key]")] if loc else []
-
-
-def _key(secret: SecretStr) -> SecretStr:
-    try:
-        found = b64decode(secret.get_secret_value(), validate=True)
-    except ValueError:
-        raise ValueError("it is not base64") from None
-    if len(found) != _KEY_BYTES:
-        raise ValueError(f"it holds {len(found)} bytes, not {_KEY_BYTES}")
-    return secret
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str) and not _are_durations(value):
-        raise ValueError(DURATION)
-    return value
-
-
-def _none_when_empty(value: object) -> object:
-    return None if value == "" else value
-
-
-#: ISO 8601 alone; pydantic accepts more.
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-#: 256 bits in base64.
-Key = Annotated[SecretStr, AfterValidator(_key)]
-#: The keys of one producer: during a rotation its current version and another one.
-Versions = Annotated[dict[Annotated[str, Field(pattern=_VERSION)], Key], Field(min_length=1, max_length=2)]
 
 
 class RetentionSettings(BaseSettings):
@@ -162,16 +80,16 @@ class Deployment(KafkaVariables, RetentionSettings):
     ]
     encryption_key_id: Annotated[str, Field(description="Id of the key that encrypts new events.")]
     jwks: Annotated[
-        Json[dict[str, Any]] | None, BeforeValidator(_none_when_empty), Field(description="JSON Web Key Set of the token issuer.")
+        Json[dict[str, Any]] | None, BeforeValidator(none_when_empty), Field(description="JSON Web Key Set of the token issuer.")
     ] = None
     jwks_file: Annotated[
         Path | None,
-        BeforeValidator(_none_when_empty),
+        BeforeValidator(none_when_empty),
         Field(description="File with that key set, in place of `CARE_JWKS`: the APIs read it again every 20 seconds."),
     ] = None
     openid_issuer: Annotated[
         str | None,
-        BeforeValidator(_none_when_empty),
+        BeforeValidator(none_when_empty),
         Field(
             description="OpenID provider that issues the tokens, in place of `CARE_JWKS` and `CARE_ISSUER`: its https address, which is "
             "the required claim `iss`. The APIs read its keys by discovery, again every 20 seconds."
@@ -221,7 +139,7 @@ class Deployment(KafkaVariables, RetentionSettings):
     ] = None
     metrics_token: Annotated[
         SecretStr | None,
-        BeforeValidator(_none_when_empty),
+        BeforeValidator(none_when_empty),
         Field(description="Bearer token for `/metrics` of an API. Unset: only this machine may read them."),
     ] = None
     http_host: Annotated[str, Field(min_length=1, description="Address on which an API that runs alone is served.")] = "127.0.0.1"
@@ -277,8 +195,8 @@ class Deployment(KafkaVariables, RetentionSettings):
         gc.set_threshold(*_COLLECTOR)
 
     def secrets(self, mac_keys: MacKeys = NO_MAC_KEYS) -> Secrets:
-        keys = {kid: _bytes(key) for kid, key in self.encryption_keys.items()}
-        return Secrets(_bytes(self.person_id_secret), KeyRing(keys, self.encryption_key_id), mac_keys)
+        keys = {kid: bytes_of(key) for kid, key in self.encryption_keys.items()}
+        return Secrets(bytes_of(self.person_id_secret), KeyRing(keys, self.encryption_key_id), mac_keys)
 
     def tokens(self) -> "Tokens":
         """Raises ConfigurationError unless exactly one source of keys is set and can be used."""
@@ -311,7 +229,7 @@ class Deployment(KafkaVariables, RetentionSettings):
 
     def kafka_credentials_of(self, context: str, own: "ContextSettings") -> KafkaCredentials | None:
         """Raises ConfigurationError when the brokers are protected and the context has no password."""
-        variable = _variable(own.model_config.get("env_prefix", ""), "kafka_password")
+        variable = variable_name(own.model_config.get("env_prefix", ""), "kafka_password")
         return self.kafka_credentials(own.user(context, self.topic_prefix), own.password, variable)
 
     async def database(
@@ -338,7 +256,6 @@ class ContextSettings(KafkaPrincipal):
         int | None,
         Field(ge=1, le=65535, description="Port on which the worker serves `/livez`, `/readyz` and `/metrics`. Unset: none."),
     ] = None
-
     mac_keys: Annotated[
         dict[str, Versions],
         Field(
@@ -357,7 +274,7 @@ class ContextSettings(KafkaPrincipal):
         """Raises ConfigurationError when the key is not set."""
         if self.audit_signing_key is None:
             raise ConfigurationError(f"{self._named('audit_signing_key')} is not set.")
-        return SigningKey(_bytes(self.audit_signing_key))
+        return SigningKey(bytes_of(self.audit_signing_key))
 
     def record_keys(self, subscriptions: Subscriptions) -> MacKeys:
         """The keys of a worker. Raises ConfigurationError when one is missing, and for the keys of a context that it does not read."""
@@ -366,11 +283,11 @@ class ContextSettings(KafkaPrincipal):
             raise ConfigurationError(f"{self._named('mac_keys')} must have the keys of {', '.join(sorted(needed))}, and no others.")
         if self.mac_key_id not in self.mac_keys[context]:
             raise ConfigurationError(f"{self._named('mac_key_id')}: {self._named('mac_keys')} holds no key of this name for {context}.")
-        keys = {each: {version: _bytes(key) for version, key in those.items()} for each, those in self.mac_keys.items()}
+        keys = {each: {version: bytes_of(key) for version, key in those.items()} for each, those in self.mac_keys.items()}
         return MacKeys(keys, {context: self.mac_key_id})
 
     def _named(self, field: str) -> str:
-        return _variable(self.model_config.get("env_prefix", ""), field)
+        return variable_name(self.model_config.get("env_prefix", ""), field)
 
 
 def _keys_of_file(path: Path) -> SigningKeys:
@@ -380,22 +297,3 @@ def _keys_of_file(path: Path) -> SigningKeys:
         return SigningKeys(source, source.read_now())
     except KeysUnread as problem:
         raise ConfigurationError(f"CARE_JWKS_FILE: {problem}.") from None
-
-
-def _bytes(key: SecretStr) -> bytes:
-    return b64decode(key.get_secret_value())
-
-
-def _variable(prefix: str, field: str) -> str:
-    """The name of the field's variable: the alias as it is, or the prefix and the field's name."""
-    return field if field.isupper() else f"{prefix}{field}".upper()
-
-
-def range_of(field: FieldInfo) -> Range | None:
-    """The range of a setting that has both bounds."""
-    bounds = {name: value for name in ("ge", "le") for rule in field.metadata if (value := getattr(rule, name, None)) is not None}
-    return Range(**bounds) if len(bounds) == len(("ge", "le")) else None
-
-
-def _ranges(settings: type[BaseSettings]) -> Mapping[str, Range]:
-    return {name: found for name, field in settings.model_fields.items() if (found := range_of(field))}

@@ -9,7 +9,8 @@ import uvloop
 from shared.contracts.authentication import MacKeys
 from shared.deployment.priority import lower_priority
 from shared.deployment.setting_errors import ConfigurationError
-from shared.deployment.settings import ContextSettings, Deployment, read
+from shared.deployment.settings import ContextSettings, Deployment
+from shared.deployment.variables import read
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.pacing import Pacing
 from shared.messaging.subscriptions import Subscriptions
