@@ -56,6 +56,11 @@ PREFERENCE_RANK = total(
 )
 
 
+def stricter(one: SharingPreference, other: SharingPreference | None) -> SharingPreference:
+    """The preference that shares less; `other` is None when nothing was stated."""
+    return one if other is None else max(one, other, key=PREFERENCE_RANK.__getitem__)
+
+
 class Reach(Enum):
     """The preferences under which a basis opens a part."""
 

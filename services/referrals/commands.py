@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from shared.contracts.codes import Condition, Urgency
-from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.persons import SharingPreference, StatedBy, Story
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 
 
@@ -32,6 +32,7 @@ class ReceiveReferral:
     """A referrer asks for help for a person. Demographics and story are given once: a known person needs neither (AC1).
 
     `unreadable` has the text of each value of an urgent referral that its field cannot have, after the name of the field.
+    `sharing` is the preference that the person has stated, `sharing_stated_by` who stated it to the referrer.
     """
 
     nhs_number: str | None
@@ -41,6 +42,8 @@ class ReceiveReferral:
     reason: Reason
     urgency: Urgency
     condition: Condition | None = None
+    sharing: SharingPreference | None = None
+    sharing_stated_by: StatedBy | None = None
     unreadable: tuple[str, ...] = ()
 
 
@@ -51,6 +54,7 @@ class ReviseRecord:
     demographics: Demographics | None = None
     story: Story | None = None
     sharing: SharingPreference | None = None
+    sharing_stated_by: StatedBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ class SharingPreference(StrEnum):
     WITHHELD = "withheld"
 
 
+class StatedBy(StrEnum):
+    """Who stated the sharing preference to the service that recorded it."""
+
+    PERSON = "person"
+    REPRESENTATIVE = "representative"
+    PROFESSIONAL = "professional"
+
+
 class PersonChange(StrEnum):
     """A change of a person's life that ends their care here."""
 

@@ -160,6 +160,7 @@ MEANINGS: dict[str, set[str]] = {
 #: Members that are published and stored. No rule depends on them, or a rule names one and treats all others alike.
 WITHOUT_MEANING = {
     "shared.access.BreakGlassReason",
+    "shared.contracts.persons.StatedBy",
     "shared.persistence.break_glass.ReviewOutcome",
     "services.referrals.domain.referral.OnwardObstacle",
     "services.referrals.queries.work.ClaimFilter",

@@ -26,7 +26,7 @@ from services.referrals.queries import life as lives
 from services.referrals.queries.people import require_person
 from shared.access import Part
 from shared.contracts.codes import Locality
-from shared.contracts.persons import RecordField, SharingPreference, Story
+from shared.contracts.persons import RecordField, SharingPreference, StatedBy, Story
 from shared.kernel.errors import PartNotShared, StoryWithheld, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.kernel.target import Target
@@ -77,6 +77,7 @@ class PersonView(VersionedResponse):
     residence: str
     locality: Locality | None
     sharing: SharingPreference
+    sharing_stated_by: StatedBy | None
     story: Story | None
     former_values: tuple[FormerValueView, ...]
 
@@ -131,6 +132,7 @@ async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> Htt
 async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""
     async with unit.repeatable(caller) as tx:
+        await require_person(tx, person_id)
         person = await revise_record(Target(person_id, version), body.command(), tx=tx)
         return changed(tx, PersonView.of(person, await require_person(tx, person_id)))
 

@@ -22,7 +22,7 @@ from shared.contracts.input_types import (
     Telephone,
     TypedNhsNumber,
 )
-from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.persons import SharingPreference, StatedBy, Story
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.web.batch_items import BatchItem
 from shared.web.requests import CommandModel, RequestModel
@@ -47,7 +47,8 @@ class NewReferral(RequestModel):
     """Demographics and story are needed once: for a known person the NHS number is enough.
 
     An urgent referral is never refused for a number, a date of birth, demographics, a story or a condition that is wrong or missing:
-    it is accepted, and `discrepancies` of the acknowledgement names each fault. Their text is kept.
+    it is accepted, and `discrepancies` of the acknowledgement names each fault. Their text is kept. A preference that cannot be read
+    counts as `withheld`. Of a stated and a stored preference the one that shares less holds.
     """
 
     nhs_number: OrAbsent[TypedNhsNumber] = None
@@ -57,6 +58,8 @@ class NewReferral(RequestModel):
     reason: Reason
     urgency: Urgency
     condition: Condition | None = None
+    sharing: SharingPreference | None = None
+    sharing_stated_by: StatedBy | None = None
 
     @model_validator(mode="wrap")
     @classmethod
@@ -80,6 +83,8 @@ class NewReferral(RequestModel):
             reason=self.reason,
             urgency=self.urgency,
             condition=self.condition,
+            sharing=self.sharing,
+            sharing_stated_by=self.sharing_stated_by,
         )
 
 
@@ -129,6 +134,7 @@ class Revision(RequestModel):
     demographics: Demographics | None = None
     story: Story | None = None
     sharing: SharingPreference | None = None
+    sharing_stated_by: StatedBy | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -137,7 +143,7 @@ class Revision(RequestModel):
 
     def command(self) -> commands.ReviseRecord:
         demographics = self.demographics.command() if self.demographics else None
-        return commands.ReviseRecord(demographics, self.story, self.sharing)
+        return commands.ReviseRecord(demographics, self.story, self.sharing, self.sharing_stated_by)
 
 
 class Dismissal(CommandModel[commands.DismissProposal]):

@@ -16,12 +16,13 @@ from services.referrals import commands
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.input_types import MAX_TYPED_NUMBER, TypedPracticeCode
-from shared.contracts.persons import Story
+from shared.contracts.persons import SharingPreference, Story
 from shared.kernel import normalisation
 
 #: The codes of an urgent referral.
 _URGENT = [urgency.value for urgency, is_urgent in IS_URGENT.items() if is_urgent]
-_TOLERANT = ("nhs_number", "demographics", "story", "condition")
+_TOLERANT = ("nhs_number", "demographics", "story", "condition", "sharing", "sharing_stated_by")
+_CODES = ("source", "reason", "urgency", "condition", "sharing_stated_by")
 #: Names of an unknown field of the referral, of the demographics and of the story. Inside a contact it makes the contact unreadable.
 _DEPTH = 2
 _UNREADABLE = object()
@@ -41,11 +42,12 @@ def is_readable(body: Any, refusal: ValidationError) -> bool:
 def read(sent: Mapping[str, Any], whole: type[BaseModel], demographics: type[BaseModel]) -> commands.ReceiveReferral:
     """The referral with what the fields of `whole` and `demographics` can have, and the text of the rest."""
     body, reading = _plain(sent), _Reader()
-    known = {name: reading.value(whole, name, body.get(name)) for name in ("source", "reason", "urgency", "condition")}
+    known = {name: reading.value(whole, name, body.get(name)) for name in _CODES}
     return commands.ReceiveReferral(
         nhs_number=reading.typed("nhs_number", body.get("nhs_number")),
         demographics=reading.demographics(demographics, body.get("demographics")),
         story=reading.story(body.get("story")),
+        sharing=reading.sharing(whole, body.get("sharing")),
         **known,
         unreadable=tuple(reading.unreadable),
     )
@@ -72,6 +74,12 @@ class _Reader:
             return None
         values = self._values(Story, sent)
         return Story(**{"narrative": NOT_GIVEN} | {name: value for name, value in values.items() if value is not None})
+
+    def sharing(self, model: type[BaseModel], sent: Any) -> SharingPreference | None:
+        """The preference. One that cannot be read counts as the strictest, until the Community Point of Access has asked."""
+        kept = len(self.unreadable)
+        value: SharingPreference | None = self.value(model, "sharing", sent)
+        return SharingPreference.WITHHELD if len(self.unreadable) > kept else value
 
     def value(self, model: type[BaseModel], name: str, sent: Any) -> Any:
         """The value of the field; None for an unreadable one. A list has its readable items among the first ones."""

@@ -13,8 +13,9 @@ from services.referrals.commands import AmendReferral, Demographics, ReceiveRefe
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_given_name_alike, is_placeholder
 from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, published
+from shared.access import stricter
 from shared.contracts.codes import IS_URGENT, Locality
-from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, Story
+from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, StatedBy, Story
 from shared.kernel.decision import Decision
 from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -37,7 +38,8 @@ class Person:
     """`id` is the pseudonym of a verified NHS number, and random without one. `correlation_id` is the last referral.
 
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
-    no event contains them. `born_on` is None while it is unknown. `former_values` are those that staff have replaced, the oldest first.
+    no event contains them. `born_on` is None while it is unknown. `sharing_stated_by` is None for a preference without a
+    stated source. `former_values` are those that staff have replaced, the oldest first.
     """
 
     id: PersonId
@@ -55,6 +57,7 @@ class Person:
     number_as_typed: str | None = None
     born_as_typed: str | None = None
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
+    sharing_stated_by: StatedBy | None = None
     former_values: tuple[FormerValue, ...] = ()
     version: int = 0
 
@@ -260,6 +263,8 @@ def register(
         locality=locality,
         story=received.story or Story(narrative=NOT_GIVEN),
         number_as_typed=None if identity.nhs_number else received.nhs_number,
+        sharing=received.sharing or SharingPreference.DIRECT_CARE,
+        sharing_stated_by=received.sharing_stated_by if received.sharing else None,
         **absent | given,
     )
     _require_complete(person, received)
@@ -301,14 +306,22 @@ def update_from_referral(
 ) -> Decision[Person] | None:
     """Adds the new data of a later referral; None when it has none, the ordinary case (AC1). `locality` is that of the practice of today.
 
-    It replaces no recorded demographics and no detail of a family contact: `proposals` has the differences.
+    It replaces no recorded demographics and no detail of a family contact: `proposals` has the differences. No referrer loosens a
+    preference.
     """
     story = merge_stories(person.story, received.story) if received.story else person.story
-    updated = replace(_completed(person, received.demographics), story=story, locality=locality)
+    completed = _completed(_restricted(person, received), received.demographics)
+    updated = replace(completed, story=story, locality=locality)
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)
     return Decision(updated, [recorded(updated)])
+
+
+def _restricted(person: Person, received: ReceiveReferral) -> Person:
+    """The person with a stated preference that shares less than the recorded one."""
+    sharing = stricter(person.sharing, received.sharing)
+    return person if sharing is person.sharing else replace(person, sharing=sharing, sharing_stated_by=received.sharing_stated_by)
 
 
 def _completed(person: Person, demographics: Demographics | None) -> Person:
@@ -355,6 +368,7 @@ def revise(person: Person, command: ReviseRecord, *, locality: Locality | None) 
         _with_demographics(person, command.demographics, locality),
         story=command.story or person.story,
         sharing=command.sharing or person.sharing,
+        sharing_stated_by=command.sharing_stated_by if command.sharing else person.sharing_stated_by,
     )
     if revised == person:
         raise NoChanges("The correction changes nothing.")

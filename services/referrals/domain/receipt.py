@@ -18,7 +18,7 @@ from services.referrals.domain.story import fit, with_texts
 from shared.access import Answer, Basis, Part, Relationship, decide
 from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
-from shared.contracts.persons import RecordField
+from shared.contracts.persons import RecordField, SharingPreference
 from shared.contracts.practices import Practice
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.actor import Actor
@@ -97,18 +97,19 @@ def to_join(received: ReceiveReferral, candidates: Iterable[Referral], now: date
     return max(fitting, key=lambda each: each.received_at, default=None)
 
 
-def may_confirm_story(before: Person | None, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
-    """Whether the acknowledgement returns the story. A new person's story is the referrer's own; `before` is a known person's record.
+def may_confirm_story(before: Person | None, sharing: SharingPreference, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
+    """Whether the acknowledgement returns the story. A new person's story is the referrer's own.
 
-    A referral gives its referrer no access to what others have stored: only an earlier relationship does. `practice` is the acting practice
-    of the record, or the one that the referral claims for a record without a practice.
+    `before` is a known person's record, `sharing` their preference after the referral. A referral gives its referrer no access to what
+    others have stored: only an earlier relationship does. `practice` is the acting practice of the record, or the one that the referral
+    claims for a record without a practice.
     """
     if before is None:
         return True
     held = [Relationship(Basis.POINT_OF_ACCESS, policy.organisation)]
     if practice is not None and recorded_value(before, RecordField.PRACTICE_CODE):
         held.append(Relationship(Basis.REGISTERED_PRACTICE, practice.code))
-    verdict = decide([each for each in held if each.is_of(actor)], before.sharing, Part.STORY)
+    verdict = decide([each for each in held if each.is_of(actor)], sharing, Part.STORY)
     return verdict.answer is Answer.ALLOWED
 
 

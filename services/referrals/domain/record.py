@@ -58,10 +58,12 @@ def compose(own: Person, group: Group, records: Collection[Person]) -> Person:
     survivor, *merged = (by_id[person_id] for person_id in group.ids)
     if not merged:
         return own
+    strictest = max((survivor, *merged), key=lambda record: PREFERENCE_RANK[record.sharing])
     composed = replace(
         survivor,
         story=_story([*merged, survivor]),
-        sharing=max((record.sharing for record in by_id.values()), key=PREFERENCE_RANK.__getitem__),
+        sharing=strictest.sharing,
+        sharing_stated_by=strictest.sharing_stated_by,
         **_missing(survivor, merged),
     )
     return replace(composed, id=own.id, version=own.version, correlation_id=own.correlation_id)

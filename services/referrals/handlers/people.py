@@ -44,7 +44,7 @@ async def _revise(command: ReviseRecord, person: Person, own: PersonId, tx: Tx) 
 
 async def _share(command: ReviseRecord, records: Records, tx: Tx) -> bool:
     """Records the preference at the merged records; returns whether this was all that the correction changes."""
-    preference = ReviseRecord(sharing=command.sharing)
+    preference = ReviseRecord(sharing=command.sharing, sharing_stated_by=command.sharing_stated_by)
     differing = {each.id for each in records.stored if command.sharing not in {None, each.sharing}}
     for person_id in differing.intersection(records.group.merged):
         record = await persons.load(tx, person_id)

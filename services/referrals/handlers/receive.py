@@ -94,7 +94,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
         await settle_discrepancies(own, tx=tx)
     joins = await _join(command, received, arrival.joins, tx, has_news=change is not None) if arrival.joins else None
-    may_confirm = receipt.may_confirm_story(before, practice, tx.actor, tx.policy) and not is_name_differing(found)
+    may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
     return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None)
 
 

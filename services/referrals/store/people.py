@@ -31,6 +31,7 @@ PERSON = sa.Table(
     sa.Column("number_as_typed", sa.Text, comment="the unverified number as received"),
     sa.Column("born_as_typed", sa.Text, comment="the impossible date of birth as received"),
     sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("sharing_stated_by", sa.Text, comment="who stated the preference; null for the default one, and when no one is named"),
     sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
