@@ -165,10 +165,20 @@ class UnitOfWork:
             return await handler(*arguments, tx=tx)
 
     async def change(
-        self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any, view: Callable[[R], ResponseModel]
+        self,
+        caller: Actor,
+        handler: Callable[..., Awaitable[R]],
+        *arguments: Any,
+        view: Callable[[R], ResponseModel],
+        require: Callable[[Transaction[Any]], Awaitable[object]] | None = None,
     ) -> Response:
-        """Runs `handler(*arguments, tx=tx)` in a `repeatable` transaction; returns the view of its result after the commit."""
+        """Runs `handler(*arguments, tx=tx)` in a `repeatable` transaction; returns the view of its result after the commit.
+
+        `require` comes first, and refuses a caller without a relationship; a change that concerns no person has none.
+        """
         async with self.repeatable(caller) as tx:
+            if require is not None:
+                await require(tx)
             return changed(tx, view(await handler(*arguments, tx=tx)))
 
     @asynccontextmanager

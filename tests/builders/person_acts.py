@@ -5,7 +5,7 @@ Each act takes a `Random`, so that a seed repeats it.
 
 import re
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, TypeAlias
 
@@ -32,7 +32,7 @@ _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::t
 _DISCHARGED = """
 SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
 AND person_id IN (SELECT person_id FROM navigation.task) ORDER BY person_id"""
-_PERSONS = "SELECT DISTINCT ON (given_name) id AS person_id FROM referrals.person ORDER BY given_name, id"
+_FOUND = "SELECT person_id FROM mdt.risk WHERE status IN ('found', 'watched') ORDER BY person_id"
 _NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"
 _NEXT_DEADLINES = " UNION ALL ".join(
     f"SELECT kind, min(due_at) AS due_at FROM {context}.deadline WHERE state = 'pending' AND due_at > $1 GROUP BY kind"  # noqa: S608
@@ -90,9 +90,12 @@ async def begin(model: PersonModel, random: Random) -> None:
 
 
 async def _plan(model: PersonModel, random: Random) -> None:
-    """A person without a referral becomes a case, which the meeting mostly discusses: a plan begins, and its tasks."""
+    """A person of case finding becomes a case, which the meeting mostly discusses: a plan begins, and its tasks."""
+    await _score(model, random.choice(NUMBERS), "27.10", model.contexts.now.astimezone(LONDON).date())
     await model.contexts.settle()
-    person_id = str(random.choice(await model.connection.fetch(_PERSONS))["person_id"])
+    if not (found := await model.connection.fetch(_FOUND)):
+        return
+    person_id = str(random.choice(found)["person_id"])
     body = {"person_id": person_id, "practice_code": "W07", "locality": "west"}
     await model.command("mdt", "ReferCase", "/mdt/cases", MEETING[0], body)
     for name, command in _TO_A_PLAN:
@@ -184,11 +187,14 @@ async def find_person(model: PersonModel, random: Random) -> None:
     """A hospital discharges a person, or case finding scores one."""
     day = (model.contexts.now.astimezone(LONDON) - timedelta(days=random.randint(0, 1))).date()
     if random.random() < 0.5:
-        line = f"{random.choice(NUMBERS)},W07,{random.choice(('0.50', '6.20', '27.10'))},,{day}"
-        await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{line}\n")
+        await _score(model, random.choice(NUMBERS), random.choice(("0.50", "6.20", "27.10")), day)
     elif persons := await model.connection.fetch(_DISCHARGED):
         path = f"/navigation/people/{random.choice(persons)['person_id']}/home-checks"
         await model.command("navigation", "expect_home_check", path, _NAVIGATION, {"discharged_on": day.isoformat()})
+
+
+async def _score(model: PersonModel, nhs_number: str, ratio: str, day: date) -> None:
+    await model.command("mdt", "ImportRisk", "/mdt/risk/imports", _IMPORTER, csv=f"{HEADER}\n{nhs_number},W07,{ratio},,{day}\n")
 
 
 async def deliver(model: PersonModel, random: Random) -> None:

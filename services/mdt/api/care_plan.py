@@ -1,5 +1,6 @@
 """Care plans over HTTP: the person's answer, reviews, and every version."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import UUID
 
@@ -8,7 +9,6 @@ from fastapi import Response as HttpResponse
 
 from services.mdt import commands
 from services.mdt.api.auth import REFUSALS, Decider, Professional, Reader
-from services.mdt.api.refusals import hidden_from_strangers
 from services.mdt.api.responses import CarePlanView, PlanVersionView
 from services.mdt.domain import care_plan as domain
 from services.mdt.domain.lead import NotYourLead
@@ -16,13 +16,14 @@ from services.mdt.domain.permission import plan_commands
 from services.mdt.domain.policy import Policy
 from services.mdt.handlers import care_plan as handlers
 from services.mdt.queries import care_plan as queries
-from services.mdt.queries.access import is_related, require_person
+from services.mdt.queries.access import require_person
 from services.mdt.queries.lead import active_professional
 from shared.access import Part
+from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, PartNotShared, StoryWithheld, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
-from shared.web.dependencies import IfMatch, Unit
+from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
 from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, json_response, links
@@ -91,19 +92,19 @@ async def plan_actions(care_plan_id: UUID, caller: Reader, unit: Unit, request: 
 @router.post("/care-plans/{care_plan_id:uuid}/agreement", name="AgreePlan", response_model=CarePlanView, responses=_CHANGE)
 async def agree_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person agrees to the offered version."""
-    return await unit.change(caller, handlers.agree_plan, Target(care_plan_id, version), view=CarePlanView.model_validate)
+    return await _change(unit, caller, handlers.agree_plan, Target(care_plan_id, version))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/decline", name="DeclinePlan", response_model=CarePlanView, responses=_CHANGE)
 async def decline_plan(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person declines the offered version; the review offers the plan again."""
-    return await unit.change(caller, handlers.decline_plan, Target(care_plan_id, version), view=CarePlanView.model_validate)
+    return await _change(unit, caller, handlers.decline_plan, Target(care_plan_id, version))
 
 
 @router.post("/care-plans/{care_plan_id:uuid}/review", name="RequestReview", response_model=CarePlanView, responses=_CHANGE)
 async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, unit: Unit) -> HttpResponse:
     """Requests a review: the case is listed for the next agenda."""
-    return await unit.change(caller, handlers.request_review, Target(care_plan_id, version), view=CarePlanView.model_validate)
+    return await _change(unit, caller, handlers.request_review, Target(care_plan_id, version))
 
 
 @router.post(
@@ -116,13 +117,19 @@ async def request_review(care_plan_id: UUID, caller: Decider, version: IfMatch, 
 )
 async def fulfil_action(care_plan_id: UUID, body: Fulfilment, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person's lead records an action as done that is not a navigator's task; idempotent."""
-    target = Target(care_plan_id, version)
-    async with hidden_from_strangers(unit, caller, partial(_is_known, care_plan_id), _unknown(care_plan_id)):
-        return await unit.change(caller, handlers.fulfil_action, target, body.command(), view=CarePlanView.model_validate)
+    return await _change(unit, caller, handlers.fulfil_action, Target(care_plan_id, version), body.command())
 
 
-async def _is_known(care_plan_id: UUID, tx: Transaction[Policy]) -> bool:
-    return await is_related(tx, (await queries.plan(tx, care_plan_id)).person_id)
+async def _change(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[domain.CarePlan]], target: Target, *command: object
+) -> HttpResponse:
+    require = partial(_require_plan, target.id)
+    return await unit.change(caller, handler, target, *command, view=CarePlanView.model_validate, require=require)
+
+
+async def _require_plan(care_plan_id: UUID, tx: Transaction[Policy]) -> None:
+    plan = await queries.plan(tx, care_plan_id)
+    await require_person(tx, plan.person_id, unknown=_unknown(care_plan_id))
 
 
 def _unknown(care_plan_id: UUID) -> domain.CarePlanNotFound:

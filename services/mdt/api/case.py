@@ -23,7 +23,7 @@ from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.input_types import Code, Flag, PracticeCode
 from shared.contracts.mdt import CaseCloseReason, Destination
 from shared.kernel.actor import Actor
-from shared.kernel.errors import PartNotShared, StoryWithheld
+from shared.kernel.errors import PartNotShared, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
 from shared.persistence.transaction import NOTHING_FOUND, Transaction
 from shared.web.dependencies import IdempotencyHeader, IfMatch, Unit, UnitOfWork
@@ -121,10 +121,17 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
     return links(request, case_commands(case, meetings, caller, tx.policy), case_id=case_id)
 
 
-@router.post("/cases", name="ReferCase", status_code=201, response_model=CaseView, responses=problems(domain.CaseAlreadyOpen, NotMdtMember))
+@router.post(
+    "/cases",
+    name="ReferCase",
+    status_code=201,
+    response_model=CaseView,
+    responses=problems(PersonRecordNotFound, domain.CaseAlreadyOpen, NotMdtMember),
+)
 async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
-    """Opens a case without a referral; a coordinator has reviewed the person (G54)."""
+    """Opens a case without a referral; a coordinator has reviewed the person (G54), whom the meeting knows."""
     async with unit.transaction(caller, key) as tx:
+        await require_person(tx, body.person_id)
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
         return created(tx, view, f"/mdt/cases/{case.id}")
@@ -172,8 +179,10 @@ async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfM
 
 
 async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, target: Target, command: object) -> HttpResponse:
-    """Runs the command in one repeatable transaction; the response is the case with its person's risk."""
+    """Runs the command in one repeatable transaction; the response is the case with its person's risk. A stranger learns of no case."""
     async with unit.repeatable(caller) as tx:
+        known_case = await queries.case(tx, target.id)
+        await require_person(tx, known_case.person_id, unknown=domain.CaseNotFound(f"No case has the id {target.id}."))
         case = await handler(target, command, tx=tx)
         [known] = await queries.with_context(tx, [case])
         return changed(tx, CaseView.of(*known))

@@ -130,6 +130,7 @@ async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: 
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief."""
     async with unit.repeatable(caller) as tx:
+        await require_person(tx, person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
         return changed(tx, FindingView.of(risk, newest.get(risk.person_id), today))

@@ -1,6 +1,6 @@
 """Accountable leads over HTTP: their answers, their people, their notifications. A professional acts for themselves only."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from functools import partial
 from uuid import UUID
@@ -9,7 +9,6 @@ from fastapi import Request
 from fastapi import Response as HttpResponse
 
 from services.mdt.api.auth import Cursor, LeadOrCoordinator, Limit, NotificationNumber, Professional, ProfessionalCode, Reader
-from services.mdt.api.refusals import hidden_from_strangers
 from services.mdt.api.requests import Decline, HandOver
 from services.mdt.api.responses import LeadView
 from services.mdt.domain import care_plan as plan_domain
@@ -24,7 +23,7 @@ from services.mdt.handlers import lead as handlers
 from services.mdt.handlers.notification import acknowledge_notification
 from services.mdt.queries import lead as queries
 from services.mdt.queries import notification as notifications
-from services.mdt.queries.access import is_related, require_person
+from services.mdt.queries.access import require_person
 from services.mdt.queries.lead import OwnPerson
 from shared.access import Part
 from shared.contracts.care_plans import PlanAction
@@ -163,15 +162,13 @@ async def lead_actions(lead_id: UUID, caller: LeadOrCoordinator, unit: Unit, req
 )
 async def accept_lead(lead_id: UUID, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional accepts and becomes the person's single contact."""
-    async with _hidden(unit, caller, lead_id):
-        return await unit.change(caller, handlers.accept_lead, Target(lead_id, version), view=LeadView.model_validate)
+    return await _change(unit, caller, handlers.accept_lead, Target(lead_id, version))
 
 
 @router.post("/leads/{lead_id:uuid}/decline", name="DeclineLead", response_model=LeadView, responses=problems(*_REFUSALS))
 async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, version: IfMatch, unit: Unit) -> HttpResponse:
     """The professional declines; the next candidate is proposed, and the present lead stays."""
-    async with _hidden(unit, caller, lead_id):
-        return await unit.change(caller, handlers.decline_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
+    return await _change(unit, caller, handlers.decline_lead, Target(lead_id, version), body.command())
 
 
 @router.post(
@@ -187,18 +184,20 @@ async def hand_over_lead(lead_id: UUID, body: HandOver, caller: LeadOrCoordinato
 
     A coordinator hands over for an absent lead, with a reason: the GP takes over until the successor accepts.
     """
-    async with _hidden(unit, caller, lead_id):
-        return await unit.change(caller, handlers.hand_over_lead, Target(lead_id, version), body.command(), view=LeadView.model_validate)
+    return await _change(unit, caller, handlers.hand_over_lead, Target(lead_id, version), body.command())
 
 
-def _hidden(unit: UnitOfWork, caller: Actor, lead_id: UUID) -> AbstractAsyncContextManager[None]:
-    return hidden_from_strangers(unit, caller, partial(_is_known, lead_id), _unknown(lead_id))
+async def _change(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[domain.Lead]], target: Target, *command: object
+) -> HttpResponse:
+    return await unit.change(caller, handler, target, *command, view=LeadView.model_validate, require=partial(_require_lead, target.id))
 
 
-async def _is_known(lead_id: UUID, tx: Transaction[Policy]) -> bool:
-    """Also to the professional of an ended or lapsed lead, whose refusal says why."""
+async def _require_lead(lead_id: UUID, tx: Transaction[Policy]) -> None:
+    """The professional of an ended or lapsed lead knows it; the refusal says why nothing can be done."""
     lead = await queries.lead(tx, lead_id)
-    return lead.professional == tx.actor.professional or await is_related(tx, lead.person_id)
+    if lead.professional != tx.actor.professional:
+        await require_person(tx, lead.person_id, unknown=_unknown(lead_id))
 
 
 def _unknown(lead_id: UUID) -> domain.LeadNotFound:

@@ -9,7 +9,7 @@ from shared.access import Part
 from shared.kernel.errors import NotFound, PersonRecordNotFound
 from shared.persistence.relationships import PersonAccess
 
-__all__ = ["RELATIONSHIPS", "is_related", "require_person"]
+__all__ = ["RELATIONSHIPS", "require_person"]
 
 
 async def require_person(tx: Tx, person_id: UUID, part: Part = Part.EXISTENCE, unknown: NotFound | None = None) -> PersonAccess:
@@ -17,8 +17,3 @@ async def require_person(tx: Tx, person_id: UUID, part: Part = Part.EXISTENCE, u
     access = await RELATIONSHIPS.access(tx, person_id)
     access.require(part, unknown or PersonRecordNotFound(UNKNOWN))
     return access
-
-
-async def is_related(tx: Tx, person_id: UUID) -> bool:
-    """Whether the caller may know that the person exists."""
-    return (await RELATIONSHIPS.access(tx, person_id)).opens(Part.EXISTENCE)

@@ -13,7 +13,7 @@ from services.rapid_care.handlers.response import find_repeated
 from services.rapid_care.queries import onward
 from services.rapid_care.queries.responses import require_response
 from shared.kernel.actor import Actor
-from shared.kernel.errors import DomainError, RuleBroken, VersionConflict
+from shared.kernel.errors import RuleBroken, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import UnitOfWork
@@ -40,24 +40,21 @@ async def run_command(
 ) -> HttpResponse:
     """Runs the command in one transaction. `is_bare`: the handler takes no command.
 
-    A command that is refused because it has been carried out is a repetition: the answer is the present response (D7). To a caller
-    without a relationship the response does not exist.
+    To a caller without a relationship the response does not exist, before anything else is asked. A command that is refused because it has
+    been carried out is a repetition: the answer is the present response (D7).
     """
+    run = partial(_run, unit, caller, view, target.id)
     try:
-        return await _run(unit, caller, view, partial(handler, target, *([] if is_bare else [command])))
-    except DomainError as refusal:
-        await unit.command(caller, _require_response, target.id)
+        return await run(partial(handler, target, *([] if is_bare else [command])))
+    except (VersionConflict, RuleBroken) as refusal:
         repeated = partial(find_repeated, target, command)
-        if not isinstance(refusal, VersionConflict | RuleBroken) or await unit.command(caller, repeated) is None:
+        if await unit.command(caller, repeated) is None:
             raise refusal from None
-        return await _run(unit, caller, view, repeated)
+        return await run(repeated)
 
 
-async def _require_response(response_id: UUID, *, tx: Transaction[Any]) -> None:
-    await require_response(tx, response_id)
-
-
-async def _run(unit: UnitOfWork, caller: Actor, view: Present, handler: Callable[..., Awaitable[Any]]) -> HttpResponse:
+async def _run(unit: UnitOfWork, caller: Actor, view: Present, response_id: UUID, handler: Callable[..., Awaitable[Any]]) -> HttpResponse:
     async with unit.transaction(caller) as tx:
+        await require_response(tx, response_id)
         shown = await view(tx, await handler(tx=tx))
     return json_response(shown)

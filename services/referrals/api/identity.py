@@ -1,6 +1,8 @@
 """The identity of a person: tracing, verification, merges and separations of records, and candidates for a merge."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request
@@ -22,11 +24,12 @@ from services.referrals.queries.candidates import Candidate, FoundPerson
 from services.referrals.queries.people import names as names_of
 from services.referrals.queries.people import require_person
 from shared.contracts.input_types import LongText, TypedNhsNumber
+from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.kernel.target import Target
 from shared.web import pagination
-from shared.web.dependencies import IfMatch, Unit
+from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
 from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, NameView, Page, ResponseModel, VersionedResponse, actions, json_response, named
@@ -180,16 +183,23 @@ async def list_candidates(person_id: UUID, caller: IdentityReader, unit: Unit) -
 )
 async def verify_identity(person_id: UUID, body: Verification, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has this NHS number: this record merges into the one of the number. If-Match is the version of the identity."""
-    return await unit.change(caller, handlers.verify_identity, Target(person_id, version), body.command(), view=IdentityView.model_validate)
+    return await _change(unit, caller, handlers.verify_identity, Target(person_id, version), body.command())
 
 
 @router.post("/{person_id:uuid}/merge", name="MergePerson", response_model=IdentityView, responses=problems(*_ANY, *_MERGE))
 async def merge_person(person_id: UUID, body: NewMerge, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """This record and another one are about one person. Both ids stay valid; the other record survives."""
-    return await unit.change(caller, handlers.merge_person, Target(person_id, version), body.command(), view=IdentityView.model_validate)
+    return await _change(unit, caller, handlers.merge_person, Target(person_id, version), body.command())
 
 
 @router.post("/{person_id:uuid}/separation", name="SeparatePerson", response_model=IdentityView, responses=problems(*_ANY))
 async def separate_person(person_id: UUID, body: NewSeparation, caller: IdentityKeeper, version: IfMatch, unit: Unit) -> HttpResponse:
     """The merge of this record was a mistake: it is about another person, with its own referrals and its own life."""
-    return await unit.change(caller, handlers.separate_person, Target(person_id, version), body.command(), view=IdentityView.model_validate)
+    return await _change(unit, caller, handlers.separate_person, Target(person_id, version), body.command())
+
+
+async def _change(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Identity]], target: Target, command: object
+) -> HttpResponse:
+    require = partial(require_person, person_id=target.id)
+    return await unit.change(caller, handler, target, command, view=IdentityView.model_validate, require=require)

@@ -1,6 +1,8 @@
 """A person's recorded life: death, move, return, and the reversal of a mistake, by the Community Point of Access."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request
@@ -8,17 +10,18 @@ from fastapi import Response as HttpResponse
 
 from services.referrals import commands
 from services.referrals.api.auth import PointOfAccess, Triager
-from services.referrals.domain.life import DeathReversible, LifeStatus, MoveReversible, RestorationTooLate, available_changes
+from services.referrals.domain.life import DeathReversible, Life, LifeStatus, MoveReversible, RestorationTooLate, available_changes
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.handlers import life as handlers
 from services.referrals.queries import life as queries
 from services.referrals.queries.people import require_person
 from shared.contracts.input_types import Day, LongText, OrAbsent
 from shared.contracts.persons import PersonChange
+from shared.kernel.actor import Actor
 from shared.kernel.date_limits import DateOutOfLimits
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
-from shared.web.dependencies import IfMatch, Unit
+from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
 from shared.web.requests import CommandModel, strict_router
 from shared.web.responses import Action, ResponseModel, VersionedResponse, actions, json_response
@@ -103,19 +106,19 @@ async def life_actions(person_id: UUID, caller: PointOfAccess, unit: Unit, reque
 @router.post("/death", name="RecordDeath", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
 async def record_death(person_id: UUID, body: Death, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has died: every service ends its care. If-Match is the version of the life."""
-    return await unit.change(caller, handlers.record_death, Target(person_id, version), body.command(), view=LifeView.model_validate)
+    return await _change(unit, caller, handlers.record_death, Target(person_id, version), body.command())
 
 
 @router.post("/move", name="RecordMove", response_model=LifeView, responses=problems(*_ANY, DateOutOfLimits))
 async def record_move(person_id: UUID, body: Move, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The person has moved out of the area: every service ends its care. If-Match is the version of the life."""
-    return await unit.change(caller, handlers.record_move, Target(person_id, version), body.command(), view=LifeView.model_validate)
+    return await _change(unit, caller, handlers.record_move, Target(person_id, version), body.command())
 
 
 @router.post("/restoration", name="RestorePerson", response_model=LifeView, responses=problems(*_ANY, RestorationTooLate))
 async def restore_person(person_id: UUID, body: Reversal, caller: Triager, version: IfMatch, unit: Unit) -> HttpResponse:
     """The recorded death or move was a mistake: every service reopens what ended with it. Permitted within a day."""
-    return await unit.change(caller, handlers.restore_person, Target(person_id, version), body.command(), view=LifeView.model_validate)
+    return await _change(unit, caller, handlers.restore_person, Target(person_id, version), body.command())
 
 
 @router.post("/return", name="RecordReturn", response_model=LifeView, responses=problems(*_ANY, DeathReversible, MoveReversible))
@@ -124,4 +127,11 @@ async def record_return(person_id: UUID, body: PersonsReturn, caller: Triager, v
 
     Ended care stays ended; a referral that ended with the person may be opened again (ReopenReferral).
     """
-    return await unit.change(caller, handlers.record_return, Target(person_id, version), body.command(), view=LifeView.model_validate)
+    return await _change(unit, caller, handlers.record_return, Target(person_id, version), body.command())
+
+
+async def _change(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Life]], target: Target, command: object
+) -> HttpResponse:
+    require = partial(require_person, person_id=target.id)
+    return await unit.change(caller, handler, target, command, view=LifeView.model_validate, require=require)

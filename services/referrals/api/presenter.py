@@ -7,17 +7,18 @@ from typing import Any
 from fastapi import Response as HttpResponse
 
 from services.referrals.api.responses import AdvisedReferralView, FollowedReferralView, NamedReferralView, ReferralView
+from services.referrals.commands import CloseReferral
 from services.referrals.domain.directory import Service
 from services.referrals.domain.receipt import emergency_alternative
-from services.referrals.domain.referral import Referral
+from services.referrals.domain.referral import Referral, ReferralNotFound
 from services.referrals.handlers.repetition import find_repeated
 from services.referrals.queries import directory, people, referrals
 from services.referrals.queries.amendments import amendments
 from services.referrals.queries.feedback import feedback
-from services.referrals.queries.referrals import refusal_to_caller
+from services.referrals.queries.referrals import require_referral
 from shared.access import Basis
 from shared.kernel.actor import Actor
-from shared.kernel.errors import DomainError, RuleBroken, VersionConflict
+from shared.kernel.errors import RuleBroken, VersionConflict
 from shared.kernel.target import Target
 from shared.persistence.transaction import Transaction
 from shared.web.dependencies import UnitOfWork
@@ -29,17 +30,22 @@ async def run_command(
 ) -> HttpResponse:
     """Runs the command in one transaction; presents the referral after the commit. `is_bare`: the handler takes no command.
 
-    A command that is refused because it has been carried out is a repetition: the response is the present referral (D7). To a caller
-    without a relationship the referral does not exist.
+    To a caller without a relationship the referral does not exist, before anything else is asked. A command that is refused because it
+    has been carried out is a repetition: the response is the present referral (D7). So is a closure, with which the relationship ended.
     """
     try:
-        return await _run(unit, caller, handler, target, *([] if is_bare else [command]))
-    except DomainError as refusal:
+        return await _run(unit, caller, partial(_as_related, handler), target, *([] if is_bare else [command]))
+    except (VersionConflict, RuleBroken, ReferralNotFound) as refusal:
         repeated = partial(find_repeated, target, command)
-        if isinstance(refusal, VersionConflict | RuleBroken) and await unit.command(caller, repeated) is not None:
-            return await _run(unit, caller, repeated)
-        async with unit.transaction(caller) as tx:
-            raise await refusal_to_caller(tx, target.id, refusal) from None
+        may_repeat = isinstance(command, CloseReferral) or not isinstance(refusal, ReferralNotFound)
+        if not may_repeat or await unit.command(caller, repeated) is None:
+            raise refusal from None
+        return await _run(unit, caller, repeated)
+
+
+async def _as_related(handler: Callable[..., Awaitable[Referral]], target: Target, *command: object, tx: Transaction[Any]) -> Referral:
+    await require_referral(tx, await referrals.referral(tx, target.id))
+    return await handler(target, *command, tx=tx)
 
 
 async def _run(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Any]], *arguments: Any) -> HttpResponse:

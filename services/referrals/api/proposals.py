@@ -1,6 +1,9 @@
 """Values in which a referral differs from the record of a known person. The Community Point of Access confirms or dismisses each."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request
@@ -16,10 +19,12 @@ from services.referrals.handlers import proposals as handlers
 from services.referrals.queries import proposals as queries
 from services.referrals.queries.people import require_person
 from shared.contracts.persons import RecordField
+from shared.kernel.actor import Actor
 from shared.kernel.errors import IllegalTransition, VersionConflict
 from shared.kernel.target import Target
+from shared.persistence.transaction import Transaction
 from shared.web import pagination
-from shared.web.dependencies import IfMatch, Unit
+from shared.web.dependencies import IfMatch, Unit, UnitOfWork
 from shared.web.problems import problems
 from shared.web.requests import strict_router
 from shared.web.responses import Action, Page, ResponseModel, VersionedResponse, actions, json_response
@@ -115,7 +120,7 @@ async def confirm_proposal(proposal_id: UUID, caller: PointOfAccess, version: If
 
     A practice that closed without a successor is refused.
     """
-    return await unit.change(caller, handlers.confirm_proposal, Target(proposal_id, version), view=ProposalView.model_validate)
+    return await _change(unit, caller, handlers.confirm_proposal, Target(proposal_id, version))
 
 
 @router.post("/{proposal_id:uuid}/dismissal", name="DismissProposal", response_model=ProposalView, responses=problems(*_ANY))
@@ -123,6 +128,16 @@ async def dismiss_proposal(
     proposal_id: UUID, body: requests.Dismissal, caller: PointOfAccess, version: IfMatch, unit: Unit
 ) -> HttpResponse:
     """The recorded value is right, for the stated reason. A repetition changes nothing."""
-    return await unit.change(
-        caller, handlers.dismiss_proposal, Target(proposal_id, version), body.command(), view=ProposalView.model_validate
-    )
+    return await _change(unit, caller, handlers.dismiss_proposal, Target(proposal_id, version), body.command())
+
+
+async def _change(
+    unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Proposal]], target: Target, *command: object
+) -> HttpResponse:
+    require = partial(_require_proposal, target.id)
+    return await unit.change(caller, handler, target, *command, view=ProposalView.model_validate, require=require)
+
+
+async def _require_proposal(proposal_id: UUID, tx: Transaction[Any]) -> None:
+    _, person = await queries.proposal(tx, proposal_id)
+    await require_person(tx, person.id)

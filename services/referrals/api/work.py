@@ -15,7 +15,7 @@ from services.referrals.domain.claims import ClaimedByColleague
 from services.referrals.domain.referral import ReferralNotFound, Status
 from services.referrals.handlers import claims as handlers
 from services.referrals.queries import referrals, work
-from services.referrals.queries.referrals import WorkSection
+from services.referrals.queries.referrals import WorkSection, require_referral
 from services.referrals.queries.work import ClaimFilter, WorkFilter
 from shared.contracts.codes import Urgency
 from shared.contracts.input_types import QueryFlag
@@ -82,7 +82,9 @@ async def work_list(
 @router.post("/{referral_id:uuid}/claim", name="ClaimReferral", response_model=ClaimedReferralView, responses=problems(*_ANY))
 async def claim_referral(referral_id: UUID, body: requests.NewClaim, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """The caller works on the referral now. A repetition renews the claim. A colleague's claim is replaced with `take_over` alone."""
-    claimed = await unit.command(caller, handlers.claim_referral, referral_id, body.command())
+    async with unit.transaction(caller) as tx:
+        await require_referral(tx, await referrals.referral(tx, referral_id))
+        claimed = await handlers.claim_referral(referral_id, body.command(), tx=tx)
     return json_response(ClaimedReferralView(id=referral_id, claim=ClaimView.model_validate(claimed)))
 
 
@@ -94,7 +96,9 @@ async def claim_referral(referral_id: UUID, body: requests.NewClaim, caller: Poi
 )
 async def release_claim(referral_id: UUID, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """The caller no longer works on the referral."""
-    await unit.command(caller, handlers.release_claim, referral_id)
+    async with unit.transaction(caller) as tx:
+        await require_referral(tx, await referrals.referral(tx, referral_id))
+        await handlers.release_claim(referral_id, tx=tx)
     return json_response(ClaimedReferralView(id=referral_id, claim=None))
 
 

@@ -8,6 +8,7 @@ decide. Both read, claim and ask.
 """
 
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from services.referrals import commands
 from services.referrals.domain.policy import Policy
@@ -98,9 +99,11 @@ def is_receiver(referral: Referral, actor: Actor) -> bool:
     return RECEIVE in actor.scopes and referral.ended_at is None and referral.receiver_organisation == actor.organisation
 
 
-def has_closed(referral: Referral, actor: Actor) -> bool:
-    """Whether the caller's organisation had accepted the referral that is closed now."""
-    return RECEIVE in actor.scopes and referral.outcome is not None and referral.receiver_organisation == actor.organisation
+def has_closed(referral: Referral, actor: Actor, now: datetime, lasting: timedelta) -> bool:
+    """Whether the caller's organisation had accepted the referral that was closed less than `lasting` ago."""
+    was_receiver = RECEIVE in actor.scopes and referral.receiver_organisation == actor.organisation
+    is_recent = referral.ended_at is not None and now < referral.ended_at + lasting
+    return was_receiver and is_recent and referral.outcome is not None
 
 
 def require_referrer(referral: Referral, actor: Actor, command: type | None = None) -> None:

@@ -24,7 +24,7 @@ async def find_repeated(target: Target, command: object, *, tx: Tx) -> Referral 
 
 def _is_permitted(referral: Referral, command: object, tx: Tx) -> bool:
     """As before the command: a receiver that has closed the referral had it."""
-    if isinstance(command, CloseReferral) and access.has_closed(referral, tx.actor):
+    if isinstance(command, CloseReferral) and access.has_closed(referral, tx.actor, tx.now, tx.policy.access_lasts):
         return True
     try:
         access.require_permitted(referral, tx.actor, type(command))

@@ -21,7 +21,6 @@ from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE,
 from shared.access import Basis, Part
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Route
-from shared.kernel.errors import DomainError
 from shared.kernel.totality import total
 from shared.persistence.relationships import PersonAccess
 from shared.persistence.schema import INSTANT
@@ -177,15 +176,6 @@ async def require_referral(tx: Transaction[Policy], found: Referral) -> tuple[Ba
     access = await RELATIONSHIPS.access(tx, found.person_id)
     basis = access.require(Part.EXISTENCE, ReferralNotFound(f"No referral has the id {found.id}."), found.id)
     return basis, access
-
-
-async def refusal_to_caller(tx: Transaction[Policy], referral_id: UUID, refusal: DomainError) -> DomainError:
-    """The refusal of a command; to a stranger, that no referral has this id."""
-    try:
-        await require_referral(tx, await referral(tx, referral_id))
-    except ReferralNotFound as unknown:
-        return unknown
-    return refusal
 
 
 async def by_reference(reader: ReadSession, typed: str) -> Referral:

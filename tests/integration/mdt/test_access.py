@@ -42,6 +42,23 @@ async def test_members_see_a_closed_case_for_a_time(context: RunningContext) -> 
     assert (before, await seen()) == (([200] * 4, 1), ([404] * 4, 0))
 
 
+async def test_coordinator_opens_no_case_of_a_stranger(context: RunningContext) -> None:
+    """A case is a relationship: who could open one for any person read every story."""
+    strangers = [new_id(), new_id()]
+    await context.deliver(a_person_record(), key=strangers[0], subject=strangers[0])
+    member = context.token("mdt:coordinate", "mdt:read", organisation="LBB")
+
+    answers = []
+    for person_id in strangers:
+        body = {"person_id": str(person_id), "practice_code": "W07", "locality": "west"}
+        answer = await context.http.post("/mdt/cases", json=body, headers=member | {"Idempotency-Key": str(new_id())})
+        answers.append((answer.status_code, answer.json() | {"instance": None}))
+
+    assert answers[0] == answers[1]
+    assert (answers[0][0], answers[0][1]["code"]) == (404, "person-record-not-found")
+    assert (await context.http.get(f"/mdt/people/{strangers[0]}/story", headers=member)).status_code == 404
+
+
 async def test_redirected_case_is_seen_by_practice_alone(context: RunningContext) -> None:
     patient = await Patient.referred(context)
     await context.deliver(a_person_record(), key=patient.person_id, subject=patient.person_id)

@@ -26,7 +26,19 @@ from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason,
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralRecalled, ReferralReturned
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext, repeated
-from tests.builders.mdt import MONDAY, STAFF, WEDNESDAY, Patient, a_discussion, a_routed_case, an_action, notifications, read, send_command
+from tests.builders.mdt import (
+    MONDAY,
+    STAFF,
+    WEDNESDAY,
+    Patient,
+    a_discussion,
+    a_finding,
+    a_routed_case,
+    an_action,
+    notifications,
+    read,
+    send_command,
+)
 
 
 async def test_referral_routed_to_mdt_opens_one_case(context: RunningContext) -> None:
@@ -100,7 +112,7 @@ async def test_case_with_plan_is_not_redirected(context: RunningContext) -> None
 
 
 async def test_redirected_case_without_referral_notifies_gp(context: RunningContext) -> None:
-    body = {"person_id": str(new_id()), "practice_code": "B03", "locality": "locality-b"}
+    body = {"person_id": str(await a_finding(context)), "practice_code": "B03", "locality": "locality-b"}
     case = (await context.http.post("/mdt/cases", json=body, headers=context.token(*STAFF) | {"Idempotency-Key": "1"})).json()
 
     await send_command(
@@ -158,7 +170,7 @@ async def test_rerouted_referral_closes_its_case(context: RunningContext) -> Non
 
 
 async def test_concurrent_referrals_of_one_person_open_one_case(context: RunningContext) -> None:
-    body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
+    body = {"person_id": str(await a_finding(context)), "practice_code": "W07", "locality": "west"}
     caller = context.token(*STAFF)
 
     responses = await asyncio.gather(
@@ -171,7 +183,7 @@ async def test_concurrent_referrals_of_one_person_open_one_case(context: Running
 
 
 async def test_repeated_case_request_returns_same_case(context: RunningContext) -> None:
-    body = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west", "is_urgent": True}
+    body = {"person_id": str(await a_finding(context)), "practice_code": "W07", "locality": "west", "is_urgent": True}
     headers = context.token(*STAFF) | {"Idempotency-Key": "case-finding-1"}
 
     first = await context.http.post("/mdt/cases", json=body, headers=headers)

@@ -102,6 +102,25 @@ async def test_command_finds_no_long_ended_response(team: RapidCareClient) -> No
         assert (answer, answer[0]) == (await _answer(team, f"responses/{{}}/{verb}", new_id(), body=body), 404), verb
 
 
+async def test_contact_reopens_no_long_ended_response(team: RapidCareClient) -> None:
+    """A contact that crossed a decline is recorded after the end: the one command on an ended response that nothing else refuses."""
+    response_id = await team.receive_referral(person_id=await _a_person(team))
+    await team.advance(response_id, Status.EN_ROUTE)
+    await team.command(response_id, "decline", reason="capacity")
+    ended, contact = await team.read(response_id), {"mode": "face-to-face", "contacted_at": at("14:00").isoformat()}
+    headers = team.staff | {"If-Match": f'W/"{ended["version"]}"'}
+    url = f"/rapid-care/responses/{response_id}/first-contact"
+
+    team.context.clock.at += 28 * _DAY
+    late = await team.context.http.post(url, headers=headers, json=contact)
+    team.context.clock.at -= timedelta(seconds=1)
+    untouched = await team.read(response_id)
+    in_time = await team.context.http.post(url, headers=headers, json=contact)
+
+    assert (late.status_code, late.json()["code"], untouched) == (404, "response-not-found", ended)
+    assert (in_time.status_code, in_time.json()["status"]) == (200, "contacted")
+
+
 async def test_later_response_opens_the_earlier_one_again(team: RapidCareClient) -> None:
     person_id = await _a_person(team)
     earlier = await _an_ended_response(team, person_id)

@@ -132,6 +132,27 @@ async def test_referrer_sees_ended_referral_for_a_time(client: ReferralsClient) 
     assert (before, await seen()) == ((200, 1), (404, 0))
 
 
+@pytest.mark.parametrize(
+    ("who", "verb", "body"), [("ambulance", "cancellation", {"reason": "withdrawn"}), ("receiver", "closure", {"outcome": "need-met"})]
+)
+async def test_repeated_end_is_answered_for_a_time(client: ReferralsClient, who: str, verb: str, body: dict[str, str]) -> None:
+    """A repetition after a lost response is the caller's own; one that comes later than the relationship lasts shows nothing."""
+    sent = await client.refer_and_route(caller=client.ambulance, source="ambulance")
+    callers = {"ambulance": client.ambulance, "receiver": client.receiver("CLCH")}
+    if who == "receiver":
+        await client.command(sent["id"], "acceptance", caller=callers[who])
+    await client.command(sent["id"], verb, body, caller=callers[who])
+
+    async def repeated() -> int:
+        return (await client.post(f"/{sent['id']}/{verb}", body, caller=callers[who], version=sent["version"])).status_code
+
+    await client.context.let_pass(timedelta(days=27))
+    before = await repeated()
+    await client.context.let_pass(timedelta(days=2))
+
+    assert (before, await repeated()) == (200, 404)
+
+
 async def test_former_practice_loses_access(client: ReferralsClient) -> None:
     sent = await client.refer(caller=client.ambulance, source="ambulance")
     before = await client.get(f"/{sent['id']}", client.gp())

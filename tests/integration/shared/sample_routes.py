@@ -9,7 +9,7 @@ from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY as MONDAY_OF_THE_MEETING
-from tests.builders.mdt import Patient, mdt
+from tests.builders.mdt import Patient, a_finding, mdt
 from tests.builders.navigation import NAVIGATOR, mr_dales_record, navigation
 from tests.builders.rapid_care import at, rapid_care
 from tests.builders.referrals import MONDAY, a_body, referrals
@@ -83,7 +83,7 @@ async def decline_response(owner_url: str, keys: Keys) -> AsyncIterator[SampleRo
 @asynccontextmanager
 async def refer_case(owner_url: str, keys: Keys) -> AsyncIterator[SampleRoute]:
     async with mdt(owner_url, keys) as context:
-        found = {"person_id": str(new_id()), "practice_code": "W07", "locality": "west"}
+        found = {"person_id": str(await a_finding(context)), "practice_code": "W07", "locality": "west"}
         yield SampleRoute(context, "/mdt/cases", found, "mdt:coordinate", "coordinator-1", "CLCH", {**found, "is_urgent": True})
 
 
