@@ -84,7 +84,7 @@ async def discard_parked(context: str, name: str, record_id: int, *, by: str, re
 
     Raises StackError for an absent record and for an event of a log.
     """
-    why = _required_reason(reason)
+    why = required_reason(reason)
     async with database_of(context, name) as database:
         parked = await _discard(database, context, name, record_id, by=by, reason=why)
         waiting = [parked] if parked.blocks_key and parked.record.key is not None else []
@@ -136,11 +136,11 @@ async def _discard(database: Database[Any], context: str, name: str, record_id: 
         return parked
 
 
-def _required_reason(reason: str) -> str:
+def required_reason(reason: str) -> str:
     """Raises StackError for a blank or an overlong reason."""
     stripped = " ".join(reason.split())
     if not 1 <= len(stripped) <= _LONGEST_REASON:
-        raise StackError(f"State with `--reason TEXT` why the record may be discarded, in at most {_LONGEST_REASON} characters.")
+        raise StackError(f"State the reason with `--reason TEXT`, in at most {_LONGEST_REASON} characters.")
     return stripped
 
 

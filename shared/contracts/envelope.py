@@ -15,6 +15,8 @@ from shared.contracts.registry import event_type
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = b"application/json"
+#: The header with the wrapped data key of a restricted event.
+DATA_KEY = "care-data-key"
 _SEQUENCE_DIGITS = 20
 _TYPE = re.compile(r"[a-z]+([.-][a-z]+){0,12}\.v[0-9]{1,3}")
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
@@ -111,32 +113,38 @@ def read_envelope(record: Record) -> Envelope:
     )
 
 
-def encode(event: Event, subject: UUID, identity: UUID, key_ring: KeyRing) -> bytes:
-    """The value of the Kafka record: JSON, or for a restricted event a JSON string holding its JWE. `identity` is the id of the event."""
+def encode(event: Event, subject: UUID, identity: UUID, key_ring: KeyRing) -> tuple[bytes, bytes | None]:
+    """The value of the Kafka record and its data key. `identity` is the id of the event.
+
+    A public event is JSON without a data key; the value of a restricted one is a JSON string holding its JWE.
+    """
     plain = event.model_dump_json().encode()
-    return key_ring.seal(plain, place(event.TOPIC, event.TYPE, str(subject), str(identity))) if event.RESTRICTED else plain
+    if not event.RESTRICTED:
+        return plain, None
+    return key_ring.seal_apart(plain, place(event.TOPIC, event.TYPE, str(subject), str(identity)))
 
 
-def decode(envelope: Envelope, topic: str, value: bytes | None, key_ring: KeyRing) -> Event:
+def decode(envelope: Envelope, record: Record, key_ring: KeyRing) -> Event:
     """Fields that this version does not know are ignored.
 
     Raises UnauthenticRecord for a sealed value that was altered or belongs to another place, otherwise UndecodableRecord; the text quotes
     nothing of the value.
     """
-    contract = event_type(envelope.type)
+    contract, value = event_type(envelope.type), record.value
     if contract is None or value is None:
         raise UndecodableRecord(f"no contract reads {_named(envelope.type)}" if value is not None else "the record has no value")
     try:
-        plain = _opened(envelope, topic, value, key_ring) if contract.RESTRICTED else value
+        plain = _opened(envelope, record, value, key_ring) if contract.RESTRICTED else value
         return contract.model_validate_json(plain, extra="ignore")
     except ValueError as problem:
         raise UndecodableRecord(f"{envelope.type}: {type(problem).__name__} in {_fields(problem)}") from problem
 
 
-def _opened(envelope: Envelope, topic: str, sealed: bytes, key_ring: KeyRing) -> bytes:
+def _opened(envelope: Envelope, record: Record, sealed: bytes, key_ring: KeyRing) -> bytes:
     """Raises KeyAbsent; UnauthenticRecord when the value was sealed for another record."""
+    data_key = next((value for name, value in record.headers if name == DATA_KEY), None)
     try:
-        return key_ring.open(sealed, place(topic, envelope.type, envelope.subject, str(envelope.id)))
+        return key_ring.open_apart(sealed, data_key, place(record.topic, envelope.type, envelope.subject, str(envelope.id)))
     except KeyAbsent:
         raise
     except DecryptionFailed as problem:

@@ -18,6 +18,12 @@ def event_type(name: str) -> type[Event] | None:
     return registry().get(name)
 
 
+def is_restricted(name: str) -> bool:
+    """Whether the type is known and its events are sealed."""
+    contract = event_type(name)
+    return contract is not None and contract.RESTRICTED
+
+
 def topics() -> dict[str, list[type[Event]]]:
     """Topic name to the events that travel on it."""
     found: dict[str, list[type[Event]]] = {}

@@ -17,7 +17,7 @@ import structlog
 
 from shared.contracts.envelope import Envelope, Record, UnauthenticRecord, UndecodableRecord, decode, read_envelope, type_of
 from shared.contracts.event import Event
-from shared.contracts.registry import event_type
+from shared.contracts.registry import event_type, is_restricted
 from shared.kernel.backoff import delay
 from shared.kernel.errors import Conflict, DomainError
 from shared.messaging.subscriptions import Subscriptions
@@ -146,7 +146,7 @@ class EventProcessor:
                 await parked_records.park_undecodable(tx, record, str(problem))
                 self._report_parked(record, str(problem))
                 continue
-            if arrived.envelope.id in processed:
+            if arrived is None or arrived.envelope.id in processed:
                 continue
             if record.key in blocked:
                 await self._park(record, parked_records.BEHIND, tx)
@@ -167,14 +167,17 @@ class EventProcessor:
         contract = event_type(type_of(record))
         return contract is None or contract in self._subscriptions.on_event
 
-    def _read(self, record: Record) -> DecodedRecord:
+    def _read(self, record: Record) -> DecodedRecord | None:
         """Verifies, then decodes. Raises UnauthenticRecord and UndecodableRecord."""
         self._database.secrets.mac_keys.verify(record)
         return self._decode(record)
 
-    def _decode(self, record: Record) -> DecodedRecord:
+    def _decode(self, record: Record) -> DecodedRecord | None:
+        """None for an event whose data key was erased: it has no value and no effect."""
+        if record.value is None and is_restricted(type_of(record)):
+            return None
         envelope = read_envelope(record)
-        return DecodedRecord(record, envelope, decode(envelope, record.topic, record.value, self._database.secrets.key_ring))
+        return DecodedRecord(record, envelope, decode(envelope, record, self._database.secrets.key_ring))
 
     async def _handle(self, arrived: DecodedRecord, tx: Transaction[Any]) -> None:
         envelope = arrived.envelope

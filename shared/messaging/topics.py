@@ -13,6 +13,8 @@ from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 _ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
 _WAIT_FOR_BROKERS_SECONDS = 15.0
+#: A replaced record of a restricted topic is removed within about a day, or Kafka would keep the words of an erased person (docs/adr/0048).
+_COMPACTION_LAG_MILLISECONDS = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,6 @@ def _topic(declaration: TopicDeclaration, layout: Layout) -> NewTopic:
         "retention.ms": str(milliseconds),
         "compression.type": "uncompressed",  # the broker unpacks what a foreign program compresses by a codec that no client here has
     }
+    if declaration.is_compacted:
+        configuration["max.compaction.lag.ms"] = str(_COMPACTION_LAG_MILLISECONDS)
     return NewTopic(layout.prefix + declaration.name, layout.partitions, layout.replication, topic_configs=configuration)

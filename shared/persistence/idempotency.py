@@ -102,7 +102,7 @@ def _refusal(tx: Transaction[Any], caller: str, key: IdempotencyKey, earlier: as
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         return IdempotencyKeyReused("This Idempotency-Key was used for another request.")
     try:
-        body = tx.secrets.key_ring.open(earlier["body"], _place(caller, key))
+        body = tx.secrets.key_ring.open(earlier["body"] or b"", _place(caller, key))
     except DecryptionFailed:
         return StoredResponseUnreadable("The stored response of this request can no longer be read.")
     return DuplicateRequest(StoredResponse(earlier["status"], earlier["headers"], body))

@@ -63,6 +63,7 @@ def _event_log(metadata: sa.MetaData) -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("data", BYTEA, nullable=False, comment="as published: JSON, or the JWE of a restricted event"),
+        sa.Column("data_key", BYTEA, comment="wrapped key of a restricted event; null once it was erased, and for a public event"),
         sa.Column(
             "partition_day",
             sa.Date,
@@ -181,7 +182,8 @@ def _requests(metadata: sa.MetaData) -> None:
         sa.Column("fingerprint", BYTEA, nullable=False),
         sa.Column("status", sa.Integer),
         sa.Column("headers", JSONB),
-        sa.Column("body", BYTEA, comment="the JWE of the response, which may contain personal data"),
+        sa.Column("body", BYTEA, comment="the JWE of the response, which may contain personal data; null once it was erased"),
+        sa.Column("event_keys", sa.ARRAY(sa.Uuid), comment="the keys of the events of the request: the persons whom it concerned"),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
         comment="Stored responses by caller and Idempotency-Key; a command with If-Match is its own key.",
     )

@@ -40,25 +40,28 @@ WHERE deadline.subject = cancelled.subject AND deadline.kind = cancelled.kind AN
 _WRITE = """
 WITH recorded AS (
     INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
-                       actor_org, actor_role, traceparent, data, partition_day)
-    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, CASE WHEN is_kept THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
+                       actor_org, actor_role, traceparent, data, data_key, partition_day)
+    SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n,
+           CASE WHEN n IS NOT NULL THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
-                $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bool[])
-         AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, is_kept)
+                $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[])
+         AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, n)
     RETURNING seq),
 queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
 stored_responses AS (
-    UPDATE idempotency SET status = stored.status, headers = stored.headers::jsonb, body = stored.body
-    FROM unnest($28::text[], $29::text[], $30::int[], $31::text[], $32::bytea[]) AS stored (caller, key, status, headers, body)
+    UPDATE idempotency
+    SET status = stored.status, headers = stored.headers::jsonb, body = stored.body, event_keys = stored.event_keys::uuid[]
+    FROM unnest($28::text[], $29::text[], $30::int[], $31::text[], $32::bytea[], $33::text[])
+         AS stored (caller, key, status, headers, body, event_keys)
     WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key),
 set_deadlines AS (
     INSERT INTO deadline (subject, kind, due_at, correlation_id)
-    SELECT * FROM unnest($33::uuid[], $34::text[], $35::timestamptz[], $36::uuid[])
+    SELECT * FROM unnest($34::uuid[], $35::text[], $36::timestamptz[], $37::uuid[])
     ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING)
 SELECT append_audit($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
                     $23::int[], $24::text[], $25::text[], $26::text[], $27::int[])
 WHERE cardinality($15::timestamptz[]) > 0"""
-_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 13, 5, 4
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 13, 6, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -137,6 +140,7 @@ class Transaction(ReadSession, Generic[P]):
         self._events: list[tuple[Any, ...]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._responses: list[tuple[Any, ...]] = []
+        self._event_keys: dict[IdempotencyKey, set[UUID]] = {}
         self._deadlines: dict[tuple[UUID, str], list[tuple[UUID, str, datetime, UUID]]] = {}
         self._cancelled: dict[tuple[UUID, str], None] = {}
 
@@ -190,13 +194,15 @@ class Transaction(ReadSession, Generic[P]):
     def record(self, about: EventSubject, event: Event, sequence: int) -> None:
         """Appends one event to the log, and to the outbox, when the transaction ends. Raises EventTooLarge."""
         identity = new_id()
-        data = encode(event, about.id, identity, self.secrets.key_ring)
+        data, data_key = encode(event, about.id, identity, self.secrets.key_ring)
         if len(data) > _MAX_EVENT_BYTES:
             raise EventTooLarge("The event is larger than Kafka accepts.")
         actor, cause = self.actor, self.cause
+        if self.request.idempotency_key is not None:
+            self._event_keys.setdefault(self.request.idempotency_key, set()).add(about.key)
         self._events.append(
             (identity, event.TYPE, event.TOPIC, about.id, sequence, about.key, self.now, about.correlation_id, cause.event_id,
-             actor.organisation, actor.role, cause.traceparent, data, event.RESTRICTED)
+             actor.organisation, actor.role, cause.traceparent, data, data_key)
         )  # fmt: skip
 
     def audit(
@@ -221,9 +227,14 @@ class Transaction(ReadSession, Generic[P]):
             self.audit(subject, basis=basis)
 
     def store_response(self, status: int, headers: str, body: bytes) -> None:
-        """Stores the encrypted response for repetitions of the request; a request without an idempotency key stores none."""
-        if self.request.idempotency_key is not None:
-            self._responses.append((self.request.caller, self.request.idempotency_key.key, status, headers, body))
+        """Stores the encrypted response for repetitions of the request, with the keys of its events, by which a person's are erased.
+
+        A request without an idempotency key stores none.
+        """
+        key = self.request.idempotency_key
+        if key is not None:
+            event_keys = f"{{{','.join(map(str, self._event_keys.get(key, ())))}}}"
+            self._responses.append((self.request.caller, key.key, status, headers, body, event_keys))
 
     def set_deadline(self, about: EventSubject, deadline: Deadline) -> None:
         row = (about.id, deadline.kind, deadline.due_at, about.correlation_id)

@@ -44,10 +44,15 @@ def main() -> None:
 
 def _show_sealing(ring: KeyRing, plain: bytes) -> None:
     parts = ("referrals.person-record", "referrals.person-record.recorded.v1", str(new_id()), str(new_id()))
-    sealed = ring.seal(plain, place(*parts))
-    sealing, opening = microseconds(lambda: ring.seal(plain, place(*parts))), microseconds(lambda: ring.open(sealed, place(*parts)))
+    sealed, data_key = ring.seal_apart(plain, place(*parts))
+    sealing = microseconds(lambda: ring.seal_apart(plain, place(*parts)))
+    opening = microseconds(lambda: ring.open_apart(sealed, data_key, place(*parts)))
+    response = ring.seal(plain, place(*parts))
+    shared = microseconds(lambda: ring.seal(plain, place(*parts))), microseconds(lambda: ring.open(response, place(*parts)))
+    placing = microseconds(lambda: place(*parts))
     show(
-        f"{len(plain)} bytes: seal {sealing:.1f} us, open {opening:.1f} us, of which the place {microseconds(lambda: place(*parts)):.1f} us"
+        f"{len(plain)} bytes: seal {sealing:.1f} us, open {opening:.1f} us, of which the place {placing:.1f} us; "
+        f"under the ring itself: seal {shared[0]:.1f} us, open {shared[1]:.1f} us"
     )
 
 

@@ -18,7 +18,7 @@ from infra.dev_stack.dev_secrets import AUDIENCE, ISSUER, LONGEST_LIFETIME, Keys
 from shared.clock import FrozenClock
 from shared.contracts.authentication import HEADER, MacKeys
 from shared.contracts.encryption import KeyRing
-from shared.contracts.envelope import Envelope, Record, decode, encode, to_headers
+from shared.contracts.envelope import DATA_KEY, Envelope, Record, decode, encode, to_headers
 from shared.contracts.event import Event
 from shared.kernel.ids import new_id
 from shared.kernel.scope_holders import Holders
@@ -91,10 +91,9 @@ def arrived(
         traceparent=None,
     )
     offset = envelope.id.int & 0x7FFF_FFFF_FFFF
-    record = Record(
-        event.TOPIC, 0, offset, str(key).encode(), encode(event, subject, envelope.id, secrets.key_ring), tuple(to_headers(envelope))
-    )
-    return signed(record, secrets.mac_keys)
+    value, data_key = encode(event, subject, envelope.id, secrets.key_ring)
+    headers = (*to_headers(envelope), *([(DATA_KEY, data_key)] if data_key else []))
+    return signed(Record(event.TOPIC, 0, offset, str(key).encode(), value, headers), secrets.mac_keys)
 
 
 def signed(record: Record, keys: MacKeys) -> Record:
@@ -153,7 +152,8 @@ class RunningContext:
         return {"Authorization": f"Bearer {self.keys.token(actor, organisation, role, list(scopes), **claims)}"}
 
     def _event(self, row: asyncpg.Record) -> Event:
-        return decode(envelope_of(row, "/care/test"), row["topic"], row["data"], self.database.secrets.key_ring)
+        record = Record(row["topic"], 0, row["seq"], str(row["key"]).encode(), row["data"], ((DATA_KEY, row["data_key"]),))
+        return decode(envelope_of(row, "/care/test"), record, self.database.secrets.key_ring)
 
 
 @asynccontextmanager

@@ -60,6 +60,7 @@ def create() -> None:
         sa.Column("actor_role", sa.Text, nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("data", BYTEA, nullable=False),
+        sa.Column("data_key", BYTEA),
         sa.Column("partition_day", sa.Date, nullable=False, server_default=sa.text("(clock_timestamp() AT TIME ZONE 'UTC')::date")),
         sa.PrimaryKeyConstraint("seq", "partition_day", name="pk_event"),
         sa.UniqueConstraint("id", "partition_day", name="uq_event_id"),

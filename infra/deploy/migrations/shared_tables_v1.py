@@ -95,6 +95,7 @@ def _requests() -> None:
         sa.Column("status", sa.Integer),
         sa.Column("headers", JSONB),
         sa.Column("body", BYTEA),
+        sa.Column("event_keys", sa.ARRAY(sa.Uuid)),
         sa.Column("created_at", INSTANT, nullable=False, server_default=REAL_TIME),
         sa.PrimaryKeyConstraint("caller", "key", name="pk_idempotency"),
     )

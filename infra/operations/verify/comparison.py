@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from infra.contexts import CONTEXTS
-from infra.operations.verify.deliveries import EXPIRED, REQUIRED, TOPICS, UNPUBLISHED, Deliveries
+from infra.operations.verify.deliveries import ERASED, EXPIRED, NO_VALUE, REQUIRED, TOPICS, UNPUBLISHED, Deliveries
 from infra.operations.verify.finding import Finding, Tally
 from infra.operations.verify.order import Order
 from infra.operations.verify.pending_work import Backlog, PendingWork
@@ -72,7 +72,7 @@ class _Comparison:
         self.altered.checked += found is not None
         if found is None and flags & REQUIRED and not flags & UNPUBLISHED:
             self.missing.record(_describe(identity, topic))
-        if found is not None and found.digest != digest:
+        if found is not None and found.digest != digest and not (flags & ERASED and found.digest == NO_VALUE):
             self.altered.record(_describe(identity, topic))
 
     def _check_not_logged(self, identity: bytes, found: _EventInKafka) -> None:

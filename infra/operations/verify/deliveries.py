@@ -37,24 +37,30 @@ OnProgress = Callable[[str, int, int], None]
 #: The rows on disk refer to topics and contexts by number.
 TOPICS = declarations()
 _NUMBER = {topic.name: number for number, topic in enumerate(TOPICS)}
-#: Flags of a row: the event is not published yet, its topic must hold it, its topic may have deleted it.
-UNPUBLISHED, REQUIRED, EXPIRED = 1, 2, 4
+#: Flags of a row: the event is not published yet, its topic must hold it, its topic may have deleted it, its data key was erased.
+UNPUBLISHED, REQUIRED, EXPIRED, ERASED = 1, 2, 4, 8
 
 _DIGEST_BYTES, _PREFETCH, _PROGRESS_STEP = 8, 5_000, 5_000
+#: Stands for the digest of a record without a value.
+NO_VALUE = bytes(_DIGEST_BYTES)
 #: Kafka deletes by its own clock, also during a read.
 _MARGIN = timedelta(hours=1)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COMMITTED = """
 SELECT event.id, substr(sha256(data), 1, {bytes}) AS digest, subject, sequence,
-       outbox.seq IS NOT NULL OR {is_republished} AS is_unpublished, {is_required} AS is_required
+       outbox.seq IS NOT NULL OR {is_republished} AS is_unpublished, {is_required} AS is_required,
+       partition_day = 'infinity' AND data_key IS NULL AS is_erased
 FROM {context}.event LEFT JOIN {context}.outbox USING (seq) WHERE topic = $1"""
 _NEWEST = "event.seq = max(event.seq) OVER (PARTITION BY key)"
 _RETAINED = "recorded_at > now() - interval '{days} days' + interval '1 hour'"
-_SUBSCRIBED = "SELECT count(*) FROM {producer}.event WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)"
+#: An event whose data key was erased need not be applied.
+_SUBSCRIBED = """
+SELECT count(*) FROM {producer}.event WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)
+AND (partition_day <> 'infinity' OR data_key IS NOT NULL)"""
 _NOT_APPLIED = """
 SELECT event.id, extract(epoch FROM now() - recorded_at)::float8 AS seconds FROM {producer}.event
-WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2)
+WHERE type = ANY($1::text[]) AND recorded_at > greatest({applied}, $2) AND (partition_day <> 'infinity' OR data_key IS NOT NULL)
 AND NOT EXISTS (SELECT FROM {consumer}.inbox WHERE event_id = event.id)
 AND NOT EXISTS (SELECT FROM {producer}.outbox WHERE outbox.seq = event.seq)"""
 _PARKED = "SELECT headers FROM {context}.parked"
@@ -144,7 +150,8 @@ class Deliveries:
             is_republished=last != self.snapshot.cluster,  # the relay will find another cluster id and republish the log
         )
         async for row in owner.cursor(query, topic.name, prefetch=_PREFETCH):
-            flags = UNPUBLISHED * row["is_unpublished"] | REQUIRED * row["is_required"]
+            is_required = row["is_required"] and not row["is_erased"]
+            flags = UNPUBLISHED * row["is_unpublished"] | REQUIRED * is_required | ERASED * row["is_erased"]
             self.in_log.add(row["id"].bytes, row["digest"], number, flags)
             if row["is_unpublished"]:
                 self.sequence_numbers.add(row["subject"].bytes, number, 0, row["sequence"], UNPUBLISHED)
@@ -161,7 +168,7 @@ class Deliveries:
         except (UndecodableRecord, ValueError):
             self.uncommitted.record(f"{record.topic} {record.partition}@{record.offset} is no event of this product")
             return
-        number, digest = _NUMBER[record.topic], sha256(record.value or b"").digest()[:_DIGEST_BYTES]
+        number, digest = _NUMBER[record.topic], NO_VALUE if record.value is None else sha256(record.value).digest()[:_DIGEST_BYTES]
         self.in_kafka.add(envelope.id.bytes, digest, number, record.partition, record.offset)
         retained = timedelta(days=TOPICS[number].retention_days) - _MARGIN
         flags = EXPIRED * (envelope.recorded_time < self.began - retained)

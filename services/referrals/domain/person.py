@@ -5,7 +5,7 @@ Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,7 @@ class Person:
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
     no event contains them. `born_on` is None while it is unknown. `sharing_stated_by` is None for a preference without a
     stated source. `former_values` are those that staff have replaced, the oldest first.
+    `erased_at`: no word from before is left, nor the number, until a referral gives them again.
     """
 
     id: PersonId
@@ -59,6 +60,7 @@ class Person:
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
     sharing_stated_by: StatedBy | None = None
     former_values: tuple[FormerValue, ...] = ()
+    erased_at: datetime | None = None
     version: int = 0
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import calls, deadlines, discrepancies, receipt
+from services.referrals.domain import calls, deadlines, discrepancies, erasure, receipt
 from services.referrals.domain import identity as identities_of
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import differences, is_name_differing
@@ -69,8 +69,9 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     practice = await PRACTICES.get(tx, _practice_code(command, before))
     referral_id, locality = new_id(), practice.locality if practice else None
     identity = people.Identity(match.person_id, match.nhs_number)
+    known = erasure.referred_again(match.known, identity) if match.known else None
     own, change = people.record(
-        match.known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy, as_one=match.records.as_one
+        known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy, as_one=match.records.as_one
     )
     person = match.records.as_one(own)
     arrival = Arrival(

@@ -11,6 +11,7 @@ from services.referrals.domain.record import Group, Records, compose
 from services.referrals.store.identity import GROUPS, find_group, find_groups, lock_people
 from services.referrals.store.person_repository import PersonRepository
 from services.referrals.store.tables import METADATA, Tx
+from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
 PERSON = sa.Table(
@@ -33,6 +34,7 @@ PERSON = sa.Table(
     sa.Column("sharing", sa.Text, nullable=False),
     sa.Column("sharing_stated_by", sa.Text, comment="who stated the preference; null for the default one, and when no one is named"),
     sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
+    sa.Column("erased_at", INSTANT, comment="no word from before is left; null again after a referral with the number"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
     sa.Column("family_name_form", sa.Text),

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -21,7 +22,7 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.contracts.authentication import MacKeys
-from shared.contracts.envelope import Envelope, to_headers
+from shared.contracts.envelope import DATA_KEY, Envelope, to_headers
 from shared.messaging.outbound.partitioner import partition_of
 
 #: Kafka rejects this record, or every record on its topic from this producer. After any other error the relay restarts.
@@ -85,8 +86,9 @@ class OutboxPublisher:
         while waiting:
             row = waiting[0]
             if not self.blocked or ordering_key(row) not in self.blocked:
-                key, headers = str(row["key"]).encode(), signed_headers(row, self.source, self.mac_keys)
-                if batch.append(timestamp=None, key=key, value=row["data"], headers=headers) is None:
+                key, value = str(row["key"]).encode(), published_value(row)
+                headers = signed_headers(row, self.source, self.mac_keys)
+                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                     break
                 loaded.append(row)
             waiting.popleft()
@@ -98,10 +100,18 @@ def ordering_key(row: asyncpg.Record) -> str:
     return f"{row['topic']} {row['key']}"
 
 
+def published_value(row: asyncpg.Record) -> bytes | None:
+    """None for a restricted event whose data key was erased: the compaction of its topic then removes the earlier records of its key."""
+    value: bytes = row["data"]
+    return None if row["data_key"] is None and row["partition_day"] == date.max else value
+
+
 def signed_headers(row: asyncpg.Record, source: str, keys: MacKeys) -> list[tuple[str, bytes]]:
     """The envelope of a row and its MAC, under the current key at any age of the row."""
     headers = to_headers(envelope_of(row, source))
-    return [*headers, keys.sign(row["topic"], str(row["key"]).encode(), row["data"], headers)]
+    if row["data_key"] is not None:
+        headers.append((DATA_KEY, row["data_key"]))
+    return [*headers, keys.sign(row["topic"], str(row["key"]).encode(), published_value(row), headers)]
 
 
 def envelope_of(row: asyncpg.Record, source: str) -> Envelope:

@@ -182,7 +182,7 @@ async def test_discarded_foreign_event_frees_the_events_behind_it(
 
     assert f"Record {foreign} failed again: RaiseError in its handler. Later records of the same key remain parked." in stuck.refusal
     assert f"Record {behind} is an event" in event.refusal
-    assert silent.refusal.startswith("State with `--reason TEXT` why the record may be discarded")
+    assert silent.refusal.startswith("State the reason with `--reason TEXT`")
     assert discarded.out.startswith(f"Discarded: {foreign} (referrals.referral, partition "), discarded.err
     assert "Applied: 1." in discarded.out.splitlines()[0]
     assert repeated.refusal == f"No parked record of rapid_care has the id {foreign}: list the records with `care parked rapid_care` first."

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.envelope import Record
+from shared.contracts.envelope import DATA_KEY, Record
 from shared.kernel.ids import new_id
 from shared.persistence import parked_records
 from shared.persistence.parked_records import ParkedRecord
@@ -33,10 +33,19 @@ async def _parked(team: RapidCareClient) -> list[ParkedRecord]:
         return await parked_records.waiting(reader)
 
 
+def with_value_of(record: Record, other: Record) -> Record:
+    """The record with the sealed value and the data key of another."""
+    data_key = dict(other.headers)[DATA_KEY]
+    return replace(
+        record, value=other.value, headers=tuple((name, data_key if name == DATA_KEY else value) for name, value in record.headers)
+    )
+
+
 #: How an attacker who can make MACs, by writing to the event log, uses the sealed value of another person or of an earlier event.
 TRANSPLANTS: Mapping[str, Callable[[Record, Record, Record], Record]] = {
-    "another person": lambda record, other, _: replace(record, value=other.value),
-    "an earlier record of the person": lambda record, _, earlier: replace(record, value=earlier.value),
+    "another person": lambda record, other, _: with_value_of(record, other),
+    "an earlier record of the person": lambda record, _, earlier: with_value_of(record, earlier),
+    "another data key": lambda record, other, _: replace(record, headers=with_value_of(record, other).headers),
     "another topic": lambda record, *_: replace(record, topic="mdt.care-plan-record"),
 }
 
@@ -59,7 +68,7 @@ async def test_transplanted_story_is_parked_like_a_forgery(team: RapidCareClient
 async def test_transplanted_story_is_never_replayed(team: RapidCareClient) -> None:
     colin, stella = new_id(), new_id()
     record, other = _recorded(team, colin, "Colin", 1), _recorded(team, stella, "Stella", 1)
-    await team.context.processor.apply([signed(replace(record, value=other.value), team.context.database.secrets.mac_keys)])
+    await team.context.processor.apply([signed(with_value_of(record, other), team.context.database.secrets.mac_keys)])
     (parked,) = await _parked(team)
 
     with pytest.raises(Exception, match="belongs to another record"):

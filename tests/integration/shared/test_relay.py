@@ -53,7 +53,7 @@ async def test_event_is_cloudevent_with_person_as_key(harness: DeliveryHarness, 
     assert dict(record.headers)["ce_specversion"] == b"1.0"
     assert (envelope.subject, envelope.sequence, envelope.source) == (str(parcel.id), 1, "/care/rapid-care")
     assert (envelope.correlation_id, envelope.actor_org) == (parcel.correlation_id, "CARE")
-    assert isinstance(decode(envelope, record.topic, record.value, harness.sender.database.secrets.key_ring), ResponseRequested)
+    assert isinstance(decode(envelope, record, harness.sender.database.secrets.key_ring), ResponseRequested)
 
 
 async def test_events_of_an_aggregate_arrive_in_order(harness: DeliveryHarness, kafka: KafkaSettings) -> None:

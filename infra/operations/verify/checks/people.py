@@ -27,9 +27,9 @@ PEOPLE = (
     Check(
         "I8",
         "every person without a verified NHS number is traced, or merged into another record",
-        "SELECT count(*) FROM {context}.person WHERE nhs_number IS NULL",
+        "SELECT count(*) FROM {context}.person WHERE nhs_number IS NULL AND erased_at IS NULL",
         """SELECT format('person %s', person.id) AS item FROM {context}.person
-           WHERE nhs_number IS NULL AND NOT EXISTS (
+           WHERE nhs_number IS NULL AND erased_at IS NULL AND NOT EXISTS (
              SELECT FROM {context}.identity WHERE identity.person_id = person.id AND identity.status IN ('unverified', 'merged'))""",
         _REFERRALS,
     ),

@@ -1,8 +1,10 @@
 """Only the key ring decrypts a value, and keys are rotated without loss of older values."""
 
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwe
@@ -19,6 +21,44 @@ HERE = place("referrals.person-record", "a subject", "an id")
 @given(st.binary(min_size=1, max_size=2000))
 def test_encrypted_value_is_decrypted(plain: bytes) -> None:
     assert BOTH.open(BOTH.seal(plain, HERE), HERE) == plain
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_value_under_its_own_key_is_decrypted(plain: bytes) -> None:
+    sealed, data_key = BOTH.seal_apart(plain, HERE)
+
+    assert BOTH.open_apart(sealed, data_key, HERE) == plain
+    assert plain not in sealed or len(plain) < 12
+    assert data_key.startswith(b"new.")
+
+
+def test_value_without_its_key_never_opens() -> None:
+    sealed, data_key = BOTH.seal_apart(b"a story", HERE)
+    _, other_key = BOTH.seal_apart(b"a story", HERE)
+
+    with pytest.raises(KeyAbsent, match="was erased"):
+        BOTH.open_apart(sealed, None, HERE)
+    with pytest.raises(DecryptionFailed):
+        BOTH.open_apart(sealed, other_key, HERE)
+    with pytest.raises(DecryptionFailed):
+        BOTH.open(sealed, HERE)
+    with pytest.raises(KeyAbsent):
+        BEFORE.open_apart(sealed, data_key, HERE)
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100))
+def test_any_value_and_data_key_open_or_are_refused(sealed: bytes, data_key: bytes) -> None:
+    with pytest.raises(DecryptionFailed):
+        BOTH.open_apart(sealed, data_key, HERE)
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_value_under_its_own_key_is_interoperable(plain: bytes) -> None:
+    sealed, data_key = BOTH.seal_apart(plain, HERE)
+    wrapped = urlsafe_b64decode(data_key.partition(b".")[2] + b"==")
+    key = OctKey.import_key(aes_key_unwrap(NEW, wrapped))
+
+    assert jwe.decrypt_json(as_json(sealed, HERE), key, algorithms=["dir", "A256GCM"]).plaintext == plain
 
 
 def as_json(sealed: bytes, where: bytes) -> Any:

@@ -32,6 +32,7 @@ def upgrade() -> None:
     _lives()
     _proposals()
     _referrals()
+    _erasures()
     _directory()
     _copies()
     _fill("organisation")
@@ -57,6 +58,7 @@ def _people() -> None:
         sa.Column("sharing", sa.Text, nullable=False),
         sa.Column("sharing_stated_by", sa.Text, comment="who stated the preference; null for the default one, and when no one is named"),
         sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
+        sa.Column("erased_at", INSTANT),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
         sa.Column("family_name_form", sa.Text),
@@ -234,6 +236,23 @@ def _amendments() -> None:
         sa.PrimaryKeyConstraint("referral_id", name="pk_claim"),
         comment="Who works on a referral at the Community Point of Access now, until the claim lapses.",
     )
+
+
+def _erasures() -> None:
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("requested_by", sa.Text, nullable=False, comment="issuer, organisation and subject"),
+        sa.Column("requested_at", INSTANT, nullable=False),
+        sa.Column("approved_by", sa.Text, comment="issuer, organisation and subject"),
+        sa.Column("approved_at", INSTANT),
+        sa.Column("certificate", JSONB, comment="what was erased; null until every context has erased"),
+        sa.PrimaryKeyConstraint("id", name="pk_erasure"),
+        comment="Requests for the erasure of a person's words, with the approval of another member of staff.",
+    )
+    op.create_index("ix_erasure_person_id", "erasure", ["person_id"])
 
 
 def _directory() -> None:

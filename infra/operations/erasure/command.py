@@ -1,0 +1,136 @@
+"""The steps of `care erase`: the request, the approval, on which the words are erased, and the check of a certificate."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from infra.contexts import CONTEXTS, subscribed_types
+from infra.dev_stack.stack_state import endpoints
+from infra.errors import StackError
+from infra.operations.erasure import certificate as certificates
+from infra.operations.erasure.certificate import Certificate
+from infra.operations.erasure.words import RESTRICTED, Owner, erase_in
+from infra.operations.replay import database_of, required_reason
+from services.referrals.domain.access import AUDIT, holders
+from services.referrals.domain.erasure import Erasure
+from services.referrals.handlers.erasure import approve_erasure, certify_erasure, request_erasure
+from shared.deployment import Deployment, read
+from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError
+from shared.kernel.ids import PersonId
+from shared.persistence.database import Database
+from shared.persistence.transaction import Cause, RequestContext, Transaction
+from shared.web.dependencies import with_held_scopes
+from shared.web.problems import HttpProblem
+
+_SEALED = """
+SELECT id FROM {producer}.event WHERE partition_day = 'infinity' AND key = ANY($1::uuid[]) AND data_key IS NOT NULL
+AND type = ANY($2::text[])"""
+_NOT_APPLIED = (
+    "SELECT count(*) FROM unnest($1::uuid[]) AS sealed (id) WHERE NOT EXISTS (SELECT FROM {consumer}.inbox WHERE event_id = sealed.id)"
+)
+_POLL_SECONDS = 0.2
+_WAIT_SECONDS = 120.0
+_KAFKA = f"Kafka removes the earlier records of {', '.join(RESTRICTED)} at the next compaction after max.compaction.lag.ms."
+
+
+async def request(person: UUID, name: str, *, token: Path, reason: str) -> Erasure:
+    """Stores and audits the request of the token's caller. Raises StackError."""
+    why = required_reason(reason)
+    async with database_of("referrals", name) as database:
+        caller = await _caller(token, database)
+        async with _transaction(database, caller, f"request erasure: {why}") as tx:
+            return await request_erasure(PersonId(person), why, tx=tx)
+
+
+async def approve(person: UUID, name: str, *, token: Path, request_id: UUID, file: Path) -> Certificate:
+    """Erases on the approval of the token's caller, and writes the certificate. Raises StackError; then the approval can be repeated."""
+    async with database_of("referrals", name) as database:
+        caller = await _caller(token, database)
+        async with _transaction(database, caller, f"approve erasure {request_id}") as tx:
+            erasure, people = await approve_erasure(PersonId(person), request_id, tx=tx)
+        certificate = certificates.sign(_certificate(erasure, *await _erase(endpoints(name).database_url, people)), read(Deployment))
+        certificates.write(certificate, file)
+        async with _transaction(database, caller, f"certify erasure {request_id}") as tx:
+            await certify_erasure(erasure, asdict(certificate), tx=tx)
+    return certificate
+
+
+async def check(file: Path, name: str) -> str:
+    async with database_of("referrals", name):
+        return certificates.check(file, read(Deployment))
+
+
+async def _caller(token: Path, database: Database[Any]) -> Actor:
+    """The member of the information governance staff whose token it is. Raises StackError."""
+    try:
+        actor = await read(Deployment).tokens().actor(f"Bearer {token.read_text().strip()}")  # noqa: ASYNC240  no other task runs
+    except HttpProblem as refused:
+        raise StackError(f"The token in {token} is refused: {refused.detail}") from refused
+    held = with_held_scopes(actor, holders(database.policy).organisations, actor.organisation)
+    if AUDIT not in held.scopes or actor.system == actor.id:
+        raise StackError(
+            f"{actor.id} of {actor.organisation} is not of the information governance staff: the token needs the scope {AUDIT}."
+        )
+    return actor
+
+
+@asynccontextmanager
+async def _transaction(database: Database[Any], caller: Actor, action: str) -> AsyncIterator[Transaction[Any]]:
+    """Raises StackError for what a rule refuses."""
+    try:
+        async with database.transaction(RequestContext(caller, Cause(action))) as tx:
+            yield tx
+    except DomainError as refused:
+        raise StackError(f"{refused.detail} {refused.advice}") from refused
+
+
+async def _erase(url: str, people: Mapping[PersonId, int]) -> tuple[list[PersonId], Mapping[str, Mapping[str, int]], datetime]:
+    """The people, the number of erased rows by context and kind, and the end. Raises StackError."""
+    owner = await asyncpg.connect(url)
+    try:
+        await _until_applied(owner, list(people))
+        erased = {context: await erase_in(owner, context, people) for context in CONTEXTS}
+        return list(people), erased, await owner.fetchval("SELECT clock_timestamp()")
+    finally:
+        await owner.close()
+
+
+async def _until_applied(owner: Owner, people: Sequence[UUID]) -> None:
+    """Waits until every service has applied the sealed events about the person, or an earlier one would bring the words back."""
+    until, sealed = monotonic() + _WAIT_SECONDS, {consumer: await _sealed(owner, consumer, people) for consumer in CONTEXTS}
+    while waiting := [context for context, ids in sealed.items() if await owner.fetchval(_NOT_APPLIED.format(consumer=context), ids)]:
+        if monotonic() > until:
+            raise StackError(f"{', '.join(waiting)} has not applied the person's record: repeat the approval when its worker has.")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _sealed(owner: Owner, consumer: str, people: Sequence[UUID]) -> list[UUID]:
+    """The sealed events about the person that the context reads."""
+    rows = [
+        await owner.fetch(_SEALED.format(producer=producer), list(people), subscribed_types(consumer, producer)) for producer in CONTEXTS
+    ]
+    return [row["id"] for found in rows for row in found]
+
+
+def _certificate(erasure: Erasure, people: Sequence[UUID], erased: Mapping[str, Mapping[str, int]], ended: datetime) -> Certificate:
+    return Certificate(
+        id=str(erasure.id),
+        people=[str(each) for each in people],
+        reason=erasure.reason,
+        requested_by=erasure.requested_by,
+        requested_at=erasure.requested_at.isoformat(),
+        approved_by=erasure.approved_by or "",
+        approved_at=erasure.approved_at.isoformat() if erasure.approved_at else "",
+        erased_at=ended.isoformat(),
+        erased=erased,
+        kafka=_KAFKA,
+    )

@@ -1,0 +1,91 @@
+"""Erases the words of a person in one context: the data keys of the sealed events, the stored responses, parked records, and the tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import asyncpg
+
+from services.referrals.domain.story import NOT_GIVEN
+from shared.contracts.registry import registry
+from shared.kernel.ids import PersonId
+
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+RESTRICTED = sorted({event.TOPIC for event in registry().values() if event.RESTRICTED})
+_OF_PERSON = "person_id = ANY($1::uuid[])"
+_CONTACT = f"""contact = CASE WHEN contact IS NOT NULL THEN '{{"name": "{NOT_GIVEN}", "relationship": "{NOT_GIVEN}"}}'::jsonb END"""
+_WORDLESS_PLAN = f'{{"what_matters": "{NOT_GIVEN}", "problems": [], "crisis": null, "carer": null}}'
+
+
+def _words(*columns: str) -> str:
+    """Sets each of these text columns that has words to the sign for absent words."""
+    return ", ".join(f"{column} = CASE WHEN {column} IS NOT NULL THEN '{NOT_GIVEN}' END" for column in columns)
+
+
+def _reasons(column: str) -> str:
+    """Sets the field `reason` of a JSON object."""
+    return f"{column} = CASE WHEN {column} ? 'reason' THEN {column} || '{{\"reason\": \"{NOT_GIVEN}\"}}' ELSE {column} END"
+
+
+def _plan(*columns: str) -> str:
+    """Removes the words of a version of a care plan."""
+    return ", ".join(f"{each} = jsonb_set({each}, '{{joint_plan}}', ({each} -> 'joint_plan') || '{_WORDLESS_PLAN}')" for each in columns)
+
+
+_EXPLANATION = ("break_glass", _words("explanation"), _OF_PERSON)
+#: The words in the tables of each context: table, assignments and condition. Copies of the person's record receive the one without words.
+WORDS: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "referrals": (
+        ("referral", _words("triage_reason", "override_reason", "question", "discrepancy_reason", "reopen_reason"), _OF_PERSON),
+        (
+            "amendment",
+            _words("information", "telephone"),
+            "referral_id IN (SELECT id FROM referrals.referral WHERE person_id = ANY($1::uuid[]))",
+        ),
+        _EXPLANATION,
+        ("proposal", f"{_words('present_value', 'proposed_value', 'reason')}, {_CONTACT}", _OF_PERSON),
+        ("identity", _reasons("merge") + ", separations = '[]'", _OF_PERSON),
+        ("life", f"{_reasons('restoration')}, {_reasons('returned')}", _OF_PERSON),
+    ),
+    "rapid_care": (("care_plan", f'record = record || \'{{"what_matters": "{NOT_GIVEN}", "crisis": null}}\'', _OF_PERSON), _EXPLANATION),
+    "mdt": (
+        ("care_plan", _plan("offered", "in_force"), _OF_PERSON),
+        ("care_plan_version", _plan("content"), "care_plan_id IN (SELECT id FROM mdt.care_plan WHERE person_id = ANY($1::uuid[]))"),
+        _EXPLANATION,
+    ),
+    "navigation": (_EXPLANATION,),
+}
+_UPDATE = "UPDATE {context}.{table} SET {assignments} WHERE {condition}"
+#: The records of a person stay from the one without words on.
+_KEYS = """
+UPDATE {context}.event SET data_key = NULL FROM unnest($1::uuid[], $2::int[]) AS kept (person, sequence)
+WHERE partition_day = 'infinity' AND data_key IS NOT NULL AND key = kept.person
+AND (topic <> 'referrals.person-record' OR event.sequence < kept.sequence)"""
+#: A response without events names no person; one that a client repeats is then 409.
+_RESPONSES = "UPDATE {context}.idempotency SET body = NULL WHERE body IS NOT NULL AND (event_keys && $1::uuid[] OR event_keys = '{{}}')"
+_PARKED = "DELETE FROM {context}.parked WHERE key = ANY($2::bytea[]) AND topic = ANY($1::text[])"
+#: A record without a value follows, so that Kafka removes the earlier records of the key; a newer event of the key makes it superfluous.
+_TOMBSTONES = """
+INSERT INTO {context}.outbox (seq)
+SELECT max(seq) FROM {context}.event WHERE partition_day = 'infinity' AND key = ANY($1::uuid[])
+GROUP BY topic, key HAVING bool_and(data_key IS NULL) ON CONFLICT DO NOTHING"""
+
+
+async def erase_in(owner: Owner, context: str, people: Mapping[PersonId, int]) -> Mapping[str, int]:
+    """`people` has the sequence of the record without words by person. Returns the number of rows by kind."""
+    keys = [str(each).encode() for each in people]
+    async with owner.transaction():
+        erased = {
+            "data keys": await _count(owner, _KEYS.format(context=context), list(people), list(people.values())),
+            "stored responses": await _count(owner, _RESPONSES.format(context=context), list(people)),
+            "parked records": await _count(owner, _PARKED.format(context=context), RESTRICTED, keys),
+        }
+        for table, assignments, condition in WORDS[context]:
+            update = _UPDATE.format(context=context, table=table, assignments=assignments, condition=condition)
+            erased[table] = await _count(owner, update, list(people))
+        await owner.execute(_TOMBSTONES.format(context=context), list(people))
+    return erased
+
+
+async def _count(owner: Owner, statement: str, *values: object) -> int:
+    return int((await owner.execute(statement, *values)).rpartition(" ")[2])
