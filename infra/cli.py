@@ -308,6 +308,15 @@ def person(
         raise typer.Exit(1)
 
 
+@app.command("rewrap-keys")
+def rewrap_keys(name: Name = "default") -> None:
+    """Wrap the data keys of all sealed events under CARE_ENCRYPTION_KEY_ID, and publish the newest event of each key again."""
+    from infra.operations.key_rotation import rewrap
+
+    done: dict[str, int] = _run(rewrap(name))
+    out.print(f"Rewrapped: {', '.join(f'{count} in {context}' for context, count in done.items() if count) or 'none'}.")
+
+
 @app.command()
 def erase(
     person: Annotated[UUID | None, typer.Argument(metavar="PERSON", help="Id of the person.")] = None,

@@ -69,6 +69,10 @@ class KeyRing:
             raise DecryptionFailed("encrypted by another algorithm")
         return _opened(AESGCM(self._unwrapped(data_key)), header, rest, where)
 
+    def rewrap(self, data_key: bytes) -> bytes:
+        """The data key under the current key of the ring: afterwards no older key is needed for it."""
+        return self._wrapped(self._unwrapped(data_key))
+
     def _wrapped(self, key: bytes) -> bytes:
         return b"%b.%b" % (self._current.encode(), _encoded(aes_key_wrap(self._keys[self._current], key)))
 

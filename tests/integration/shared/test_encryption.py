@@ -4,8 +4,10 @@ from datetime import date
 
 import pytest
 
+from infra.operations.key_rotation import rewrap_log
 from shared.contracts.codes import Locality
-from shared.contracts.envelope import UnauthenticRecord, decode, read_envelope
+from shared.contracts.encryption import KeyRing
+from shared.contracts.envelope import UnauthenticRecord, UndecodableRecord, decode, read_envelope
 from shared.contracts.persons import PersonRecordRecorded, Story
 from shared.kernel.ids import new_id
 from shared.messaging import topics
@@ -87,3 +89,26 @@ async def test_sealed_value_moved_within_the_log_does_not_open(harness: Delivery
     with pytest.raises(UnauthenticRecord):
         decode(read_envelope(moved), moved, secrets.key_ring)
     assert decode(read_envelope(genuine), genuine, secrets.key_ring) == RECORD.model_copy(update={"given_name": "Stella"})
+
+
+async def test_rewrapped_event_needs_no_older_key(harness: DeliveryHarness, kafka: KafkaSettings) -> None:
+    """A key leaves the ring: the events that it wrapped are published again and read without it, the erased one is not."""
+    await topics.create(kafka.bootstrap, [TopicDeclaration(TOPIC, is_compacted=True, retention_days=1)], Layout(kafka.prefix, 1))
+    before = harness.sender.database.secrets
+    for _ in range(3):
+        await record(harness, RECORD)
+    await harness.owner.execute("UPDATE rapid_care.event SET data_key = NULL WHERE seq = (SELECT max(seq) FROM rapid_care.event)")
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+    both = KeyRing(before.key_ring._keys | {"new": bytes(32)}, "new")
+
+    assert await rewrap_log(harness.owner, "rapid_care", both) == 2
+    assert await rewrap_log(harness.owner, "rapid_care", both) == 2
+    async with relaying(harness, kafka):
+        await until_sent(harness)
+
+    after, found = KeyRing({"new": bytes(32)}, "new"), (await read_topic(kafka, TOPIC))[3:]
+    assert [each.value is None for each in found] == [False, False, True]
+    assert [decode(read_envelope(each), each, after) for each in found[:2]] == [RECORD, RECORD]
+    with pytest.raises(UndecodableRecord, match="KeyAbsent"):
+        decode(read_envelope(found[0]), found[0], before.key_ring)

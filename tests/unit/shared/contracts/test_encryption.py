@@ -46,6 +46,16 @@ def test_value_without_its_key_never_opens() -> None:
         BEFORE.open_apart(sealed, data_key, HERE)
 
 
+def test_data_key_outlives_the_key_that_wrapped_it() -> None:
+    sealed, data_key = BEFORE.seal_apart(b"a story", HERE)
+
+    rewrapped = BOTH.rewrap(data_key)
+
+    assert AFTER.open_apart(sealed, rewrapped, HERE) == b"a story"
+    with pytest.raises(KeyAbsent):
+        AFTER.open_apart(sealed, data_key, HERE)
+
+
 @given(st.binary(max_size=100), st.binary(max_size=100))
 def test_any_value_and_data_key_open_or_are_refused(sealed: bytes, data_key: bytes) -> None:
     with pytest.raises(DecryptionFailed):
