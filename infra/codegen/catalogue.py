@@ -19,7 +19,8 @@ _HEAD = """# Events
 Generated from `shared/contracts` by `make generate`. Envelope: CloudEvents 1.0, Kafka binary mode: `ce_*` headers beside a JSON value.
 The key is the person's pseudonym where there is a person; `ce_subject` is the aggregate,
 `ce_sequence` counts its events from 1 without a gap,
-`ce_correlationid` is the referral (or the case finding) that began the chain. A restricted event's value is a JWE.
+`ce_correlationid` is the referral (or the case finding) that began the chain. A restricted event's value is a JWE under the data
+key in the header `care-data-key`, which the key ring wraps. Without a value its words were erased: erase what you stored of its subject.
 Compare `ce_id` to drop duplicates; ignore fields that you do not know.
 """
 

@@ -67,15 +67,17 @@ Set fields in `{variable}`, for example `{example}`. The defaults and their sour
 {docstring}
 """
 _PROCESSES = "API, worker"
+#: The commands that work as a context does.
+_AS_A_CONTEXT = "`care parked`, `care replay`, `care import-risk`, `care erase`, `care rewrap-keys`"
 #: The processes that use a variable, where every process accepts it and only some use it.
 _READERS = {
-    "CARE_JWKS": "API",
-    "CARE_JWKS_FILE": "API",
-    "CARE_OPENID_ISSUER": "API",
-    "CARE_ISSUER": "API",
+    "CARE_JWKS": "API, `care erase`",
+    "CARE_JWKS_FILE": "API, `care erase`",
+    "CARE_OPENID_ISSUER": "API, `care erase`",
+    "CARE_ISSUER": "API, `care erase`",
+    "CARE_AUDIENCE": "API, `care erase`",
+    "CARE_TOKEN_LIFETIME": "API, `care erase`",
     "CARE_HSTS": "API",
-    "CARE_AUDIENCE": "API",
-    "CARE_TOKEN_LIFETIME": "API",
     "CARE_LIMITS": "API",
     "CARE_METRICS_TOKEN": "API",
     "CARE_HTTP_HOST": "API",
@@ -101,11 +103,11 @@ _READERS = {
     "<CONTEXT>_AUDIT_SIGNING_KEY": "worker",
     "<CONTEXT>_MAC_KEYS": "worker, `care parked`, `care replay`",
     "<CONTEXT>_MAC_KEY_ID": "worker, `care parked`, `care replay`",
-    "<CONTEXT>_DATABASE_URL": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
-    "<CONTEXT>_POLICY": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
-    "CARE_PERSON_ID_SECRET": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
-    "CARE_ENCRYPTION_KEYS": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
-    "CARE_ENCRYPTION_KEY_ID": f"{_PROCESSES}, `care parked`, `care replay`, `care import-risk`",
+    "<CONTEXT>_DATABASE_URL": f"{_PROCESSES}, {_AS_A_CONTEXT}",
+    "<CONTEXT>_POLICY": f"{_PROCESSES}, {_AS_A_CONTEXT}",
+    "CARE_PERSON_ID_SECRET": f"{_PROCESSES}, {_AS_A_CONTEXT}",
+    "CARE_ENCRYPTION_KEYS": f"{_PROCESSES}, {_AS_A_CONTEXT}",
+    "CARE_ENCRYPTION_KEY_ID": f"{_PROCESSES}, {_AS_A_CONTEXT}",
 }
 
 
