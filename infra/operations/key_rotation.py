@@ -1,4 +1,4 @@
-"""Wraps the data keys of all sealed events under the present key of the ring, so that an older one can be withdrawn (docs/adr/0048).
+"""Wraps the data keys of all sealed events under the present key of the ring, so that an older one can be withdrawn (docs/adr/0040).
 
 Invariant: an erased data key stays erased, also when it is erased during the command.
 """

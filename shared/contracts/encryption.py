@@ -1,7 +1,7 @@
 """Encryption of personal data: JWE, direct A256GCM, bound to the place of the value.
 
 A stored response is sealed under the key ring. An event is sealed under a data key of its own, which the ring wraps (RFC 3394) and which
-is stored beside the event, so that erasing the data key erases the words everywhere (docs/adr/0048).
+is stored beside the event, so that erasing the data key erases the words everywhere (docs/adr/0040).
 
 Invariant: a value opens only in the place that it was sealed for. The place is the additional authenticated data of the JWE, which
 the reader knows and which is therefore not stored with the value (docs/adr/0039).

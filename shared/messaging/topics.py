@@ -13,7 +13,7 @@ from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 _ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
 _WAIT_FOR_BROKERS_SECONDS = 15.0
-#: A replaced record of a restricted topic is removed within about a day, or Kafka would keep the words of an erased person (docs/adr/0048).
+#: A replaced record of a restricted topic is removed within about a day, or Kafka would keep the words of an erased person (docs/adr/0040).
 _COMPACTION_LAG_MILLISECONDS = 24 * 60 * 60 * 1000
 
 
