@@ -4,22 +4,21 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from infra.audit_commands import app as audit
 from infra.command_options import in_utc
-from infra.console import out
+from infra.console import out, print_table
 from infra.console import run as _run
 from infra.errors import StackError
+from infra.key_commands import erase, rewrap_keys
 
 if TYPE_CHECKING:
     from infra.deploy.kafka_access import AccessReport
@@ -30,6 +29,8 @@ app = typer.Typer(help="Care coordination: run, check and operate the four servi
 reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
 app.add_typer(reference, name="reference")
 app.add_typer(audit, name="audit")
+app.command("rewrap-keys")(rewrap_keys)
+app.command()(erase)
 
 
 def _postgresql(url: str) -> str:
@@ -202,9 +203,9 @@ def parked(
         (each.id, each.record.topic, each.record.partition, each.record.offset, each.parked_at, _text(each.record.key), each.reason)
         for each in records
     ]
-    _print_table(f"{context}: {_count(len(records), 'parked record')}", columns, rows)
+    print_table(f"{context}: {_count(len(records), 'parked record')}", columns, rows)
     due = [(each.id, each.kind, each.due_at, str(each.subject), each.reason) for each in deadlines]
-    _print_table(f"{context}: {_count(len(deadlines), 'parked deadline')}", ("id", "kind", "due at", "subject", "reason"), due)
+    print_table(f"{context}: {_count(len(deadlines), 'parked deadline')}", ("id", "kind", "due at", "subject", "reason"), due)
     if acknowledge:
         out.print(f"Acknowledged: {_run(acknowledge_parked(context, name))}.")
 
@@ -308,47 +309,6 @@ def person(
         raise typer.Exit(1)
 
 
-@app.command("rewrap-keys")
-def rewrap_keys(name: Name = "default") -> None:
-    """Wrap the data keys of all sealed events under CARE_ENCRYPTION_KEY_ID, and publish the newest event of each key again."""
-    from infra.operations.key_rotation import rewrap
-
-    done: dict[str, int] = _run(rewrap(name))
-    out.print(f"Rewrapped: {', '.join(f'{count} in {context}' for context, count in done.items() if count) or 'none'}.")
-
-
-@app.command()
-def erase(
-    person: Annotated[UUID | None, typer.Argument(metavar="PERSON", help="Id of the person.")] = None,
-    token: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="File with your bearer token (referrals:audit).")] = None,
-    reason: Annotated[str, typer.Option(help="Why the person's words are erased; stays in the audit and in the certificate.")] = "",
-    approve: Annotated[UUID | None, typer.Option(metavar="REQUEST", help="Approve the request of another person, and erase.")] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="File to write the certificate of the approved erasure to.")
-    ] = None,
-    check: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Check this certificate instead.")] = None,
-    name: Name = "default",
-) -> None:
-    """Request the erasure of a person's words, or approve such a request, which erases them everywhere. Owners and deadlines stay."""
-    from infra.operations.erasure import command
-
-    if check is not None:
-        out.print(_run(command.check(check, name)))
-    elif person is None or token is None:
-        raise StackError("Name the person and the file of your token: `care erase PERSON --token FILE --reason TEXT`.")
-    elif approve is None:
-        requested = _run(command.request(person, name, token=token, reason=reason))
-        advice = f"Another member of staff approves it: `care erase {person} --approve {requested.id} --token FILE --certificate FILE`."
-        out.print(f"Requested: {requested.id}. {advice}", soft_wrap=True, highlight=False)
-    elif certificate is None:
-        raise StackError("Name the file of the certificate: `--certificate FILE`.")
-    else:
-        done = _run(command.approve(person, name, token=token, request_id=approve, file=certificate))
-        counts = [(context, kind, count) for context, kinds in done.erased.items() for kind, count in kinds.items() if count]
-        _print_table(f"Erased: {', '.join(done.people)}", ("context", "what", "rows"), counts)
-        out.print(f"Certificate: {certificate}. {done.kafka}", soft_wrap=True, highlight=False)
-
-
 @app.command("import-risk")
 def import_risk(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file of the registered population.")],
@@ -404,14 +364,6 @@ def _read_secret_files() -> None:
     for path in folder.glob("[A-Z]*"):
         if path.name.isupper() and path.is_file() and not os.environ.get(path.name):
             os.environ[path.name] = path.read_text().strip()
-
-
-def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Prints cells as plain text: parked records may contain markup."""
-    table = Table(*columns, title=title)
-    for row in rows:
-        table.add_row(*(Text(f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else str(cell)) for cell in row))
-    out.print(table)
 
 
 def _count(number: int, what: str) -> str:

@@ -28,8 +28,8 @@ _REFERENCE = {"organisation", "service", "service_code", "navigator", "clinician
 _RECORDS = {"person"}
 #: The reason of the erasure itself stays, with its certificate.
 _EVIDENCE = {"erasure"}
-#: Codes and staff of a table that every context has.
-_OF_ALL = {"break_glass": {"issuer", "organisation", "actor_id", "role", "reason", "reviewed_by", "outcome"}}
+#: Codes and staff of tables that every context has.
+_OF_ALL = {"audit_block": {"key_id"}, "break_glass": {"issuer", "organisation", "actor_id", "role", "reason", "reviewed_by", "outcome"}}
 #: Columns with codes, ids, organisations, staff and instants, by context and table.
 _CODES = {
     "referrals": {

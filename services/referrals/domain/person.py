@@ -38,9 +38,8 @@ class Person:
     """`id` is the pseudonym of a verified NHS number, and random without one. `correlation_id` is the last referral.
 
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
-    no event contains them. `born_on` is None while it is unknown. `sharing_stated_by` is None for a preference without a
-    stated source. `former_values` are those that staff have replaced, the oldest first.
-    `erased_at`: no word from before is left, nor the number, until a referral gives them again.
+    no event contains them. `born_on` is None while it is unknown, and `sharing_stated_by` for a preference without a stated source.
+    `former_values` are those that staff have replaced, the oldest first. From `erased_at` no earlier word is left, nor the number.
     """
 
     id: PersonId
@@ -312,8 +311,7 @@ def update_from_referral(
     preference.
     """
     story = merge_stories(person.story, received.story) if received.story else person.story
-    completed = _completed(_restricted(person, received), received.demographics)
-    updated = replace(completed, story=story, locality=locality)
+    updated = replace(_completed(_restricted(person, received), received.demographics), story=story, locality=locality)
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)

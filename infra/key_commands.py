@@ -1,0 +1,51 @@
+"""The commands on the data keys of sealed events: `care rewrap-keys`, and `care erase`, which destroys those of a person."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from infra.console import out, print_table, run
+from infra.errors import StackError
+
+Name = Annotated[str, typer.Option(help="Name of the local stack.")]
+
+
+def rewrap_keys(name: Name = "default") -> None:
+    """Wrap the data keys of all sealed events under CARE_ENCRYPTION_KEY_ID, and publish the newest event of each key again."""
+    from infra.operations.key_rotation import rewrap
+
+    done: dict[str, int] = run(rewrap(name))
+    out.print(f"Rewrapped: {', '.join(f'{count} in {context}' for context, count in done.items() if count) or 'none'}.")
+
+
+def erase(
+    person: Annotated[UUID | None, typer.Argument(metavar="PERSON", help="Id of the person.")] = None,
+    token: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="File with your bearer token (referrals:audit).")] = None,
+    reason: Annotated[str, typer.Option(help="Why the person's words are erased; stays in the audit and in the certificate.")] = "",
+    approve: Annotated[UUID | None, typer.Option(metavar="REQUEST", help="Approve the request of another person, and erase.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File to write the certificate of the approved erasure to.")
+    ] = None,
+    check: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Check this certificate instead.")] = None,
+    name: Name = "default",
+) -> None:
+    """Request the erasure of a person's words, or approve such a request, which erases them everywhere. Owners and deadlines stay."""
+    from infra.operations.erasure import command
+
+    if check is not None:
+        out.print(run(command.check(check, name)))
+    elif person is None or token is None:
+        raise StackError("Name the person and the file of your token: `care erase PERSON --token FILE --reason TEXT`.")
+    elif approve is None:
+        requested = run(command.request(person, name, token=token, reason=reason))
+        advice = f"Another member of staff approves it: `care erase {person} --approve {requested.id} --token FILE --certificate FILE`."
+        out.print(f"Requested: {requested.id}. {advice}", soft_wrap=True, highlight=False)
+    elif certificate is None:
+        raise StackError("Name the file of the certificate: `--certificate FILE`.")
+    else:
+        done = run(command.approve(person, name, token=token, request_id=approve, file=certificate))
+        counts = [(context, kind, count) for context, kinds in done.erased.items() for kind, count in kinds.items() if count]
+        print_table(f"Erased: {', '.join(done.people)}", ("context", "what", "rows"), counts)
+        out.print(f"Certificate: {certificate}. {done.kafka}", soft_wrap=True, highlight=False)
