@@ -11,7 +11,12 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 #: These files share one run of the six weeks of the story.
-STORY = ("tests/journeys/test_demo.py", "tests/journeys/test_mr_dale.py", "tests/journeys/test_verify.py")
+STORY = (
+    "tests/journeys/test_demo.py",
+    "tests/journeys/test_mr_dale.py",
+    "tests/journeys/test_verify.py",
+    "tests/journeys/test_left_behind.py",
+)
 #: Files of ten seconds or more, longest first.
 LONGEST = (
     *STORY,
@@ -32,6 +37,7 @@ LONGEST = (
     "tests/architecture/test_gates.py",
     "tests/architecture/test_house.py",
     "tests/integration/shared/test_worker.py",
+    "tests/integration/shared/test_kafka_access.py",
     "tests/integration/dev_stack/test_stack.py",
     "tests/integration/cli/test_care_up.py",
     "tests/integration/cli/test_operations.py",

@@ -20,11 +20,12 @@ _PAGES = Path(__file__).parent / "pages"
 _KIND = """
 ### {title}
 
-Purpose: {purpose}<br>Basis: {basis}.<br>Who reads it: {readers}.<br>Kept: {retention}.
+Purpose: {purpose}<br>Basis: {basis}.<br>Who reads it: {readers}.<br>Kept: {retention}.{words}
 
 | field | stored in | published in |
 |---|---|---|
 """
+_RESTRICTED = "<br>Restricted: names, numbers and words of a person may stand here, and in no other kind."
 
 
 class FieldWithoutPurpose(Exception):
@@ -46,6 +47,12 @@ def columns() -> Iterator[tuple[str, str, str]]:
 def fields() -> Iterator[tuple[str, str, str]]:
     """Topic, class and field of everything that Kafka carries, parts of events included."""
     return ((event.TOPIC, model.__name__, name) for event in registry().values() for model in _models(event) for name in model.model_fields)
+
+
+def restricted_columns() -> set[str]:
+    """The columns that may have names, numbers and words of a person, as `<context>.<table>.<column>`."""
+    kinds = {name for name, kind in _inventory()["kinds"].items() if kind.get("restricted")}
+    return {f"{context}.{table}.{column}" for context, table, column in columns() if kind_of(table, column) in kinds}
 
 
 def kind_of(owner: str, name: str) -> str:
@@ -83,11 +90,12 @@ def _by_kind(found: Iterator[tuple[str, str, str]]) -> Mapping[str, Mapping[str,
 def _section(kind: str, stored: Mapping[str, set[str]], published: Mapping[str, set[str]]) -> str:
     entry = _inventory()["kinds"][kind]
     retention = _inventory()["retention"][entry["retention"]]
+    words = _RESTRICTED if entry.get("restricted") else ""
     rows = (
         f"| `{name}` | {_places(stored.get(name, ()))} | {_places(published.get(name, ()))} |\n" for name in sorted({*stored, *published})
     )
     prose = {name: entry[name].rstrip(".") if name == "basis" else entry[name] for name in ("title", "purpose", "basis", "readers")}
-    return _KIND.format(**prose, retention=retention) + "".join(rows)
+    return _KIND.format(**prose, retention=retention, words=words) + "".join(rows)
 
 
 def _places(found: Sequence[str] | set[str]) -> str:

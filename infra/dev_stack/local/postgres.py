@@ -38,6 +38,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",  # a refused statement names the role (docs/runbook.md, Audit altered)
+    "log_error_verbosity": "terse",  # the detail of an error quotes the row, with the person's name and story (docs/adr/0009)
+    "log_parameter_max_length": "0",
 }
 _INITDB = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 _MAX_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107

@@ -15,9 +15,17 @@ from tests.integration.dev_stack.traffic import cluster_id, create_topic, insert
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("fsync", "on"), ("synchronous_commit", "on"), ("track_commit_timestamp", "on"), ("wal_level", "replica"), ("jit", "off")],
+    [
+        ("fsync", "on"),
+        ("synchronous_commit", "on"),
+        ("track_commit_timestamp", "on"),
+        ("wal_level", "replica"),
+        ("jit", "off"),
+        ("log_error_verbosity", "terse"),
+        ("log_parameter_max_length", "0"),
+    ],
 )
-async def test_postgres_has_durable_settings(stack: Stack, name: str, value: str) -> None:
+async def test_postgres_has_settings_of_production(stack: Stack, name: str, value: str) -> None:
     assert stack.postgres
     assert await setting(stack.postgres.dsn, name) == value
 

@@ -1,0 +1,208 @@
+"""After six weeks of care no name, number or word of a person stands outside of the restricted columns of the inventory of data.
+
+Everything that the run leaves behind is searched: the dump of the database, the records and files of Kafka, the logs of all processes and
+servers, metrics and refusals.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from infra.codegen.data_inventory import restricted_columns
+from infra.contexts import CONTEXTS
+from infra.demo.world import World
+from infra.dev_stack.local.paths import StackFolders, stack_folders
+from infra.dev_stack.stack_state import endpoints
+from shared.kernel.ids import new_id
+from tests.journeys.left_behind import Found, in_database, in_files, in_metrics, in_topics, search_for
+from tests.journeys.story_run import StoryRun
+
+pytestmark = pytest.mark.timeout(400)
+
+#: Of Mr Dale, as the demo has them, in his record, his story and his plan.
+_MR_DALE = {
+    "9990548609",
+    "Colin",
+    "1944-03-02",
+    "Louise",
+    "East Finchley",
+    "speak slowly",
+    "after ten in the morning",
+    "Sally",
+    "stay the night",
+}
+_NUMBER, _BORN = "9996382710", "1931-10-27"
+#: Of a second person, whose requests are also refused in many ways.
+_PLANTED = {_NUMBER, _BORN, "Zephyrine", "Quillbrook", "12 Wexcombe Rise", "020 7946 0137", "marmalade", "Thistlewood", "trombone"}
+_WORDS = _MR_DALE | _PLANTED
+#: Other forms in which a careless line could write them.
+_FORMS = {"999 054 8609", "999 638 2710", "02/03/1944", "27/10/1931", "02079460137", "+442079460137", "quillbrook zephyrine"}
+
+_REFERRAL: dict[str, Any] = {
+    "nhs_number": _NUMBER,
+    "source": "gp",
+    "reason": "urgent-deterioration",
+    "urgency": "urgent",
+    "condition": "pneumonia",
+    "demographics": {
+        "given_name": "Zephyrine",
+        "family_name": "Quillbrook",
+        "born_on": _BORN,
+        "address": "12 Wexcombe Rise",
+        "telephone": "020 7946 0137",
+        "practice_code": "W07",
+        "residence": "LBB",
+    },
+    "story": {
+        "narrative": "Eats marmalade only.",
+        "contacts": [{"name": "Thistlewood", "relationship": "neighbour", "lives_in": "Hendon"}],
+    },
+}
+
+
+@dataclass(frozen=True)
+class _Remains:
+    """What the run left behind, by the place where it was found."""
+
+    found: set[Found]
+    refusals: list[int]
+
+    def outside(self) -> set[Found]:
+        allowed = restricted_columns()
+        return {each for each in self.found if each[0] not in allowed}
+
+
+@pytest.fixture(scope="module")
+async def remains(story: StoryRun) -> _Remains:
+    world = story.world
+    refusals = [*await _live(world), *await _be_refused(world)]
+    await world.wait_until_drained()
+    search = search_for(_WORDS | _FORMS)
+    texts = {("refusal", word) for _, text in refusals for word in search(text.encode())}
+    return _Remains(await _search(world, _WORDS | _FORMS) | texts, [status for status, _ in refusals])
+
+
+async def test_words_of_a_person_stand_in_restricted_places_alone(remains: _Remains) -> None:
+    assert remains.outside() == set()
+
+
+async def test_words_reached_every_service(remains: _Remains) -> None:
+    """Else the search would prove nothing."""
+    assert {word for _, word in remains.found} >= {word.lower() for word in _WORDS}
+    assert {place.partition(".")[0] for place, _ in remains.found} >= set(CONTEXTS)
+    assert set(remains.refusals) >= {400, 404, 412, 422, 428}
+
+
+async def test_search_finds_a_planted_leak_in_each_place(story: StoryRun) -> None:
+    word = "kaleidoscope"
+    owner, folders = story.world.owner, _folders(story.world)
+    await owner.execute(f"CREATE TABLE public.leak AS SELECT 'a {word}' AS text")
+    await owner.execute(f"DO $$ BEGIN RAISE LOG 'a {word}'; END $$")
+    log = folders.root / "logs" / "leak.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text(f"a {word}")
+    try:
+        found = await _search(story.world, {word, str(story.world.ids["person"]), "care_relay"})
+    finally:
+        await owner.execute("DROP TABLE public.leak")
+        log.unlink()
+
+    assert {place for place, each in found if each == word} == {"public.leak.text", "file postgres.log", "file leak.log"}
+    assert {place for place, each in found if each == str(story.world.ids["person"])} >= {"topic mdt.case", "topic referrals.person-record"}
+    assert {place for place, each in found if each == "care_relay"} >= {f"metrics of worker {context}" for context in CONTEXTS}
+
+
+async def _search(world: World, words: set[str]) -> set[Found]:
+    search, product = search_for(words), world.product
+    workers = endpoints(product.stack.name).metrics_ports
+    return (
+        in_database(product.addresses.database_url, search)
+        | await in_topics(product.addresses.kafka_bootstrap, product.layout.prefix, search)
+        | in_files(_folders(world), search)
+        | await in_metrics(world.http, workers, search)
+    )
+
+
+def _folders(world: World) -> StackFolders:
+    return stack_folders(world.product.stack.name)
+
+
+async def _live(world: World) -> list[tuple[int, str]]:
+    """The second person is referred twice, differently, and seen by staff who must write why."""
+    gp, access = world.caller("gp"), world.caller("point-of-access")
+    receipt = await gp.create("/referrals", _REFERRAL)
+    moved = {**_REFERRAL["demographics"], "address": "Trombone Cottage", "born_on": "1931-10-28"}
+    await gp.create("/referrals", {**_REFERRAL, "demographics": moved})
+    path = f"/referrals/{receipt['id']}"
+    await access.act(path, "triage", {"urgency": "urgent", "is_complex": False, "reason": "Zephyrine coughs; Thistlewood called."})
+    await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care"})
+    await access.create(f"/referrals/people/{receipt['person_id']}/break-glass", {"reason": "emergency", "explanation": "Zephyrine fell."})
+    for criterion in ({"nhs_number": _NUMBER}, {"family_name": "Quillbrook", "born_on": _BORN}, {"telephone": "020 7946 0137"}):
+        await access.create("/referrals/people/search", criterion)
+    await _fail_in_the_database(world, UUID(receipt["person_id"]))
+    return await _conflict(world, path)
+
+
+async def _conflict(world: World, path: str) -> list[tuple[int, str]]:
+    """Without a version and with an old one, again under the same key, and by a stranger."""
+    triage = {"urgency": "urgent", "is_complex": False, "reason": "Quillbrook"}
+    key = {"Idempotency-Key": str(new_id())}
+    return [
+        await _answer(world, "point-of-access", "POST", f"{path}/triage", triage),
+        await _answer(world, "point-of-access", "POST", f"{path}/triage", triage, **{"If-Match": 'W/"1"'}),
+        await _answer(world, "gp", "POST", "/referrals", _REFERRAL, **key),
+        await _answer(world, "gp", "POST", "/referrals", {**_REFERRAL, "condition": "copd"}, **key),
+        await _answer(world, "clch-navigator-1", "GET", path),
+    ]
+
+
+async def _fail_in_the_database(world: World, person: UUID) -> None:
+    """As a defect of a service would: PostgreSQL quotes the row, unless it is set not to."""
+    with suppress(asyncpg.IntegrityConstraintViolationError):
+        await world.owner.execute("UPDATE referrals.person SET family_name = NULL, given_name = $2 WHERE id = $1", person, "Zephyrine")
+
+
+async def _be_refused(world: World) -> list[tuple[int, str]]:
+    body = json.dumps(_REFERRAL)
+    demographics = _REFERRAL["demographics"]
+    bodies = [
+        {**_REFERRAL, "urgency": "routine", "nhs_number": "9996382711"},
+        {**_REFERRAL, "urgency": "routine", "demographics": {**demographics, "born_on": "Zephyrine"}},
+        {**_REFERRAL, "urgency": "routine", "demographics": {**demographics, "practice_code": "Quillbrook"}},
+        {**_REFERRAL, "urgency": "Quillbrook"},
+        {**_REFERRAL, "Zephyrine": "Quillbrook"},
+        {**_REFERRAL, "story": {"narrative": ["marmalade"]}},
+        ["Zephyrine"],
+    ]
+    answers = [await _answer(world, "gp", "POST", "/referrals", each, **{"Idempotency-Key": str(new_id())}) for each in bodies]
+    for caller, path in (
+        ("gp", f"/referrals/{_NUMBER}"),
+        ("point-of-access", f"/referrals/people/{_NUMBER}"),
+        ("point-of-access", f"/referrals/people?nhs_number={_NUMBER}"),
+        ("point-of-access", "/referrals/people/Zephyrine%20Quillbrook/timeline"),
+        ("rapid-care", f"/rapid-care/people/{_NUMBER}/story"),
+        ("mdt-coordinator", f"/mdt/cases?person_id={_NUMBER}"),
+        ("clch-navigator-1", f"/navigation/people/{_NUMBER}/tasks?Quillbrook=1"),
+        ("gp", f"/Zephyrine/{_NUMBER}"),
+    ):
+        answers.append(await _answer(world, caller, "GET", path))
+    half = await world.http.post("/referrals", content=body[:-9], headers=_bearer(world, "gp") | {"Content-Type": "application/json"})
+    risk = f"nhs_number,practice,ratio,level,valid_from\n{_NUMBER},W07,Zephyrine,,Quillbrook\n{_NUMBER}1,W07,2.0,,2026-09-06\n"
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": str(new_id())}
+    report = await world.http.post("/mdt/risk/imports", content=risk, headers=_bearer(world, "mdt-coordinator") | headers)
+    return [*answers, (half.status_code, half.text), (report.status_code, report.text)]
+
+
+async def _answer(world: World, caller: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
+    """The status, and the text of a refusal; the answer of a success may repeat what the caller sent."""
+    response = await world.http.request(method, path, json=body, headers=_bearer(world, caller) | headers)
+    return response.status_code, "" if response.is_success else f"{response.headers} {response.text}"
+
+
+def _bearer(world: World, caller: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {world.caller(caller).bearer}"}
