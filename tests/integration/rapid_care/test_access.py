@@ -65,7 +65,7 @@ async def test_story_of_a_person_without_response_does_not_exist(team: RapidCare
 
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
-    assert await team.context.database.pool.fetchval("SELECT count(*) FROM audit WHERE action = 'read_story'") == 0
+    assert await team.context.database.pool.fetchval("SELECT count(*) FROM audit WHERE action = 'read_story' AND refusal IS NULL") == 0
 
 
 async def test_response_and_story_are_seen_for_a_time(team: RapidCareClient) -> None:
