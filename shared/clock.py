@@ -16,6 +16,11 @@ class Row(Protocol):
 
 
 class Clock(Protocol):
+    @property
+    def sql(self) -> str:
+        """The current instant as an SQL expression, for a statement that needs it among other things."""
+        ...
+
     async def now(self, connection: Row) -> datetime:
         """The current instant in UTC; `connection` is the open database connection of the caller."""
         ...
@@ -26,6 +31,10 @@ class FrozenClock:
 
     def __init__(self, at: datetime) -> None:
         self.at = at
+
+    @property
+    def sql(self) -> str:
+        return f"timestamptz '{self.at.isoformat()}'"
 
     async def now(self, connection: Row) -> datetime:  # noqa: ARG002  it stands still
         return self.at
@@ -38,10 +47,10 @@ class DatabaseClock:
     """The database's own time; with permission to travel, plus the offset of the schema's `clock_offset` row."""
 
     def __init__(self, *, allow_time_travel: bool = False) -> None:
-        self._query = "SELECT clock_timestamp() + delta FROM clock_offset" if allow_time_travel else "SELECT clock_timestamp()"
+        self.sql = "(SELECT clock_timestamp() + delta FROM clock_offset)" if allow_time_travel else "clock_timestamp()"
 
     async def now(self, connection: Row) -> datetime:
-        instant: datetime = await connection.fetchval(self._query)
+        instant: datetime = await connection.fetchval(f"SELECT {self.sql}")
         return instant
 
 

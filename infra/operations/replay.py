@@ -47,7 +47,7 @@ async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
     settings = read(settings_of(context))
     policy, url = settings.policy_values(policy_of(context)), settings.database_url.get_secret_value()
     mac_keys = settings.record_keys(subscriptions_of(context)) if settings.mac_keys else NO_MAC_KEYS
-    database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys)
+    database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys, is_service=True)
     try:
         yield database
     finally:

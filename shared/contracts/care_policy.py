@@ -1,5 +1,6 @@
 """The configured values that every context has; base of each context's Policy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -22,3 +23,8 @@ class CarePolicy(LocalTime):
 
     # Time after the end of a referral, response, case or task for which those who had it still see it [R]
     access_lasts: Annotated[timedelta, Range(timedelta(), timedelta(days=366))] = timedelta(days=28)
+
+    @property
+    def own_organisations(self) -> Collection[str]:
+        """The organisations whose staff provide the service itself."""
+        return ()

@@ -233,10 +233,18 @@ class Deployment(KafkaVariables, RetentionSettings):
         return self.kafka_credentials(own.user(context, self.topic_prefix), own.password, variable)
 
     async def database(
-        self, dsn: str, policy: P, size: int = 10, groups: Sequence[Group] = (), mac_keys: MacKeys = NO_MAC_KEYS
+        self,
+        dsn: str,
+        policy: P,
+        size: int = 10,
+        groups: Sequence[Group] = (),
+        *,
+        mac_keys: MacKeys = NO_MAC_KEYS,
+        is_service: bool = False,
     ) -> Database[P]:
-        clock, secrets = DatabaseClock(allow_time_travel=self.allow_time_travel), self.secrets(mac_keys)
-        return await connect(dsn, clock=clock, policy=policy, secrets=secrets, size=size, new_batch=WriteBatch, groups=groups)
+        """`is_service` is as of `connect`."""
+        how: dict[str, Any] = {"secrets": self.secrets(mac_keys), "size": size, "groups": groups, "is_service": is_service}
+        return await connect(dsn, clock=DatabaseClock(allow_time_travel=self.allow_time_travel), policy=policy, new_batch=WriteBatch, **how)
 
 
 class ContextSettings(KafkaPrincipal):

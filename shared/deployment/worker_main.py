@@ -48,7 +48,7 @@ async def _run(
     kafka: KafkaSettings,
     startup: StartupAction | None,
 ) -> int:
-    database = await deployment.database(settings.database_url.get_secret_value(), policy, mac_keys=mac_keys)
+    database = await deployment.database(settings.database_url.get_secret_value(), policy, mac_keys=mac_keys, is_service=True)
     if startup:
         name, act = startup
         async with database.transaction(RequestContext.of_system(name)) as tx:

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 import orjson
 
 from shared.clock import Clock
+from shared.contracts.care_policy import CarePolicy
 from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
 from shared.persistence.refusals import Refusals
+from shared.persistence.row_security import AS_SERVICE, SERVICE_SESSION, RowSettings, as_reader
 from shared.persistence.statements import Connection, ReadSession
 from shared.persistence.transaction import RequestContext, Transaction
 
@@ -63,13 +65,24 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def transaction(self, request: RequestContext = _SYSTEM) -> AsyncIterator[Transaction[P]]:
-        """Commits every change of the block at its end, or none after an error.
+        """Commits every change of the block at its end, or none after an error. It sees every row: the caller asks the access policy.
 
         A repetition of a request with an idempotency key raises DuplicateRequest before the block begins.
         """
+        async with self._opened(request, AS_SERVICE) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
+        """A transaction for a read and its audit. It sees the rows about people with whom the actor has a relationship."""
+        async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy))) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _opened(self, request: RequestContext, sees: RowSettings) -> AsyncIterator[Transaction[P]]:
         async with self.pool.acquire() as connection:
             async with connection.transaction():
-                now = await self.clock.now(connection)
+                now = await sees.begin(connection, self.clock)
                 tx = Transaction(connection, now=now, request=request, policy=self.policy, secrets=self.secrets, new_batch=self.new_batch)
                 if request.idempotency_key is not None:
                     await claim(tx)
@@ -112,10 +125,15 @@ async def connect(
     size: int = 10,
     new_batch: NewBatch | None = None,
     groups: Sequence[Group] = (),
+    is_service: bool = False,
 ) -> Database[P]:
-    """Without `new_batch` and `groups` each write is a separate statement, with the same outcome."""
+    """Without `new_batch` and `groups` each write is a separate statement, with the same outcome.
+
+    The connections of a service, which acts on events and deadlines, see every row. Others see rows about people in a transaction alone.
+    """
+    session = {**_SESSION, **(SERVICE_SESSION if is_service else {})}
     pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=_SESSION, command_timeout=60
+        dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=session, command_timeout=60
     )
     return Database(pool, clock=clock, policy=policy, secrets=secrets, new_batch=new_batch, groups=groups)
 

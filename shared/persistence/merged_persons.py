@@ -82,11 +82,15 @@ class MergedPersons:
         return {person_id: tuple(members) for person_id, members in found.items()}
 
     def is_of_group(self, column: sa.ColumnElement[Any], person_id: sa.ColumnElement[Any] = _PERSON_ID) -> sa.ColumnElement[bool]:
-        """Whether the column is one of the ids of the person, by default of the parameter `person_id`. An index on the column is used."""
+        """Whether the column is one of the ids of the person, by default of the parameter `person_id`. An index on the column is used.
+
+        The ids are a value of their own: in one expression with `coalesce` PostgreSQL uses no index on a table with row-level security.
+        """
         merged, survivor = self.table.alias("merged_into"), self._survivor_of(person_id)
         others = sa.select(merged.c.person_id).where(merged.c.survivor_id == survivor, merged.c.separated_at.is_(None))
         ids = sa.func.array(others.correlate_except(merged).scalar_subquery(), type_=sa.ARRAY(sa.Uuid))
-        return column == sa.any_(sa.func.array_append(ids, survivor, type_=sa.ARRAY(sa.Uuid)))
+        appended: sa.ColumnElement[Any] = sa.func.array_append(ids, survivor, type_=sa.ARRAY(sa.Uuid))
+        return column == sa.any_(sa.cast(sa.select(appended).correlate_except(merged).scalar_subquery(), sa.ARRAY(sa.Uuid)))
 
     def _survivor_of(self, person_id: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         merged = self.table.alias("merged_from")

@@ -23,15 +23,20 @@ OWN_ORGANISATION = sa.bindparam("organisation", type_=sa.Text)
 _NOTHING, _NO_ID, _NEVER = sa.null().cast(sa.Text), sa.null().cast(sa.Uuid), sa.null().cast(INSTANT)
 
 
+def _opaque(name: str) -> sa.ColumnElement[Any]:
+    """A parameter that the planner does not see: a plan for its value would be made again at each read."""
+    return sa.cast(sa.select(sa.bindparam(name, type_=sa.ARRAY(sa.Text))).scalar_subquery(), sa.ARRAY(sa.Text))
+
+
 #: Codes of the practices for which the caller's practice stands today.
-PRACTICE_CODES = sa.bindparam("practice_codes", type_=sa.ARRAY(sa.Text))
+PRACTICE_CODES = _opaque("practice_codes")
 #: Nothing is known of a stranger's preference.
 _UNKNOWN = SharingPreference.WITHHELD
 
 
 def of_staff(name: str) -> sa.ColumnElement[str]:
     """The organisation of a fact about the service itself: the caller's, when it is one of the organisations `name` of the policy."""
-    return sa.case((OWN_ORGANISATION == sa.any_(sa.bindparam(name, type_=sa.ARRAY(sa.Text))), OWN_ORGANISATION))
+    return sa.case((OWN_ORGANISATION == sa.any_(_opaque(name)), OWN_ORGANISATION))
 
 
 def strictest(preference: sa.ColumnElement[str], is_of_person: sa.ColumnElement[bool]) -> sa.Select[Any]:

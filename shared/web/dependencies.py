@@ -146,7 +146,10 @@ async def _digest(request: Request) -> bytes:
 
 
 class UnitOfWork:
-    """Access to the database for one request. A transaction opens and closes inside the endpoint, before the response leaves."""
+    """Access to the database for one request. A transaction opens and closes inside the endpoint, before the response leaves.
+
+    A GET sees the rows about people with whom the caller has a relationship. A command sees every row: its handler asks the policy.
+    """
 
     def __init__(self, request: Request, database: Database[Any], cause: Cause) -> None:
         self._request, self._database, self._cause = request, database, cause
@@ -192,19 +195,27 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
-        async with self._database.transaction(RequestContext(caller, self._cause, key)) as tx:
+        context = RequestContext(caller, self._cause, key)
+        opened = self._database.reading(context) if self._request.method == "GET" else self._database.transaction(context)
+        async with opened as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def counting(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
+        """For counts of all people: it sees every row. The response names no person."""
+        async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
             yield tx
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[ReadSession]:
-        """For data that concerns no single person."""
+        """For data that concerns no person. It sees no row about one."""
         async with self._database.read_only() as reader:
             yield reader
 
     @asynccontextmanager
     async def audited_read(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
         """For data that concerns a person: the read is audited."""
-        async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
+        async with self.transaction(caller) as tx:
             yield tx
             tx.audit(subject)
         self.found(caller, [subject])

@@ -104,10 +104,14 @@ def signed(record: Record, keys: MacKeys) -> Record:
 
 @dataclass(frozen=True)
 class RunningContext:
-    """The operations of a test on a context: HTTP calls, events, time and the event log."""
+    """The operations of a test on a context: HTTP calls, events, time and the event log.
+
+    `database` is the worker's, and sees every row; `api_database` is that of the HTTP application.
+    """
 
     http: httpx.AsyncClient
     database: Database[Any]
+    api_database: Database[Any]
     clock: FrozenClock
     processor: EventProcessor
     scheduler: DeadlineScheduler
@@ -117,7 +121,8 @@ class RunningContext:
 
     def use_policy(self, policy: Any) -> None:
         """As if the process had started with it."""
-        self.database.policy, self.state.holders = policy, self.holders(policy)
+        self.database.policy = self.api_database.policy = policy
+        self.state.holders = self.holders(policy)
 
     async def deliver(self, event: Event, *, key: UUID, subject: UUID, **envelope: Any) -> Record:
         """Applies an event and returns its record, so that a test can deliver it again. `envelope` is as of `arrived`."""
@@ -174,13 +179,14 @@ async def run_context(
     """Opens the context on the database at `owner_url` under the role of the context, with a frozen clock at `now`."""
     clock = FrozenClock(now)
     url = keys.roles.url(owner_url, subscriptions.context)
-    database = await connect(url, clock=clock, policy=policy, secrets=secrets_of(keys), size=8, new_batch=WriteBatch, groups=groups)
+    how: dict[str, Any] = {"clock": clock, "policy": policy, "secrets": secrets_of(keys), "size": 8, "new_batch": WriteBatch}
+    database, api_database = await connect(url, is_service=True, **how), await connect(url, groups=groups, **how)
 
     try:
         with _application(subscriptions, router, unlimited, gauges) as app:
             app.state = state = State(
                 {
-                    "database": database,
+                    "database": api_database,
                     "tokens": tokens_of(keys),
                     "holders": holders(policy),
                     "limits": limits or CallerLimits(NO_LIMITS, "test"),
@@ -191,6 +197,7 @@ async def run_context(
                 yield RunningContext(
                     http,
                     database,
+                    api_database,
                     clock,
                     EventProcessor(database, subscriptions),
                     DeadlineScheduler(database, subscriptions, SchedulerSettings(attempts=1)),
@@ -200,6 +207,7 @@ async def run_context(
                 )
     finally:
         await database.close()
+        await api_database.close()
 
 
 @contextmanager

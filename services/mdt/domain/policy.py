@@ -1,5 +1,6 @@
 """The numbers of the weekly meeting, each a default of docs/rules.md; a deployment may set others."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
@@ -112,3 +113,7 @@ class Policy(CarePolicy):
     @property
     def chair(self) -> Professional:
         return Professional(self.chair_id, self.chair_organisation)
+
+    @property
+    def own_organisations(self) -> Collection[str]:
+        return self.member_organisations

@@ -1,6 +1,6 @@
 """The numbers of care navigation, each a default of docs/rules.md; a deployment may set others."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Annotated
@@ -98,3 +98,7 @@ class Policy(CarePolicy):
         """The beginning of the day of the home check (T11)."""
         day = discharged_on + timedelta(days=self.home_check_after_days)
         return self.instant(day, time.min)
+
+    @property
+    def own_organisations(self) -> Collection[str]:
+        return (self.organisation,)

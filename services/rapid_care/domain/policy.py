@@ -1,6 +1,6 @@
 """The configured numbers of Rapid Care, each a default of docs/rules.md; a deployment may set others by name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Annotated
@@ -97,3 +97,7 @@ class Policy(CarePolicy):
             raise ValueError(f"needed_skills must have at least one skill for {', '.join(unmet)}")
         if self.capacity_low > self.capacity_high:
             raise ValueError("capacity_low must be at most capacity_high")
+
+    @property
+    def own_organisations(self) -> Collection[str]:
+        return (self.organisation,)

@@ -1,5 +1,6 @@
 """The configured numbers of the Community Point of Access, each a default of docs/rules.md; a deployment may set others."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Annotated
@@ -90,3 +91,7 @@ class Policy(CarePolicy):
         CarePolicy.__post_init__(self)
         if self.opens >= self.closes:
             raise ValueError("opens must be before closes")
+
+    @property
+    def own_organisations(self) -> Collection[str]:
+        return (self.organisation,)

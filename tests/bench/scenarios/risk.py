@@ -85,7 +85,7 @@ async def _empty_schema(url: str) -> AsyncIterator[Database[Policy]]:
         own = make_url(url).set(database=name).render_as_string(hide_password=False)
         await migrate(own, keys.roles)
         mdt = keys.roles.url(own, "mdt")
-        database = await connect(mdt, clock=DatabaseClock(), policy=Policy(), secrets=secrets_of(keys), size=2)
+        database = await connect(mdt, clock=DatabaseClock(), policy=Policy(), secrets=secrets_of(keys), size=2, is_service=True)
         yield database
         await database.close()
         await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -21,7 +21,7 @@ async def run(url: str, file: str, last_step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     secrets = Secrets(b"s" * 32, KeyRing({"k": b"k" * 32}, "k"))
-    database = await connect(url, clock=DatabaseClock(), policy=Policy(), secrets=secrets)
+    database = await connect(url, clock=DatabaseClock(), policy=Policy(), secrets=secrets, is_service=True)
     await import_risk(database, Path(file).read_bytes(), report)  # noqa: ASYNC240  the process does nothing else
 
 

@@ -4,12 +4,44 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
-from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, person_changes_v1, service_codes_v1, shared_tables_v1
+from infra.deploy.migrations import (
+    merged_persons_v1,
+    onward_answers_v1,
+    person_changes_v1,
+    row_security_v1,
+    service_codes_v1,
+    shared_tables_v1,
+)
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has
 
 revision = "0001"
 down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
+
+_IS_OWN_CASE = f"{has('meeting', is_staff=True)} AND {LASTS.format('closed_at')}"
+_IS_LISTED = "status IN ('found', 'screened', 'watched', 'below')"
+_IS_OWN_RISK = f"""
+    practice_code = ANY ((SELECT practices_of_reader())::text[]) OR {has("case-finding", is_staff=True)} AND {_IS_LISTED}"""
+_IS_LEAD = "status IN ('proposed', 'active')"
+_IS_OWN_LEAD = f"{has('lead')} AND organisation = {OWN} AND professional_id = {PROFESSIONAL} AND {_IS_LEAD}"
+#: The tables with what a person said, who they are, and what was agreed. COPY writes the scores, which PostgreSQL refuses for a protected
+#: table. The others hold ids and codes.
+_PROTECTED: tuple[ProtectedTable | DependentTable, ...] = (
+    ProtectedTable("case", is_own=_IS_OWN_CASE),
+    ProtectedTable("risk", is_own=_IS_OWN_RISK),
+    ProtectedTable("lead", is_own=_IS_OWN_LEAD),
+    ProtectedTable("person"),
+    ProtectedTable("care_plan"),
+    DependentTable("care_plan_version", of="care_plan WHERE care_plan.id = care_plan_version.care_plan_id"),
+)
+_FACTS = (
+    ("meeting", "\"case\" WHERE person_id = ANY (people) AND is_staff AND coalesce(closed_at, 'infinity') > ended_after"),
+    ("case-finding", f"risk WHERE person_id = ANY (people) AND is_staff AND {_IS_LISTED}"),
+    ("lead", f"lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND {_IS_LEAD}"),
+    ("registered-practice", "person WHERE person_id = ANY (people) AND record ->> 'practice_code' = ANY (practices)"),
+    ("registered-practice", "risk WHERE person_id = ANY (people) AND practice_code = ANY (practices)"),
+)
 
 
 def upgrade() -> None:
@@ -27,6 +59,7 @@ def upgrade() -> None:
     _risk()
     _risk_score()
     _risk_import()
+    row_security_v1.create(_PROTECTED, _FACTS)
 
 
 def _meeting() -> None:

@@ -4,13 +4,38 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import merged_persons_v1, person_changes_v1, shared_tables_v1
+from infra.deploy.migrations import merged_persons_v1, person_changes_v1, row_security_v1, shared_tables_v1
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, ProtectedTable, has
 
 revision = "0001"
 down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
 ATTENTION = "ended_at IS NULL AND (status = 'blocked' OR escalated_at IS NOT NULL OR overdue_at IS NOT NULL)"
+
+_COORDINATES = has("task-coordination", is_staff=True)
+#: The navigators of the reader's organisation: all of them for a coordinator, and a navigator themself.
+_NAVIGATORS = f"""
+    (SELECT array_agg(code) FROM navigator WHERE organisation = {OWN}
+        AND ({has("task-coordination")} OR {has("task")} AND code = {PROFESSIONAL}))"""  # noqa: S608  names of this module
+_IS_OWN_TASK = f"({_COORDINATES} OR navigator_id = ANY ({_NAVIGATORS}::text[])) AND {LASTS.format('ended_at')}"
+#: The tables with what a person said, who they are, and what is done for them. The others, such as feeds, hold ids and codes.
+_PROTECTED = (
+    ProtectedTable("task", is_own=_IS_OWN_TASK),
+    ProtectedTable("home_check", is_own=f"{_COORDINATES} AND {LASTS.format('ended_at')}"),
+    ProtectedTable("person"),
+)
+_EMPLOYED = "navigator_id IN (SELECT code FROM navigator WHERE organisation = own)"
+_TASKS = "task WHERE person_id = ANY (people) AND coalesce(ended_at, 'infinity') > ended_after"
+_TAKEN_AWAY = "feed_entry WHERE person_id = ANY (people) AND change = 'taken-away' AND at > ended_after"
+_FACTS = (
+    ("lead", "lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional"),
+    ("task", f"{_TASKS} AND navigator_id = professional AND {_EMPLOYED}"),
+    ("task", f"{_TAKEN_AWAY} AND navigator_id = professional AND {_EMPLOYED}"),
+    ("task-coordination", f"{_TASKS} AND (is_staff OR {_EMPLOYED})"),
+    ("task-coordination", f"{_TAKEN_AWAY} AND {_EMPLOYED}"),
+    ("task-coordination", "home_check WHERE person_id = ANY (people) AND is_staff AND coalesce(ended_at, 'infinity') > ended_after"),
+)
 
 
 def upgrade() -> None:
@@ -22,6 +47,7 @@ def upgrade() -> None:
     _feeds()
     _home_checks()
     _copies()
+    row_security_v1.create(_PROTECTED, _FACTS)
 
 
 def _tasks() -> None:

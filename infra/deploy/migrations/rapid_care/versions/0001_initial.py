@@ -4,12 +4,24 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import merged_persons_v1, onward_answers_v1, person_changes_v1, service_codes_v1, shared_tables_v1
+from infra.deploy.migrations import (
+    merged_persons_v1,
+    onward_answers_v1,
+    person_changes_v1,
+    row_security_v1,
+    service_codes_v1,
+    shared_tables_v1,
+)
+from infra.deploy.migrations.row_security_v1 import LASTS, ProtectedTable, has
 
 revision = "0001"
 down_revision = None
 
 INSTANT = sa.DateTime(timezone=True)
+
+_IS_OWN_RESPONSE = f"{has('response', is_staff=True)} AND {LASTS.format('ended_at')}"
+_PROTECTED = (ProtectedTable("response", is_own=_IS_OWN_RESPONSE), *(ProtectedTable(table) for table in ("person", "care_plan")))
+_FACTS = (("response", "response WHERE person_id = ANY (people) AND is_staff AND coalesce(ended_at, 'infinity') > ended_after"),)
 
 
 def upgrade() -> None:
@@ -21,6 +33,7 @@ def upgrade() -> None:
     _responses()
     _roster_and_capacity()
     _copies()
+    row_security_v1.create(_PROTECTED, _FACTS)
 
 
 def _responses() -> None:

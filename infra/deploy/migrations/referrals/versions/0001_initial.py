@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import shared_tables_v1
+from infra.deploy.migrations import row_security_v1, shared_tables_v1
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, ProtectedTable, has
 
 revision = "0001"
 down_revision = None
@@ -24,6 +25,35 @@ _SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
 }
 _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 
+_IS_OWN_REFERRAL = f"""
+    {has("receiver")} AND receiver_organisation = {OWN} AND ended_at IS NULL
+    OR {has("referrer")} AND referrer_organisation = {OWN} AND merged_into IS NULL AND {LASTS.format("ended_at")}"""
+_IS_OWN_PATIENT = "practice_code = ANY ((SELECT practices_of_reader())::text[])"
+#: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
+_PROTECTED: tuple[ProtectedTable | DependentTable, ...] = (
+    ProtectedTable("person", "id", _IS_OWN_PATIENT),
+    ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
+    *(ProtectedTable(table) for table in ("life", "proposal")),
+    DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
+)
+_PEOPLE = """
+        WITH survivor AS (SELECT coalesce((SELECT merged_into FROM identity WHERE person_id = person), person) AS id)
+        SELECT id FROM survivor
+        UNION ALL SELECT identity.person_id FROM identity, survivor WHERE identity.merged_into = survivor.id"""
+_ENDED_AT = "CASE WHEN referral.merged_into IS NULL THEN referral.ended_at ELSE target.ended_at END"
+_FACTS = (
+    ("registered-practice", "person WHERE id = ANY (people) AND practice_code = ANY (practices)"),
+    ("receiver", "referral WHERE person_id = ANY (people) AND receiver_organisation = own AND ended_at IS NULL"),
+    (
+        "referrer",
+        f"""referral LEFT JOIN referral AS target ON target.id = referral.merged_into
+            WHERE referral.person_id = ANY (people) AND referral.referrer_organisation = own
+            AND coalesce({_ENDED_AT}, 'infinity') > ended_after""",
+    ),
+    ("registered-practice", "risk WHERE person_id = ANY (people) AND practice_code = ANY (practices)"),
+    ("lead", "lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND NOT is_ended"),
+)
+
 
 def upgrade() -> None:
     shared_tables_v1.create()
@@ -35,6 +65,7 @@ def upgrade() -> None:
     _erasures()
     _directory()
     _copies()
+    row_security_v1.create(_PROTECTED, _FACTS, people=_PEOPLE, everyone="register")
     _fill("organisation")
 
 

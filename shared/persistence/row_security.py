@@ -1,0 +1,58 @@
+"""Row-level security, the second wall behind the access policy: which rows about people a transaction sees (docs/adr/0044).
+
+The settings are those of one transaction: a pooled connection keeps nothing of its last caller. They travel with the statement that reads
+the clock, so that they cost no round trip. The policies of the tables are in `infra/deploy/migrations/row_security_v1.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from shared.access import SCOPES
+from shared.clock import Clock
+from shared.contracts.care_policy import CarePolicy
+from shared.kernel.actor import Actor
+from shared.persistence.statements import Connection
+
+#: The setting of a session that acts on events and deadlines, which concern no caller.
+SERVICE_SESSION: Mapping[str, str] = {"care.service": "on"}
+
+_SERVICE = "SELECT {} AS instant, set_config('care.service', 'on', true)"
+_READER = """
+SELECT instant, set_config('care.service', 'off', true), set_config('care.organisation', $1, true),
+       set_config('care.professional', $2, true), set_config('care.issuer', $3, true), set_config('care.bases', $4, true),
+       set_config('care.is_staff', $5, true), set_config('care.now', instant::text, true),
+       set_config('care.ended_after', (instant - $6::interval)::text, true),
+       set_config('care.today', (instant AT TIME ZONE $7)::date::text, true)
+FROM (SELECT {} AS instant) AS clock"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSettings:
+    """A statement that makes rows visible until the transaction ends. Its place is for the clock's instant, which it returns."""
+
+    sql: str
+    arguments: tuple[Any, ...] = ()
+
+    async def begin(self, connection: Connection, clock: Clock) -> datetime:
+        instant: datetime = await connection.fetchval(self.sql.format(clock.sql), *self.arguments)
+        return instant
+
+
+#: For a command, whose handler asks the policy and then changes rows that the caller may not read.
+AS_SERVICE = RowSettings(_SERVICE)
+
+
+def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
+    """For a read: the caller, and the bases of the policy for which their scopes suffice."""
+    is_staff = "on" if actor.organisation in policy.own_organisations else "off"
+    who = (actor.organisation, actor.id, actor.issuer)
+    return RowSettings(_READER, (*who, _bases(actor.scopes), is_staff, policy.access_lasts, policy.timezone))
+
+
+@lru_cache(maxsize=256)
+def _bases(scopes: frozenset[str]) -> str:
+    """As an array of PostgreSQL."""
+    return "{" + ",".join(basis for basis, needed in SCOPES.items() if not scopes.isdisjoint(needed)) + "}"
