@@ -22,6 +22,7 @@ class Part(StrEnum):
     CONTACT = "contact"
     PLAN = "plan-and-tasks"
     STORY = "stored-story"
+    SAFEGUARDING = "safeguarding"
 
 
 class Basis(StrEnum):
@@ -38,6 +39,7 @@ class Basis(StrEnum):
     REFERRER = "referrer"
     CASE_FINDING = "case-finding"
     REGISTER = "register"
+    SAFEGUARDING = "safeguarding"
     BREAK_GLASS = "break-glass"
 
 
@@ -84,6 +86,7 @@ _PLAN: Mapping[Basis, Reach] = total(
         Basis.REFERRER: Reach.NEVER,
         Basis.CASE_FINDING: Reach.NEVER,
         Basis.REGISTER: Reach.NEVER,
+        Basis.SAFEGUARDING: Reach.NEVER,
         Basis.BREAK_GLASS: Reach.ALWAYS,
     },
 )
@@ -102,12 +105,33 @@ _STORY: Mapping[Basis, Reach] = total(
         Basis.REFERRER: Reach.NEVER,
         Basis.CASE_FINDING: Reach.NEVER,
         Basis.REGISTER: Reach.NEVER,
+        Basis.SAFEGUARDING: Reach.NEVER,
         Basis.BREAK_GLASS: Reach.ALWAYS,
     },
 )
 _ALWAYS = dict.fromkeys(Basis, Reach.ALWAYS)
+#: No other relationship opens a safeguarding concern, and no act does (IG13).
+_SAFEGUARDING: Mapping[Basis, Reach] = total(
+    Basis,
+    {
+        Basis.LEAD: Reach.NEVER,
+        Basis.POINT_OF_ACCESS: Reach.NEVER,
+        Basis.RECEIVER: Reach.NEVER,
+        Basis.RESPONSE: Reach.NEVER,
+        Basis.MEETING: Reach.NEVER,
+        Basis.TASK: Reach.NEVER,
+        Basis.TASK_COORDINATION: Reach.NEVER,
+        Basis.REGISTERED_PRACTICE: Reach.NEVER,
+        Basis.REFERRER: Reach.NEVER,
+        Basis.CASE_FINDING: Reach.NEVER,
+        Basis.REGISTER: Reach.NEVER,
+        Basis.SAFEGUARDING: Reach.ALWAYS,
+        Basis.BREAK_GLASS: Reach.NEVER,
+    },
+)
 REACH: Mapping[Part, Mapping[Basis, Reach]] = total(
-    Part, {Part.EXISTENCE: _ALWAYS, Part.CONTACT: _ALWAYS, Part.PLAN: _PLAN, Part.STORY: _STORY}
+    Part,
+    {Part.EXISTENCE: _ALWAYS, Part.CONTACT: _ALWAYS, Part.PLAN: _PLAN, Part.STORY: _STORY, Part.SAFEGUARDING: _SAFEGUARDING},
 )
 
 #: The scopes of the staff who act on a basis.
@@ -129,6 +153,7 @@ SCOPES: Mapping[Basis, Collection[str]] = total(
         Basis.REFERRER: {"referrals:refer"},
         Basis.CASE_FINDING: _MEETING,
         Basis.REGISTER: _POINT_OF_ACCESS,
+        Basis.SAFEGUARDING: {"referrals:safeguarding"},
         Basis.BREAK_GLASS: {"mdt:lead", "referrals:receive", "referrals:refer"} | _POINT_OF_ACCESS | _RAPID_CARE | _MEETING | _NAVIGATION,
     },
 )
@@ -147,6 +172,7 @@ _MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
         Basis.REFERRER: False,
         Basis.CASE_FINDING: False,
         Basis.REGISTER: True,
+        Basis.SAFEGUARDING: False,
         Basis.BREAK_GLASS: False,
     },
 )
@@ -165,6 +191,7 @@ _LASTS: Mapping[Basis, bool] = total(
         Basis.REFERRER: True,
         Basis.CASE_FINDING: False,
         Basis.REGISTER: False,
+        Basis.SAFEGUARDING: False,
         Basis.BREAK_GLASS: False,
     },
 )

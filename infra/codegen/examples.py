@@ -38,6 +38,7 @@ _BY_NAME = {
     "head": sha256(b"head").hexdigest(),
     "signature": sha512(b"signature").hexdigest(),
     "key_id": sha256(b"key").hexdigest()[:16],
+    "account": "His purse is empty again, and the lodger has his card.",
 }
 
 

@@ -14,6 +14,7 @@ SCOPES = (
     "referrals:identity",
     "referrals:receive",
     "referrals:refer",
+    "referrals:safeguarding",
     "referrals:triage",
     "rapid-care:audit",
     "rapid-care:coordinate",
@@ -38,6 +39,7 @@ ROLES = (
     "information-governance",
     "mdt-coordinator",
     "navigation-coordinator",
+    "safeguarding-lead",
 )
 
 

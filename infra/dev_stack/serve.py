@@ -32,6 +32,8 @@ CALLERS: dict[str, tuple[str, str, list[str]]] = {
         [f"{name}:audit" for name in ("referrals", "rapid-care", "mdt", "navigation")],
     ),
     "navigation-coordinator": ("CLCH", "navigation-coordinator", ["navigation:coordinate", "navigation:work"]),
+    "council": ("LBB", "social-worker", ["referrals:safeguarding"]),
+    "safeguarding-lead": ("CLCH", "safeguarding-lead", ["referrals:safeguarding"]),
 }
 
 

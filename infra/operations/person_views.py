@@ -67,6 +67,8 @@ _OPEN_WORK = (
     "SELECT format('{name} %s', item.{column}) FROM {relation} AS item WHERE item.person_id = ANY($1) AND item.{column} IN ({states})"
 )
 _NOT_ABOUT_A_PERSON = {"meeting", "navigator"}
+#: An operator does not learn about whom there is a safeguarding concern.
+_RESTRICTED = {"safeguarding_concern"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ async def views_of(owner: "asyncpg.Connection[asyncpg.Record]", person_id: UUID)
 
 
 async def _open_work(owner: "asyncpg.Connection[asyncpg.Record]", context: str, group: list[UUID]) -> list[str]:
-    about_persons = [each for each in waiting_aggregates() if each.context == context and each.name not in _NOT_ABOUT_A_PERSON]
+    about_persons = [
+        each for each in waiting_aggregates() if each.context == context and each.name not in _NOT_ABOUT_A_PERSON | _RESTRICTED
+    ]
     statement = " UNION ALL ".join(map(_open_work_of, about_persons))
     return sorted(row[0] for row in await owner.fetch(statement, group))
 

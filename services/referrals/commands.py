@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.persons import SharingPreference, StatedBy, Story
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.safeguarding import ConcernOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,4 +250,17 @@ class MergePerson:
 class SeparatePerson:
     """The merge was a mistake, for the stated reason: the two records are about two persons."""
 
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeConcern:
+    """The council has the safeguarding concern, with all its accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConcern:
+    """The council has decided about the safeguarding concern, for the stated reason."""
+
+    outcome: ConcernOutcome
     reason: str

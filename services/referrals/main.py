@@ -7,6 +7,7 @@ from services.referrals.api.descriptions import DESCRIPTION
 from services.referrals.api.receive_group import RECEIVE_GROUP
 from services.referrals.domain import Policy
 from services.referrals.domain.access import holders
+from services.referrals.queries.safeguarding import observe_escalation
 from services.referrals.settings import Settings
 from shared.deployment.api_main import create_context_app, serve_context
 
@@ -20,6 +21,7 @@ def create_app() -> FastAPI:
         title="Community Point of Access",
         router=api.router,
         holders=holders,
+        gauges=[observe_escalation],
         groups=[RECEIVE_GROUP],
         description=DESCRIPTION,
     )

@@ -5,11 +5,23 @@ from collections.abc import Iterator, Mapping
 from services.referrals.domain.identity import IdentityDeadline
 from services.referrals.domain.proposals import ProposalDeadline
 from services.referrals.domain.referral import ReferralDeadline
-from services.referrals.handlers import deadlines, identity, onward, practices, projections, proposals, reactions, responses
+from services.referrals.domain.safeguarding import ConcernDeadline
+from services.referrals.handlers import (
+    deadlines,
+    identity,
+    onward,
+    practices,
+    projections,
+    proposals,
+    reactions,
+    responses,
+    safeguarding,
+)
 from shared.contracts import care_plans, mdt, navigation, rapid_care
 from shared.contracts.event import Event
 from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import topics
+from shared.contracts.safeguarding import MdtConcernRaised, NavigationConcernRaised, RapidCareConcernRaised
 from shared.kernel.totality import total
 from shared.messaging.subscriptions import EventHandler, Subscriptions
 from shared.persistence.break_glass import BreakGlassDeadline, on_review_due
@@ -46,9 +58,13 @@ REACTIONS: Mapping[type[Event], EventHandler] = {
 }
 
 
+#: Safeguarding concerns that staff of other services raise. No timeline has them.
+ACCOUNTS = (RapidCareConcernRaised, MdtConcernRaised, NavigationConcernRaised)
+
+
 def _handlers() -> dict[type[Event], tuple[EventHandler, ...]]:
     events = [event for topic in TIMELINE_TOPICS for event in topics()[topic]]
-    return {event: tuple(_handlers_of(event)) for event in events}
+    return {event: tuple(_handlers_of(event)) for event in events} | dict.fromkeys(ACCOUNTS, (safeguarding.on_account_given,))
 
 
 def _handlers_of(event: type[Event]) -> Iterator[EventHandler]:
@@ -66,6 +82,7 @@ SUBSCRIPTIONS = Subscriptions(
         **dict.fromkeys(ReferralDeadline, deadlines.on_due),
         **dict.fromkeys(ProposalDeadline, proposals.on_decision_due),
         **dict.fromkeys(IdentityDeadline, identity.on_tracing_due),
+        **dict.fromkeys(ConcernDeadline, safeguarding.on_due),
         **total(PracticesDeadline, {PracticesDeadline.CHANGED: practices.on_practices_changed}),
         **total(BreakGlassDeadline, {BreakGlassDeadline.REVIEW: on_review_due}),
     },

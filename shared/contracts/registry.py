@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from shared.contracts import audit, care_plans, mdt, navigation, persons, rapid_care, referrals
+from shared.contracts import audit, care_plans, mdt, navigation, persons, rapid_care, referrals, safeguarding
 from shared.contracts.event import Event
 
-MODULES = (referrals, persons, rapid_care, mdt, care_plans, navigation, audit)
+MODULES = (referrals, persons, safeguarding, rapid_care, mdt, care_plans, navigation, audit)
 
 
 @cache

@@ -37,6 +37,7 @@ PARKED = Gauge("care_parked_records", "Parked records and deadlines", ["context"
 UNAUTHENTIC = Gauge("care_unauthentic_records", "Parked records that are forged, altered or moved", ["context"])
 BREAK_GLASS_UNREVIEWED = Gauge("care_break_glass_unreviewed", "Acts of break-glass that wait for a review", ["context"])
 BREAK_GLASS_OVERDUE = Gauge("care_break_glass_overdue", "Acts of break-glass whose review is overdue", ["context"])
+SAFEGUARDING_ESCALATED = Gauge("care_safeguarding_escalated", "Whether a safeguarding concern waits for the safeguarding lead")
 DEADLINE_OVERDUE = Gauge("care_deadline_overdue_seconds", "Overdue seconds of the oldest unprocessed deadline", ["context"])
 LOG_PARTITIONS_AHEAD = Gauge("care_event_log_partitions_ahead", "Monthly partitions of the event log created in advance", ["context"])
 AUDIT_UNSEALED_AGE = Gauge("care_audit_unsealed_age_seconds", "Age of the oldest audit entry that no block has sealed", ["context"])

@@ -90,6 +90,18 @@ SHARED: Texts = {
     "reviewed_at": ("Time of the review; absent before it.", None),
     "ReviewOutcome": "Judgement of a break-glass.",
     "break_glass_id": ("Id of the act.", _ID),
+    # safeguarding
+    "ConcernKind": "Kinds of abuse and neglect, by the statutory guidance to the Care Act 2014, and pressure ulcers.",
+    "NewConcern": "What the member of staff saw or heard.",
+    "NewConcern.kind": ("Kind of abuse or neglect.", "financial"),
+    "account": ("What was seen or heard, when and where.", "His purse is empty again, and the lodger has his card."),
+    "NewConcern.is_urgent": ("The person is in danger now.", False),
+    "raiser_name": ("Name of the member of staff, for the council's call.", "Ada Nurse"),
+    "raiser_telephone": ("Telephone number of the member of staff.", "020 7946 0207"),
+    "is_raiser_limited": ("The council alone learns who raised the concern.", False),
+    "ConcernReceipt": "The account is stored and goes to the council. A first and a further account have the same receipt.",
+    "ConcernReceipt.reference": ("Id of the account.", _ID),
+    "ConcernReceipt.received_at": ("Time of the receipt.", "2026-09-28T17:00:00Z"),
     # professionals and organisations
     "organisation": ("ODS code of the organisation.", "CLCH"),
     "professional_id": ("Code of the professional, as the `sub` of their token.", "clch-community-nurse-1"),

@@ -72,6 +72,11 @@ def created(tx: Transaction[Any], view: ResponseModel, location: str) -> Respons
     return _stored(tx, view, 201, {"Location": location})
 
 
+def accepted(tx: Transaction[Any], view: ResponseModel) -> Response:
+    """Returns 202, and the same response for a repetition of the request."""
+    return _stored(tx, view, 202)
+
+
 def changed(tx: Transaction[Any], view: ResponseModel) -> Response:
     """Returns 200, and the same response for a repetition of the request."""
     return _stored(tx, view, 200)

@@ -21,6 +21,8 @@ LISTS: dict[str, tuple[str, ...]] = {
     "GET /referrals/work": ("services.referrals.queries.referrals._by_urgency",),
     "GET /referrals/proposals": ("services.referrals.queries.proposals._OPEN",),
     "GET /referrals/people/unverified": ("services.referrals.queries.identity.unverified",),
+    # concerns are those of the council and the safeguarding leads, who hold the scope (domain/access.py)
+    "GET /referrals/safeguarding-concerns": ("services.referrals.queries.safeguarding._LISTED",),
     # responses that have not ended, or ended recently
     "GET /rapid-care/responses": ("services.rapid_care.queries.responses._IS_SEEN",),
     # cases that are open, or were closed recently; those on the agenda are open
@@ -67,7 +69,11 @@ CONCERNS_NO_PERSON = {
 #: Reads of the audit, which show ids and codes to the information governance role.
 GOVERNED = {f"GET {prefix(context)}/audit/{path}" for context in CONTEXTS for path in ("people/{person_id}", "actors")}
 #: The modules of a context with the routers that every context has, by the module that makes them.
-_MADE = {"shared.web.break_glass": "services.{}.api.break_glass", "shared.web.audit_view": "services.{}.api.audit"}
+_MADE = {
+    "shared.web.break_glass": "services.{}.api.break_glass",
+    "shared.web.audit_view": "services.{}.api.audit",
+    "shared.web.safeguarding": "services.{}.api.safeguarding",
+}
 #: Commands that concern no person of the context's record, or that decide by the caller alone.
 NOT_ABOUT_A_PERSON = {
     "POST /referrals": "a referral, which anyone may send: the receipt asks the policy",
@@ -82,6 +88,8 @@ NOT_ABOUT_A_PERSON = {
     "POST /navigation/navigators/{navigator_id}/availability": "the roster",
     **{f"POST {prefix(each)}/break-glass/{{break_glass_id}}/review": "an act of staff" for each in CONTEXTS},
 }
+#: The concerns have a policy's relationship of their own, which no other read asks for.
+_CONCERNS = "services.referrals.store.safeguarding.RELATIONSHIPS"
 
 
 class Route(NamedTuple):
@@ -94,7 +102,8 @@ class Route(NamedTuple):
 
     @property
     def asks_policy(self) -> bool:
-        return _of(f"services.{self.context}.store.relationships.RELATIONSHIPS") in reached_from(self.endpoint)
+        own = _of(f"services.{self.context}.store.relationships.RELATIONSHIPS")
+        return not {own, _of(_CONCERNS)}.isdisjoint(reached_from(self.endpoint))
 
 
 def _routes() -> Iterator[Route]:

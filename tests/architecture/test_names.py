@@ -35,7 +35,7 @@ _ADJECTIVES = re.compile(
 #: Nouns of the field that end like participles.
 _NOUNS = {
     *("batching", "briefing", "case_finding", "feed", "finding", "housekeeping", "log_pruning", "meeting", "messaging"),
-    *("opening", "pacing", "risk_standing", "routing", "tracing"),
+    *("opening", "pacing", "risk_standing", "routing", "safeguarding", "tracing"),
 }
 _CLASS_NOUNS = _NOUNS | {"need", "screening", "standing"}
 #: The time of a test, as in `tx.now`.

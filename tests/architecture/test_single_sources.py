@@ -81,8 +81,8 @@ def test_timeline_has_every_topic_about_a_person() -> None:
 
 
 def test_all_care_staff_may_read_a_contact() -> None:
-    """AC2. The importer of risk scores is a program, and information governance staff give no care."""
-    no_care = {"mdt:import-risk", *(scope for scope in SCOPES if scope.endswith(":audit"))}
+    """AC2. The importer of risk scores is a program; information governance and safeguarding staff give no care."""
+    no_care = {"mdt:import-risk", "referrals:safeguarding", *(scope for scope in SCOPES if scope.endswith(":audit"))}
 
     assert set(scopes("referrals")["read_contact"]) == set(SCOPES) - no_care
 

@@ -68,6 +68,9 @@ MEANINGS: dict[str, set[str]] = {
     "services.referrals.domain.proposals.ProposalDeadline": {"services.referrals.domain.proposals"},
     "services.referrals.domain.proposals.ProposalOccurrence": {"services.referrals.domain.proposals"},
     "services.referrals.domain.proposals.ProposalStatus": {"services.referrals.domain.proposals"},
+    "services.referrals.domain.safeguarding.ConcernDeadline": {"services.referrals.domain.safeguarding"},
+    "services.referrals.domain.safeguarding.ConcernOccurrence": {"services.referrals.domain.safeguarding"},
+    "services.referrals.domain.safeguarding.ConcernStatus": {"services.referrals.domain.safeguarding"},
     "services.referrals.domain.referral.Status": {"services.referrals.domain.owners", "services.referrals.domain.referral"},
     "services.referrals.queries.referrals.Whose": {"services.referrals.queries.referrals"},
     "services.referrals.queries.referrals.WorkSection": {"services.referrals.queries.referrals"},
@@ -191,6 +194,8 @@ WITHOUT_MEANING = {
     "shared.contracts.rapid_care.UnassignReason",
     "shared.contracts.referral_codes.Reason",
     "shared.contracts.referral_codes.Source",
+    "shared.contracts.safeguarding.ConcernKind",
+    "shared.contracts.safeguarding.ConcernOutcome",
 }
 #: Mappings that omit members, because their reader gives a default: `Policy.weight_of` of navigation.
 PARTIAL = {"services/navigation/domain/policy.py"}

@@ -22,6 +22,7 @@ _ADDRESSES = {
     "referral": "/referrals/{id}",
     "life": "/referrals/people/{person_id}/life",
     "proposal": "/referrals/proposals/{id}",
+    "safeguarding_concern": "/referrals/safeguarding-concerns/{id}",
     "identity": "/referrals/people/{person_id}/identity",
     "response": "/rapid-care/responses/{id}",
     "care_plan": "/mdt/care-plans/{id}",
@@ -38,6 +39,7 @@ _AGGREGATES = {aggregate.name: aggregate for aggregate in aggregates()}
 _WEIGHTS = {
     "referral": 5, "response": 8, "care_plan": 4, "case": 4, "lead": 3, "meeting": 0.5,
     "risk": 1.5, "home_check": 1, "navigator": 0.4, "task": 5, "life": 0.4, "identity": 1, "proposal": 0.7,
+    "safeguarding_concern": 0.7,
 }  # fmt: skip
 
 
@@ -127,6 +129,10 @@ _RAPID_CARE = [Caller("rapid-care-1", "CLCH", ("rapid-care:coordinate", "rapid-c
 _CALLERS = {
     "referral": _of_referral,
     **dict.fromkeys(("life", "proposal"), lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:triage"))]),
+    "safeguarding_concern": lambda _: [
+        Caller("council-1", "LBB", ("referrals:safeguarding",)),
+        Caller("lead-1", "CLCH", ("referrals:safeguarding",)),
+    ],
     "identity": lambda _: [Caller("triager-1", "CLCH", ("referrals:handle", "referrals:identity", "referrals:triage"))],
     "response": lambda _: _RAPID_CARE,
     **dict.fromkeys(("case", "meeting", "risk"), lambda _: MEETING),

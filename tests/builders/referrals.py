@@ -38,6 +38,7 @@ from services.referrals.domain.access import holders
 from services.referrals.domain.directory import Need, Serves, Service
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, current_deadline
+from services.referrals.queries.safeguarding import observe_escalation
 from shared.clock import LONDON
 from shared.contracts.codes import Condition, Locality, Role, Urgency
 from shared.contracts.envelope import Record
@@ -73,6 +74,7 @@ async def referrals(
         holders=holders,
         policy=policy,
         now=now,
+        gauges=[observe_escalation],
         groups=groups,
         **more,
     ) as context:

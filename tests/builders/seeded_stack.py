@@ -60,6 +60,7 @@ _STATEMENTS: Mapping[frozenset[str], str] = {
     frozenset({"navigator_id"}): "SELECT code AS navigator_id FROM navigation.navigator",
     frozenset({"person_id", "check_id"}): "SELECT person_id, id AS check_id FROM navigation.home_check",
     frozenset({"person_id", "proposal_id"}): "SELECT person_id, id AS proposal_id FROM referrals.proposal",
+    frozenset({"concern_id"}): "SELECT id AS concern_id FROM referrals.safeguarding_concern",
     frozenset({"proposal_id"}): "SELECT id AS proposal_id FROM referrals.proposal",
 }
 #: Callers with all scopes: each is of one organisation, so most operations have one who may and one who may not.
@@ -71,9 +72,9 @@ CALLERS = (
     ("mdt-coordinator", "BCCG"),
     *((each, "W07" if each.startswith("gp") else "LBB" if each.startswith("lbb") else "CLCH") for each in PROFESSIONALS),
 )
-#: The callers who are offered commands, by context: a triager and a GP, a coordinator, the professionals, a navigator.
+#: The callers who are offered commands, by context: a triager, a GP and the council, a coordinator, the professionals, a navigator.
 CALLERS_OF = {
-    "referrals": (*CALLERS[:2], CALLERS[3]),
+    "referrals": (*CALLERS[:2], CALLERS[3], CALLERS[6]),
     "rapid_care": (CALLERS[0], CALLERS[3]),
     "mdt": CALLERS[4:],
     "navigation": (CALLERS[0], CALLERS[2]),

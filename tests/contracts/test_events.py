@@ -105,13 +105,15 @@ def test_topic_has_the_producer_of_its_module() -> None:
         module.__name__.rpartition(".")[2]: {producer(event) for event in vars(module).values() if is_event(event)} for module in MODULES
     }
     own = {context: {context} for context in ("referrals", "rapid_care", "mdt", "navigation")}
-    assert producers == own | {"persons": {"referrals"}, "care_plans": {"mdt"}, "audit": set(own)}
+    of_all = {"audit": set(own), "safeguarding": set(own)}
+    assert producers == own | of_all | {"persons": {"referrals"}, "care_plans": {"mdt"}}
 
 
 def test_topic_is_wholly_restricted_or_public() -> None:
     assert {name for name, events in topics().items() if {event.RESTRICTED for event in events} == {True}} == {
         "referrals.person-record",
         "mdt.care-plan-record",
+        *(f"{context}.safeguarding" for context in ("referrals", "rapid-care", "mdt", "navigation")),
     }
     assert all(len({event.RESTRICTED for event in events}) == 1 for events in topics().values())
 

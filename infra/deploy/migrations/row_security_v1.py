@@ -6,6 +6,7 @@ relationships are stated here a second time, in SQL, so that a mistake in one st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from alembic import op
 
@@ -99,8 +100,19 @@ class DependentTable:
     of: str
 
 
+@dataclass(frozen=True, slots=True)
+class RestrictedTable:
+    """A table for the readers with one basis alone, whatever else they may see of the person."""
+
+    table: str
+    basis: str
+
+
+Protected: TypeAlias = ProtectedTable | DependentTable | RestrictedTable
+
+
 def create(
-    protected: Sequence[ProtectedTable | DependentTable],
+    protected: Sequence[Protected],
     facts: Sequence[tuple[str, str]],
     *,
     people: str = MERGED,
@@ -121,7 +133,9 @@ def create(
         _protect(each.table, _is_seen(each))
 
 
-def _is_seen(each: ProtectedTable | DependentTable) -> str:
+def _is_seen(each: Protected) -> str:
+    if isinstance(each, RestrictedTable):
+        return f"{_IS_SERVICE} OR {has(each.basis)}"
     if isinstance(each, DependentTable):
         return f"EXISTS (SELECT FROM {each.of})"
     return _IS_SEEN.format(f"{each.is_own} OR " if each.is_own else "", each.person)

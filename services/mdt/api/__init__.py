@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.mdt.api import audit, break_glass, care_plan, case, case_finding, discussion, lead, meeting, person, risk
+from services.mdt.api import audit, break_glass, care_plan, case, case_finding, discussion, lead, meeting, person, risk, safeguarding
 from shared.web.routes import joined
 
 #: One router per aggregate; each sets its own tag.
@@ -17,6 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     risk.router,
     break_glass.router,
     audit.router,
+    safeguarding.router,
 )
 #: Paths without the limit on a request's duration.
 UNLIMITED = ("/risk/imports",)

@@ -46,3 +46,5 @@ ProfessionalCode = Annotated[Code, Query(description="The professional's own cod
 NotificationNumber = Annotated[int, Path(ge=1, lt=2**63)]
 #: Staff who may break the glass, and information governance staff.
 BREAKS_GLASS, GOVERNANCE = require_scopes(READ, COORDINATE, DECIDE, LEAD), require_scopes(AUDIT)
+#: Members, practices and leads raise safeguarding concerns about people with whom they work.
+RAISES_CONCERNS = require_scopes(READ, COORDINATE, DECIDE, LEAD)

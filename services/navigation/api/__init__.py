@@ -1,6 +1,6 @@
 """Care navigation over HTTP: each subject has its router."""
 
-from services.navigation.api import audit, break_glass, feed, home_check, navigator, person, task, task_commands
+from services.navigation.api import audit, break_glass, feed, home_check, navigator, person, safeguarding, task, task_commands
 from shared.web.routes import joined
 
 router = joined(
@@ -13,6 +13,7 @@ router = joined(
     home_check.router,
     break_glass.router,
     audit.router,
+    safeguarding.router,
 )
 
 __all__ = ["router"]

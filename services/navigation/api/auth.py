@@ -18,6 +18,8 @@ Coordinator = Annotated[Actor, require_scopes(COORDINATE)]
 
 #: Staff who may break the glass, and information governance staff.
 BREAKS_GLASS, GOVERNANCE = require_scopes(WORK, COORDINATE, LEAD), require_scopes(AUDIT)
+#: All staff here, and leads, raise safeguarding concerns about people with whom they work.
+RAISES_CONCERNS = require_scopes(WORK, COORDINATE, LEAD)
 
 NavigatorCode = Annotated[Code, Path(description="A staff code")]
 NavigatorName = Annotated[Code, Field(description="A staff code")]

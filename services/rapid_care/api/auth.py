@@ -19,3 +19,5 @@ Clinician = Annotated[Actor, require_scopes(RESPOND)]
 Staff = Annotated[Actor, require_scopes(COORDINATE, RESPOND)]
 #: Staff who may break the glass, and information governance staff.
 BREAKS_GLASS, GOVERNANCE = require_scopes(COORDINATE, RESPOND), require_scopes(AUDIT)
+#: All staff here raise safeguarding concerns about people with whom they work.
+RAISES_CONCERNS = require_scopes(COORDINATE, RESPOND)

@@ -5,6 +5,7 @@ from services.referrals.api import (
     batch,
     break_glass,
     collection,
+    concerns,
     decisions,
     directory,
     identity,
@@ -13,6 +14,7 @@ from services.referrals.api import (
     proposals,
     receivers,
     referral,
+    safeguarding,
     work,
 )
 from shared.web.routes import joined
@@ -25,6 +27,8 @@ router = joined(
     identity.router,
     life.router,
     proposals.router,
+    safeguarding.router,
+    concerns.router,
     directory.router,
     referral.router,
     decisions.router,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from services.referrals.domain.access import AUDIT, HANDLE, IDENTITY, RECEIVE, REFER, TRIAGE
+from services.referrals.domain.access import AUDIT, HANDLE, IDENTITY, RECEIVE, REFER, SAFEGUARDING, TRIAGE
 from shared.kernel.actor import Actor
 from shared.web.dependencies import require_scopes
 
@@ -49,3 +49,7 @@ StaffOrSystem = Annotated[Actor, require_scopes(*_OF_STAFF, needs_user=False)]
 PointOfAccessOrLead = Annotated[Actor, require_scopes(HANDLE, TRIAGE, "mdt:lead")]
 #: Staff who may break the glass, and information governance staff.
 BREAKS_GLASS, GOVERNANCE = require_scopes(REFER, RECEIVE, HANDLE, TRIAGE), require_scopes(AUDIT)
+#: The council's receiver of safeguarding concerns, or a safeguarding lead.
+SafeguardingStaff = Annotated[Actor, require_scopes(SAFEGUARDING)]
+#: All staff here raise safeguarding concerns about people with whom they work.
+RAISES_CONCERNS = require_scopes(REFER, RECEIVE, HANDLE, TRIAGE, IDENTITY)

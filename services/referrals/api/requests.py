@@ -24,6 +24,7 @@ from shared.contracts.input_types import (
 )
 from shared.contracts.persons import SharingPreference, StatedBy, Story
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.safeguarding import ConcernOutcome
 from shared.web.batch_items import BatchItem
 from shared.web.requests import CommandModel, RequestModel
 
@@ -147,6 +148,11 @@ class Revision(RequestModel):
 
 
 class Dismissal(CommandModel[commands.DismissProposal]):
+    reason: LongText
+
+
+class ConcernClosure(CommandModel[commands.CloseConcern]):
+    outcome: ConcernOutcome
     reason: LongText
 
 

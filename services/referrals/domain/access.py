@@ -27,11 +27,20 @@ TRIAGE, HANDLE, REFER, RECEIVE = "referrals:triage", "referrals:handle", "referr
 IDENTITY = "referrals:identity"
 #: Information governance staff, who review break-glass and read the audit.
 AUDIT = "referrals:audit"
+#: The council's receiver of safeguarding concerns, and the safeguarding leads.
+SAFEGUARDING = "referrals:safeguarding"
 
 
 def holders(policy: Policy) -> Holders:
-    """The scopes of the Community Point of Access are those of its organisation. Triage is a clinical decision."""
-    own = {**dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,)), AUDIT: policy.governance_organisations}
+    """The scopes of the Community Point of Access are those of its organisation; safeguarding is the council's and the leads'.
+
+    Triage is a clinical decision.
+    """
+    own = {
+        **dict.fromkeys((TRIAGE, HANDLE, IDENTITY), (policy.organisation,)),
+        AUDIT: policy.governance_organisations,
+        SAFEGUARDING: policy.safeguarding_staff,
+    }
     return Holders(own, roles={TRIAGE: policy.triage_roles})
 
 

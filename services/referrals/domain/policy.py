@@ -9,7 +9,7 @@ from shared.contracts.care_policy import CarePolicy
 from shared.contracts.event import Code
 from shared.kernel.actor import CLINICAL_ROLES
 from shared.kernel.opening_hours import EXTENDED_DAY
-from shared.kernel.value_rules import Range, WithoutOffset
+from shared.kernel.value_rules import DistinctEntries, Range, WithoutOffset
 
 _WorkingDays = Annotated[int, Range(1, 260)]
 #: A shorter interval would send reminders without end.
@@ -79,12 +79,32 @@ class Policy(CarePolicy):
     # Working days until the decision about a value that differs from the person's record; for an urgent referral as for its triage [R]
     decide_proposal_working_days: _WorkingDays = 2
 
+    # Council that receives safeguarding concerns and decides about them (IG13)
+    safeguarding_receiver: Code = "LBB"
+    # Organisations whose safeguarding leads follow up what the council has not acknowledged (S22)
+    safeguarding_organisations: Annotated[tuple[Code, ...], DistinctEntries()] = ("CLCH",)
+    # Time until the council acknowledges an urgent safeguarding concern, day and night [R]
+    acknowledge_concern_urgent: _Minutes = timedelta(hours=4)
+    # Working days until the council acknowledges another safeguarding concern [R]
+    acknowledge_concern_working_days: _WorkingDays = 1
+    # Working days until the council decides about an acknowledged safeguarding concern [R]
+    decide_concern_working_days: _WorkingDays = 5
+    # Interval between reminders of an overdue urgent safeguarding concern [R]
+    chase_concern_urgent: _Minutes = timedelta(hours=1)
+    # Working days between reminders of another overdue safeguarding concern [R]
+    chase_concern_working_days: _WorkingDays = 1
+
     # Council whose residents social care serves (E8, G13)
     residence: Code = "LBB"
     # Service for a person with an urgent need who cannot wait until opening (G03, G23)
     closed_hours_service: Code = "out-of-hours-gp"
     # Service for a person with a red flag (G03, G23)
     emergency_service: Code = "ambulance"
+
+    @property
+    def safeguarding_staff(self) -> tuple[str, ...]:
+        """The organisations that read safeguarding concerns."""
+        return (self.safeguarding_receiver, *self.safeguarding_organisations)
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that are not permitted or contradict each other."""

@@ -12,12 +12,28 @@ from services.referrals.store import (
     referrals,
     responses,
     risks,
+    safeguarding,
     search,
     timeline,
 )
 from services.referrals.store.tables import METADATA
 
 #: Importing a module registers its tables.
-MODULES = (people, identity, referrals, responses, directory, leads, risks, timeline, life, proposals, amendments, claims, search)
+MODULES = (
+    people,
+    identity,
+    referrals,
+    responses,
+    directory,
+    leads,
+    risks,
+    timeline,
+    life,
+    proposals,
+    safeguarding,
+    amendments,
+    claims,
+    search,
+)
 
 __all__ = ["METADATA", "MODULES"]

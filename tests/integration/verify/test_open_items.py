@@ -24,7 +24,8 @@ from tests.builders.rows import EARLIER, LATER, NOW, Row, an_id, row
 ITEM, PARENT, PERSON, OTHER = (an_id(name) for name in ("item", "parent", "person", "other"))
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _CHECKS = {check.sentence: check for check in CHECKS}
-_WITH_PERSON = [aggregate for aggregate in waiting_aggregates() if aggregate.name not in {"identity", "proposal", "meeting", "navigator"}]
+_OTHERS = {"identity", "proposal", "safeguarding_concern", "meeting", "navigator"}
+_WITH_PERSON = [aggregate for aggregate in waiting_aggregates() if aggregate.name not in _OTHERS]
 _WAITING, _IN_CARE = ("requested", "accepted", "assigned", "en-route"), ("contacted", "assessed", "package-agreed", "stepped-down")
 _NO_ACCESS = {"status": "contacted", "contact_mode": "no-access", "contacted_at": NOW}
 _BREACHED, _AT_RISK = "rapid-care.response.breached.v1", "rapid-care.response.at-risk.v1"

@@ -83,7 +83,7 @@ def test_every_command_and_deadline_has_a_row() -> None:
     of_an_identity = {commands.VerifyIdentity, commands.MergePerson, commands.SeparatePerson}
     of_a_proposal = {commands.ConfirmProposal, commands.DismissProposal}
     not_of_a_referral = {commands.Demographics, commands.ReviseRecord} | of_a_life | of_an_identity | of_a_proposal
-    not_of_a_referral |= {commands.ClaimReferral, commands.ReleaseClaim}
+    not_of_a_referral |= {commands.ClaimReferral, commands.ReleaseClaim, commands.AcknowledgeConcern, commands.CloseConcern}
 
     assert set(REFERRAL) == (named - not_of_a_referral) | set(ReferralDeadline) | set(Occurrence)
     assert set(TRANSITIONS) == set(REFERRAL) - {ReceiveReferral, Occurrence.REFERRED_ONWARD}

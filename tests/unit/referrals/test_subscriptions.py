@@ -11,6 +11,7 @@ from services.referrals.domain import Policy
 from services.referrals.domain.identity import IdentityDeadline
 from services.referrals.domain.proposals import ProposalDeadline
 from services.referrals.domain.referral import ReferralDeadline
+from services.referrals.domain.safeguarding import ConcernDeadline
 from services.referrals.handlers import projections
 from shared.contracts.practices import PracticesDeadline
 from shared.contracts.registry import registry
@@ -20,15 +21,17 @@ from shared.persistence.break_glass import BreakGlassDeadline
 def test_every_foreign_event_enters_timeline_first() -> None:
     expected = {event for event in registry().values() if event.TOPIC in subscriptions.TIMELINE_TOPICS}
 
-    assert set(subscriptions.SUBSCRIPTIONS.on_event) == expected
+    assert set(subscriptions.SUBSCRIPTIONS.on_event) == expected | set(subscriptions.ACCOUNTS)
     assert set(subscriptions.REACTIONS) <= expected
-    assert all(handlers[0] is projections.project_event for handlers in subscriptions.SUBSCRIPTIONS.on_event.values())
+    assert all(subscriptions.SUBSCRIPTIONS.on_event[event][0] is projections.project_event for event in expected)
 
 
 def test_restricted_and_own_events_are_not_subscribed() -> None:
-    for event in subscriptions.SUBSCRIPTIONS.on_event:
-        assert not event.RESTRICTED
+    """The accounts of safeguarding concerns alone are restricted, and enter no timeline."""
+    for event, handlers in subscriptions.SUBSCRIPTIONS.on_event.items():
+        assert event.RESTRICTED is (event in subscriptions.ACCOUNTS)
         assert not event.TOPIC.startswith("referrals.")
+        assert not event.RESTRICTED or projections.project_event not in handlers
 
 
 def test_every_deadline_has_a_handler() -> None:
@@ -37,6 +40,7 @@ def test_every_deadline_has_a_handler() -> None:
         *ProposalDeadline,
         *PracticesDeadline,
         *IdentityDeadline,
+        *ConcernDeadline,
         *BreakGlassDeadline,
     }
 

@@ -7,8 +7,8 @@ from infra.contexts import CONTEXTS
 from infra.operations.verify.check import Check
 from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
 
-#: Aggregates that are not about one person, or are the statement itself.
-_WITHOUT_PERSON = {"life", "identity", "proposal", "meeting", "navigator"}
+#: Aggregates that are not about one person, are the statement itself, or go on after it: a death ends no safeguarding concern.
+_WITHOUT_PERSON = {"life", "identity", "proposal", "safeguarding_concern", "meeting", "navigator"}
 #: Persons whose death or move stands, with the time at which it was recorded: null when that event was pruned.
 _GONE = """
 SELECT life.person_id, status, event.id AS event_id, occurred_at AS since FROM referrals.life
