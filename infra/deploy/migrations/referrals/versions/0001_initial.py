@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import row_security_v1, shared_tables_v1
+from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1
 from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has
 
 revision = "0001"
@@ -63,7 +63,7 @@ def upgrade() -> None:
     _identities()
     _lives()
     _proposals()
-    _safeguarding()
+    safeguarding_v1.create()
     _referrals()
     _erasures()
     _directory()
@@ -173,47 +173,6 @@ def _proposals() -> None:
     )
     op.create_index("ix_proposal_open_due_at", "proposal", ["due_at", "id"], postgresql_where=sa.text("due_at IS NOT NULL"))
     op.create_index("ix_proposal_person_id", "proposal", ["person_id"])
-
-
-def _safeguarding() -> None:
-    op.create_table(
-        "safeguarding_concern",
-        sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("person_id", sa.Uuid, nullable=False),
-        sa.Column("correlation_id", sa.Uuid, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("is_urgent", sa.Boolean, nullable=False),
-        sa.Column("raised_at", INSTANT, nullable=False),
-        sa.Column("due_at", INSTANT, comment="of the acknowledgement, then of the decision; null when closed"),
-        sa.Column("overdue_since", INSTANT),
-        sa.Column("acknowledged_at", INSTANT),
-        sa.Column("acknowledged_by", sa.Text, comment="organisation and subject"),
-        sa.Column("closed_at", INSTANT),
-        sa.Column("closed_by", sa.Text, comment="organisation and subject"),
-        sa.Column("outcome", sa.Text),
-        sa.Column("reason", sa.Text),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_safeguarding_concern"),
-        comment="Safeguarding concerns, restricted to the council's receiver and the safeguarding leads.",
-    )
-    op.create_index("ix_safeguarding_concern_person_id_kind", "safeguarding_concern", ["person_id", "kind"])
-    op.create_index("ix_safeguarding_concern_status", "safeguarding_concern", ["status"])
-    op.create_table(
-        "safeguarding_account",
-        sa.Column("id", sa.Uuid, nullable=False, comment="the reference of the receipt"),
-        sa.Column("concern_id", sa.Uuid, nullable=False),
-        sa.Column("service", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("is_urgent", sa.Boolean, nullable=False),
-        sa.Column("account", sa.Text, nullable=False),
-        sa.Column("raiser", JSONB, nullable=False),
-        sa.Column("is_raiser_limited", sa.Boolean, nullable=False, comment="the council alone learns who it was"),
-        sa.Column("raised_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_safeguarding_account"),
-        comment="What each member of staff reported of a safeguarding concern.",
-    )
-    op.create_index("ix_safeguarding_account_concern_id", "safeguarding_account", ["concern_id"])
 
 
 def _referrals() -> None:
