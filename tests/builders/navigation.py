@@ -28,7 +28,7 @@ from shared.contracts.referral_codes import Reason, Route, Source
 from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
-from tests.builders.context_app import RunningContext, arrived, run_context
+from tests.builders.context_app import RunningContext, arrived, run_context, signed
 from tests.builders.london import london
 
 #: The Wednesday of Mr Dale's meeting (`infra/demo/story.py`).
@@ -232,7 +232,7 @@ class NavigationClient:
         record = arrived(event, key=person, subject=subject, secrets=self.context.database.secrets, sequence=sequence)
         if happened_at is not None:
             headers = dict(record.headers) | {"ce_time": happened_at.isoformat().encode()}
-            record = replace(record, headers=tuple(headers.items()))
+            record = signed(replace(record, headers=tuple(headers.items())), self.context.database.secrets.mac_keys)
         await self.context.processor.apply([record])
 
     async def plan(self, *actions: PlanAction, person: UUID | None = None) -> tuple[UUID, UUID]:

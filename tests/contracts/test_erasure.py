@@ -26,7 +26,7 @@ _SHARED = {
 _REFERENCE = {"organisation", "service", "service_code", "navigator", "clinician", "risk_import", "meeting"}
 #: The record of the person: the Community Point of Access publishes it without words, and the copies follow.
 _RECORDS = {"person"}
-#: The reason of the erasure itself stays, with its certificate. A safeguarding concern is the council's record, which only the council ends.
+#: The reason of the erasure itself stays, with its certificate. A safeguarding concern is the council's record.
 _EVIDENCE = {"erasure", "safeguarding_concern", "safeguarding_account"}
 #: Codes and staff of tables that every context has.
 _OF_ALL = {"audit_block": {"key_id"}, "break_glass": {"issuer", "organisation", "actor_id", "role", "reason", "reviewed_by", "outcome"}}

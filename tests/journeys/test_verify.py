@@ -64,6 +64,12 @@ _CONTRADICTIONS = {
     "every referral has exactly one receipt in the event log": "DELETE FROM referrals.event WHERE type = 'referrals.referral.received.v1'",
     "each care plan projection is as new as the newest applied event": "UPDATE rapid_care.care_plan SET sequence = 0",
     "each person projection is as new as the newest applied event": "UPDATE mdt.person SET sequence = 0",
+    "every act of break-glass, and its review, is as the audit has it": """
+        INSERT INTO mdt.break_glass
+        SELECT gen_random_uuid(), id, 'care', 'CLCH', 'geriatrician-1', 'geriatrician', 'emergency', 'Unconscious.', now(), now(), now()
+        FROM mdt.person LIMIT 1""",
+    "every act of break-glass in the audit is kept for its review": """
+        UPDATE rapid_care.audit SET basis = 'running-clock' WHERE id = (SELECT max(id) FROM rapid_care.audit)""",
 }
 _LOG_CONTRADICTIONS = {
     "every committed event is in Kafka": _COPY.format(kind="rapid-care.response.at-risk.v1"),

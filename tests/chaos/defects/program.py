@@ -4,13 +4,14 @@ The POINT is between sending rows and deleting them. The two relays do these ste
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from services.referrals.settings import Settings
+from services.referrals.subscriptions import SUBSCRIPTIONS
 from shared.deployment import Deployment
 from shared.messaging.outbound.relay import Relay
 from shared.persistence.statements import Connection
@@ -38,9 +39,10 @@ class _KilledDeleteFirstRelay(_KilledRelay, DeleteFirstRelay):
 
 
 async def main(kind: str) -> None:
-    deployment = Deployment()
+    deployment, settings = Deployment(), Settings()
     deployment.prepare_process()
-    database = await deployment.database(os.environ["REFERRALS_DATABASE_URL"], None)
+    mac_keys = settings.record_keys(SUBSCRIPTIONS)
+    database = await deployment.database(settings.database_url.get_secret_value(), None, mac_keys=mac_keys, is_service=True)
     kafka = deployment.kafka()
     relay = (_KilledDeleteFirstRelay if kind == "deletes-first" else _KilledRelay)(database, "referrals", kafka)
     await relay.run()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.contracts.authentication import MacKeys
 from shared.contracts.care_plans import CarePlanClosed
 from shared.contracts.codes import TaskKind
 from shared.contracts.envelope import Record
@@ -19,7 +20,7 @@ from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, 
 from shared.contracts.rapid_care import ResponseAccepted, ResponseClosed, ResponseOutcome
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
-from tests.builders.context_app import arrived, repeated
+from tests.builders.context_app import arrived, repeated, signed
 from tests.builders.referrals import MONDAY, ReferralsClient
 
 URGENT: dict[str, Any] = {"urgency": "urgent", "reason": "urgent-deterioration", "condition": "pneumonia"}
@@ -80,21 +81,21 @@ async def change(client: ReferralsClient, person_id: str, verb: str, body: Any =
     return changed
 
 
-def stated(record: Record, *, at: datetime | None = None, cause: UUID | None = None) -> Record:
+def stated(record: Record, keys: MacKeys, *, at: datetime | None = None, cause: UUID | None = None) -> Record:
     """The record as stated at another time, or as caused by an event."""
     headers = dict(record.headers)
     if at is not None:
         headers["ce_time"] = at.isoformat().encode()
     if cause is not None:
         headers["ce_causationid"] = str(cause).encode()
-    return replace(record, headers=tuple(headers.items()))
+    return signed(replace(record, headers=tuple(headers.items())), keys)
 
 
 async def apply(client: ReferralsClient, referral: dict[str, Any], event: Event, **envelope: Any) -> None:
     """Applies an event of another context with a stated time or cause."""
     key, secrets = UUID(referral["person_id"]), client.context.database.secrets
     record = arrived(event, key=key, subject=new_id(), secrets=secrets, correlation=UUID(referral["id"]))
-    await client.context.processor.apply([stated(record, **envelope)])
+    await client.context.processor.apply([stated(record, secrets.mac_keys, **envelope)])
 
 
 async def pending_deadlines(client: ReferralsClient, referral_id: str) -> list[str]:

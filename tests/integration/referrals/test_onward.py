@@ -72,7 +72,7 @@ async def test_step_down_to_gp_reaches_the_persons_practice(client: ReferralsCli
     assert accepted["owner"] == {"service_code": "gp", "organisation": "W07"}
 
 
-async def test_repeated_delivery_makes_one_onward_referral(client: ReferralsClient) -> None:
+async def test_repeated_delivery_makes_one_onward_referral(client: ReferralsClient, owner_url: str) -> None:
     origin = await _in_rapid_care(client)
     record = await client.context.deliver(
         _a_step_down(origin, StepDown.COMMUNITY_NURSING),
@@ -82,7 +82,9 @@ async def test_repeated_delivery_makes_one_onward_referral(client: ReferralsClie
     )
     before = await client.context.log()
 
-    await client.context.database.pool.execute("DELETE FROM inbox")
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute("DELETE FROM referrals.inbox")
+    await owner.close()
     await client.context.processor.apply([record, record])
 
     assert await client.context.log() == before
