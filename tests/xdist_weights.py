@@ -23,6 +23,7 @@ LONGEST = (
     "tests/journeys/test_owners_and_deadlines.py",
     "tests/integration/shared/test_api_fuzzer.py",
     "tests/integration/shared/test_api_examples.py",
+    "tests/integration/shared/test_access_matrix.py",
     "tests/integration/shared/test_hostile_values.py",
     "tests/journeys/test_onward_services.py",
     "tests/journeys/test_onward_referral.py",

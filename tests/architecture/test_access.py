@@ -166,5 +166,8 @@ def test_every_command_on_a_person_asks_the_policy(route: Route) -> None:
 def test_definition_that_never_asks_is_seen() -> None:
     """A reader of the syntax trees that followed too much would find the policy everywhere."""
     asking = {route.address for route in _READS if route.asks_policy}
+    planted = Route("rapid_care", "POST /rapid-care/planted", _of("services.rapid_care.handlers.response.close_response"))
 
+    assert not planted.asks_policy
+    assert planted.address not in NOT_ABOUT_A_PERSON
     assert asking.isdisjoint({"GET /rapid-care/responses", "GET /navigation/tasks", "GET /navigation/navigators", "GET /mdt/cases"})

@@ -1,0 +1,96 @@
+"""The running product answers every caller as docs/access.md says: the matrix, and four planted holes that it or its architecture sees."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from services.rapid_care.domain.response import Response
+from services.rapid_care.store.responses import responses
+from shared.access import Basis, Relationship
+from shared.contracts.persons import SharingPreference
+from shared.persistence.relationships import PersonAccess
+from tests.builders.access_matrix import Matrix
+from tests.builders.access_page import AccessPage
+from tests.builders.access_worlds import WORLDS, World
+
+
+@pytest.fixture(scope="module")
+def page() -> AccessPage:
+    return AccessPage.read()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+async def test_every_answer_is_that_of_the_page(
+    owner_url: str, keys: Keys, page: AccessPage, name: str, record_property: Callable[[str, object], None]
+) -> None:
+    async with WORLDS[name](owner_url, keys) as world:
+        outcome = await (await Matrix.of(world, page)).run()
+
+    record_property("summary", outcome.summary(name))
+    assert not outcome.wrong, "\n".join(outcome.wrong)
+
+
+Plant = Callable[[pytest.MonkeyPatch, World], None]
+
+
+async def _require_nothing(tx: Any, response_id: UUID) -> tuple[Response, PersonAccess]:
+    response = await responses.find(tx, response_id)
+    assert response is not None
+    return response, PersonAccess([Relationship(Basis.RESPONSE, "CLCH")], SharingPreference.DIRECT_CARE)
+
+
+async def _list_everything(tx: Any, *_: Any, **__: Any) -> list[Response]:
+    return [responses.from_row(row) for row in await tx.driver.fetch("SELECT * FROM response")]
+
+
+#: Each hole, where it is planted, and the operations that show it.
+HOLES: dict[str, tuple[Plant, tuple[str, ...]]] = {
+    "a route without the policy": (
+        lambda patch, _: patch.setattr("services.rapid_care.api.response.require_response", _require_nothing),
+        ("read_response", "response_actions"),
+    ),
+    "a list without its filter": (
+        lambda patch, _: patch.setattr("services.rapid_care.queries.responses.list_responses", _list_everything),
+        ("list_responses",),
+    ),
+    "a basis that never ends": (
+        lambda patch, _: patch.setattr(Relationship, "holds", lambda *_: True),
+        ("read_response", "read_story"),
+    ),
+    "a scope without its organisation": (
+        lambda patch, world: patch.setattr(world.context.state, "holders", {}),
+        ("read_response", "list_responses"),
+    ),
+    # the last one: it changes a person
+    "a command without the policy": (
+        lambda patch, _: patch.setattr("services.rapid_care.api.presenter.require_response", _require_nothing),
+        ("RecordFirstContact",),
+    ),
+}
+
+
+async def test_matrix_sees_every_planted_hole(owner_url: str, keys: Keys, page: AccessPage) -> None:
+    """Without this test, a blind matrix would look like a closed product."""
+    async with WORLDS["rapid_care"](owner_url, keys) as world:
+        sound = {hole: (await (await Matrix.of(world, page, only)).run()).wrong for hole, (_, only) in HOLES.items()}
+        seen = {}
+        for hole, (plant, only) in HOLES.items():
+            with pytest.MonkeyPatch.context() as patch:
+                plant(patch, world)
+                seen[hole] = (await (await Matrix.of(world, page, only)).run()).wrong
+
+    assert [hole for hole, wrong in sound.items() if wrong] == []
+    assert [hole for hole, wrong in seen.items() if not wrong] == []
+
+
+async def test_matrix_names_an_operation_that_the_page_lacks(owner_url: str, keys: Keys, page: AccessPage) -> None:
+    lacking = replace(page, needs={key: need for key, need in page.needs.items() if key != ("rapid_care", "list_clinicians")})
+
+    async with WORLDS["rapid_care"](owner_url, keys) as world:
+        outcome = await (await Matrix.of(world, lacking, ["list_clinicians"])).run()
+
+    assert outcome.wrong == ["docs/access.md does not name list_clinicians of rapid_care"]
