@@ -28,7 +28,7 @@ _CLOSED = frozenset({"part-not-shared", "story-withheld"})
 _UNKNOWN = frozenset(
     f"{noun}-not-found"
     for noun in (
-        "referral", "person", "person-record", "proposal", "response", "case", "care-plan", "lead", "risk", "task", "home-check",
+        "referral", "person", "person-record", "proposal", "response", "case", "care-plan", "lead", "risk", "task", "home-check", "concern",
     )
 )  # fmt: skip
 #: Rules of an operation that go beyond the policy: the feed of a colleague, the lead of another one.
@@ -53,6 +53,7 @@ _TABLES = {
     "meeting_id": "meeting",
     "task_id": "task",
     "check_id": "home_check",
+    "concern_id": "safeguarding_concern",
 }
 #: A version that nothing has: a permitted command is refused for it, after the policy.
 _STALE = 999

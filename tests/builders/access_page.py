@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.contexts import CONTEXTS, prefix
 
-_PARTS = ("existence", "contact and lead", "plan, tasks and timeline", "story")
+_PARTS = ("existence", "contact and lead", "plan, tasks and timeline", "story", "safeguarding")
 _PREFERENCES = {
     "always": {"direct-care", "restricted", "withheld"},
     "unless withheld": {"direct-care", "restricted"},
@@ -21,6 +21,7 @@ ORGANISATIONS: Mapping[str, frozenset[str]] = {
     "the members of the meeting": frozenset({"CLCH", "LBB", "BCCG", "RFL", "BEHMHT", "NLH", "LAS", "AGEUK"}),
     "the listed employers of navigators": frozenset({"CLCH", "AGEUK"}),
     "the senders of risk files": frozenset({"BCCG"}),
+    "the council and the safeguarding leads": frozenset({"LBB", "CLCH"}),
     "information governance": frozenset({"CLCH"}),
 }
 _NAMES = {prefix(context).strip("/"): context for context in CONTEXTS}

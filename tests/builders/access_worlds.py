@@ -92,16 +92,18 @@ async def referrals_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
         "breaker": Caller("W07", "gp-2"),
         "lead": Caller("RFL", "rfl-nurse-1"),
         "colleague": Caller("RFL", "rfl-nurse-2"),
+        "council": Caller("LBB", "safeguarding-1"),
         "stranger": Caller("EVIL", "evil-1"),
     }
-    ended = _bases(staff="point-of-access register", referrer="referrer")
+    ended = _bases(staff="point-of-access register safeguarding", referrer="referrer", council="safeguarding")
     phases = {
-        "long ended": (LONG_AGO, _bases(staff="register")),
+        "long ended": (LONG_AGO, _bases(staff="register safeguarding", council="safeguarding")),
         "ended": (RECENT, ended),
         "open": (
             timedelta(),
             _bases(
-                staff="point-of-access register",
+                staff="point-of-access register safeguarding",
+                council="safeguarding",
                 referrer="referrer",
                 receiver="receiver",
                 practice="registered-practice",
@@ -140,8 +142,19 @@ async def _referred(client: ReferralsClient, callers: Mapping[str, Caller], numb
         elsewhere = {"demographics": a_demographics_body(practice_code="W08")}
         assert (await client.post(f"/people/{person_id}/record", elsewhere, version=version)).is_success
     proposal_id = await context.database.pool.fetchval("SELECT id FROM proposal WHERE person_id = $1", person_id)
-    ids = {"referral_id": sent["id"], "person_id": sent["person_id"], "proposal_id": str(proposal_id)}
+    concern_id = await _concern(client, sent["person_id"])
+    ids = {"referral_id": sent["id"], "person_id": sent["person_id"], "proposal_id": str(proposal_id), "concern_id": concern_id}
     return replace(subject, ids=ids)
+
+
+async def _concern(client: ReferralsClient, person_id: str) -> str:
+    """The id of a concern about the person, which the Community Point of Access raises."""
+    headers = client.context.token("referrals:handle") | {"Idempotency-Key": str(new_id())}
+    account = {"person_id": person_id, "kind": "neglect", "account": "He has had no dinner for days."}
+    raised = await client.context.http.post("/referrals/safeguarding-concerns", json=account, headers=headers)
+    assert raised.status_code == 202, raised.text
+    query = "SELECT id FROM safeguarding_concern WHERE person_id = $1"
+    return str(await client.context.database.pool.fetchval(query, UUID(person_id)))
 
 
 @asynccontextmanager
