@@ -306,7 +306,7 @@ async def test_restoration_gives_an_accepted_referral_back_to_its_receiver(clien
 
     again = await client.read(routed["id"])
     assert (again["status"], again["outcome"], again["owner"]["service_code"]) == ("accepted", None, "district-nursing")
-    assert (again["deadline"]["kind"], again["deadline"]["due_at"]) == ("outcome", "2015-04-13T09:05:00Z")
+    assert (again["deadline"]["kind"], again["deadline"]["due_at"]) == ("outcome", "2015-04-13T10:05:00Z")
     assert [each["id"] for each in (await client.get("/incoming", nurse)).json()["items"]] == [routed["id"]]
 
 
