@@ -12,10 +12,10 @@ from tests.builders.row_security import planted_get, protected_tables, seen_rows
 from tests.builders.seeded_contexts import OPEN, SeededContext
 
 #: Tables with the id of a person that are not protected: they hold ids and codes, as public events do, COPY writes the scores, and the acts
-#: of break-glass are the work list of the information governance role, which has no relationship to anyone.
+#: of break-glass and the requests for erasure are the information governance role's, which has no relationship to anyone.
 _EVERYWHERE = {"break_glass", "merged_person", "person_change"}
 IDS_AND_CODES = {
-    "referrals": {"break_glass", "identity", "lead", "risk", "timeline_event"},
+    "referrals": {"break_glass", "erasure", "identity", "lead", "risk", "timeline_event"},
     "rapid_care": {"lead"} | _EVERYWHERE,
     "mdt": {"crisis", "joined_referral", "notification", "risk_score"} | _EVERYWHERE,
     "navigation": {"care_plan", "feed_entry", "lead", "risk"} | _EVERYWHERE,
