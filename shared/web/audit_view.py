@@ -60,7 +60,7 @@ def audit_router(prefix: str, caller_with_scope: Any, trail: AuditTrail, ids_of:
     ) -> Page[AuditEntryView]:
         """Who viewed or changed this person's data in this service, the newest entry first. Reading the audit is audited."""
         page = _page(cursor, limit, since, until)
-        async with unit.transaction(caller) as tx:
+        async with unit.across_people(caller) as tx:
             entries = await trail.about(tx, await ids_of(tx, person_id), page)
             tx.audit(person_id, refusal=None if entries else NOTHING_FOUND)
         return _view(entries, limit)
@@ -78,7 +78,7 @@ def audit_router(prefix: str, caller_with_scope: Any, trail: AuditTrail, ids_of:
     ) -> Page[AuditEntryView]:
         """What this member of staff viewed, changed, or was refused in this service, the newest entry first."""
         page = _page(cursor, limit, since, until)
-        async with unit.transaction(caller) as tx:
+        async with unit.across_people(caller) as tx:
             entries = await trail.by(tx, organisation, actor_id, page)
             tx.audit(derived_id("actor", organisation, actor_id), refusal=None if entries else NOTHING_FOUND)
         return _view(entries, limit)

@@ -201,8 +201,8 @@ class UnitOfWork:
             yield tx
 
     @asynccontextmanager
-    async def counting(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
-        """For counts of all people: it sees every row. The response names no person."""
+    async def across_people(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
+        """For counts of all people, and for the audit: it sees every row. The response has no more than ids and codes of a person."""
         async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
             yield tx
 

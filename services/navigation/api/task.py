@@ -74,7 +74,7 @@ async def task_outcomes(
     caller: Coordinator, unit: Unit, since: Annotated[Instant, Query()], until: Annotated[Instant, Query()]
 ) -> list[OutcomeCount]:
     """Numbers of fulfilled tasks by kind and outcome, such as social care assessments arranged (K18, K19)."""
-    async with unit.counting(caller) as tx:
+    async with unit.across_people(caller) as tx:
         require_involved(caller, tx.policy.organisation)
         counts = await queries.outcomes(tx, since, until)
     return [OutcomeCount.model_validate(dict(row)) for row in counts]

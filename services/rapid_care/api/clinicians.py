@@ -41,14 +41,14 @@ class ClinicianView(VersionedResponse):
 @router.get("", responses=problems(OrganisationNotInvolved))
 async def list_clinicians(caller: Staff, unit: Unit) -> list[ClinicianView]:
     """All clinicians on the roster, on duty or not."""
-    async with unit.counting(caller) as reader:
+    async with unit.across_people(caller) as reader:
         return [ClinicianView.model_validate(clinician) for clinician in await roster.clinicians(reader)]
 
 
 @router.get("/{clinician_id}", response_model=ClinicianView, responses=problems(ClinicianNotFound, OrganisationNotInvolved))
 async def read_clinician(clinician_id: ClinicianId, caller: Staff, unit: Unit) -> HttpResponse:
     """One clinician of the roster."""
-    async with unit.counting(caller) as reader:
+    async with unit.across_people(caller) as reader:
         return json_response(ClinicianView.model_validate(await roster.clinician(reader, clinician_id)))
 
 

@@ -60,7 +60,7 @@ async def read_monthly_statistics(
     month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")], caller: Staff, unit: Unit
 ) -> MonthlyStatisticsView:
     """Contacts within two hours, capacity, avoided admissions and declines of one month, such as `2015-03`."""
-    async with unit.counting(caller) as tx:
+    async with unit.across_people(caller) as tx:
         statistics = await queries.monthly_statistics(tx, date.fromisoformat(f"{month}-01"), tx.policy)
         policy = tx.policy
     return MonthlyStatisticsView.of(month, statistics, policy)

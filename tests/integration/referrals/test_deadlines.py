@@ -1,6 +1,6 @@
 """A referral whose owner does not act in time is escalated at every deadline until it ends."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,9 +73,9 @@ async def test_accepted_referral_without_outcome_becomes_overdue(client: Referra
     routed = await client.refer_and_route()
     await client.command(routed["id"], "acceptance")
 
-    await client.context.let_pass(timedelta(days=28, seconds=1))
+    await client.context.let_pass(timedelta(days=28, hours=1, seconds=1))  # summer time began
 
-    assert await _overdue(client, ReferralOutcomeOverdue) == [("district-nursing", MONDAY + timedelta(days=28))]
+    assert await _overdue(client, ReferralOutcomeOverdue) == [("district-nursing", MONDAY.astimezone(UTC) + timedelta(days=28))]
     [waiting] = (await client.get("/work")).json()["items"]
     assert (waiting["id"], waiting["status"]) == (routed["id"], "accepted")
 
@@ -85,9 +85,9 @@ async def test_signposted_referral_becomes_overdue_after_three_weeks(client: Ref
     await client.command(sent["id"], "triage", {"urgency": "advice", "reason": "Wants company"})
     await client.command(sent["id"], "signpost", {"service_code": "befriending"})
 
-    await client.context.let_pass(timedelta(days=21, seconds=1))
+    await client.context.let_pass(timedelta(days=21, hours=1, seconds=1))  # summer time began
 
-    assert await _overdue(client, ReferralOutcomeOverdue) == [("befriending", MONDAY + timedelta(days=21))]
+    assert await _overdue(client, ReferralOutcomeOverdue) == [("befriending", MONDAY.astimezone(UTC) + timedelta(days=21))]
 
 
 async def test_closed_referral_has_no_deadline(client: ReferralsClient) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from shared.contracts.care_policy import CarePolicy
 from shared.contracts.codes import Condition, Locality
 from shared.contracts.envelope import Envelope
 from shared.contracts.rapid_care import ResponseAccepted, ResponseAtRisk, ResponseRequested
@@ -53,8 +54,8 @@ class AcceptParcel:
     """The recipient accepts the parcel."""
 
 
-@dataclass
-class Behaviour:
+@dataclass(frozen=True, slots=True)
+class Behaviour(CarePolicy):
     """The policy of both contexts, changed by a test: handlers fail for some conditions, a rule refuses others."""
 
     failing: set[Condition] = field(default_factory=set)

@@ -22,7 +22,7 @@ async def test_process_is_alive_and_ready(harness: DeliveryHarness) -> None:
 
 
 async def test_process_without_database_is_alive_and_not_ready(harness: DeliveryHarness) -> None:
-    await harness.sender.database.pool.close()
+    await harness.sender.api_database.pool.close()
 
     ready = await harness.sender.http.get("/parcels/readyz")
 
@@ -31,7 +31,7 @@ async def test_process_without_database_is_alive_and_not_ready(harness: Delivery
 
 
 async def test_request_without_database_is_temporarily_unavailable(harness: DeliveryHarness) -> None:
-    await harness.sender.database.pool.close()
+    await harness.sender.api_database.pool.close()
 
     response = await harness.post()
 
