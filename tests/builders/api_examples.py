@@ -33,6 +33,9 @@ SELECT nhs_number, given_name, family_name, born_on::text, address, practice_cod
 WHERE nhs_number IS NOT NULL AND born_on IS NOT NULL ORDER BY id LIMIT 4"""
 _PROPOSALS = "SELECT count(*) FROM referrals.proposal WHERE status = 'undecided'"
 _ACTIONS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1"
+_FITTING = """
+SELECT code FROM navigation.navigator JOIN navigation.task USING (role)
+WHERE task.id::text = $1 AND code IS DISTINCT FROM navigator_id AND presence = 'available' ORDER BY code LIMIT 1"""
 _NEXT_MEETING = 'SELECT min(starts_at) FROM mdt.meeting JOIN mdt."case" ON meeting_id = meeting.id WHERE starts_at > $1'
 #: Commands on a part of the resource, which has a version of its own, by the last part of their path.
 _VERSIONED_BY = {
@@ -43,7 +46,7 @@ _VERSIONED_BY = {
 _FORWARD = (
     "AnswerInformation", "TriageReferral", "RouteReferral", "AcceptReferral", "AcceptResponse", "AssignClinician", "Depart",
     "RecordFirstContact", "RecordAssessment", "AgreePackage", "ScreenCase", "HoldMeeting", "DiscussCase", "AgreePlan", "AcceptLead",
-    "AssignTask", "AcknowledgeTask", "StartTask",
+    "AssignTask", "AcknowledgeTask", "StartTask", "AcknowledgeConcern",
 )  # fmt: skip
 #: The examples that come first, in turn: those that lead to a visit of Rapid Care, those that lead to a meeting, any.
 _WAYS = (("urgent", "to Rapid Care", "at home"), ("complex", "to the weekly meeting", "eligible"), ())
@@ -147,6 +150,7 @@ class ExampleRun:
             for _ in range(_NEW_REFERRALS):
                 await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
             await self._move_away(known)
+            await self._call_back(known)
         preferred = _WAYS[number // _STEPS % len(_WAYS)]
         for operation, ids, caller in self._next_commands():
             found = [each for each in self.random.sample(known, len(known)) if each.operation == operation]
@@ -162,6 +166,12 @@ class ExampleRun:
         moves = [each for each in known if each.operation == "RecordMove"]
         for example, offer in product(moves[:1], self.offers.get("RecordMove", [])[:1]):
             await self.send(example, *offer)
+
+    async def _call_back(self, known: Sequence[Example]) -> None:
+        """Every navigator is available again: a task moves to another one of its role."""
+        back = [each for each in known if each.operation == "DeclareAvailability" and each.body["is_available"]]
+        for example, ids in product(back[:1], await self.stack.find_ids(["navigator_id"])):
+            await self.send(example, ids, CALLERS_OF["navigation"][0])
 
     def _next_commands(self) -> list[tuple[str, *Try]]:
         """One for each item."""
@@ -209,6 +219,9 @@ class ExampleRun:
             changes["nhs_number"] = self._unused.pop()
         for name in {"person_id", "into"} & example.body.keys():
             changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
+        if example.operation == "ReassignTask":
+            fitting = await self.stack.connection.fetchval(_FITTING, ids["task_id"])
+            changes["navigator_id"] = fitting or example.body["navigator_id"]
         if example.operation == "FulfilAction":
             versions = await self.stack.connection.fetch(_ACTIONS, ids["care_plan_id"])
             found = re.findall(r'"+action_id"+: *"+([0-9a-f-]{36})', " ".join(row[0] for row in versions))

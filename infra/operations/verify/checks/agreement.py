@@ -28,7 +28,7 @@ AND NOT EXISTS (SELECT FROM (SELECT * FROM referrals.audit UNION ALL SELECT * FR
   HAVING min(at) > since OR max(at) FILTER (WHERE action = 'expect_home_check') > since)
 AND NOT (gone.status = 'moved' AND EXISTS (SELECT FROM mdt.risk JOIN mdt.event ON event.subject = risk.id
   WHERE risk.person_id = item.person_id AND event.correlation_id = {chain} AND occurred_at > since
-  AND type IN ('mdt.risk.level-crossed.v1', 'mdt.risk.high-climber-found.v1')))"""
+  AND type IN ('mdt.risk.level-crossed.v1', 'mdt.risk.high-climber-found.v1', 'mdt.risk.screened.v1')))"""
 #: Work that a death begins.
 _BUT = {"task": " AND item.kind <> 'bereavement-support'"}
 #: A home check is the beginning of its chain.
