@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import product
 from random import Random
@@ -168,7 +168,12 @@ class ExampleRun:
             await self.send(example, *offer)
 
     async def _call_back(self, known: Sequence[Example]) -> None:
-        """Every navigator is available again: a task moves to another one of its role."""
+        """Every navigator is available again, and each role has a second one, to whom a task moves."""
+        register = [each for each in known if each.operation == "RegisterNavigator"]
+        roles = await self.stack.connection.fetch("SELECT DISTINCT role FROM navigation.task")
+        for example, (role,) in product(register[:1], roles):
+            second = replace(example, body=example.body | {"role": role})
+            await self.send(second, {"navigator_id": f"second-{role}"}, CALLERS_OF["navigation"][0])
         back = [each for each in known if each.operation == "DeclareAvailability" and each.body["is_available"]]
         for example, ids in product(back[:1], await self.stack.find_ids(["navigator_id"])):
             await self.send(example, ids, CALLERS_OF["navigation"][0])
