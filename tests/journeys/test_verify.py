@@ -66,7 +66,7 @@ _CONTRADICTIONS = {
     "each person projection is as new as the newest applied event": "UPDATE mdt.person SET sequence = 0",
     "every act of break-glass, and its review, is as the audit has it": """
         INSERT INTO mdt.break_glass
-        SELECT gen_random_uuid(), person_id, 'care', 'CLCH', 'geriatrician-1', 'geriatrician', 'emergency', 'Unconscious.', now(), now(), now()
+        SELECT gen_random_uuid(), person_id, 'care', 'CLCH', 'geriatrician-1', 'geriatrician', 'emergency', 'Fell.', now(), now(), now()
         FROM mdt.person LIMIT 1""",
     "every act of break-glass in the audit is kept for its review": """
         UPDATE rapid_care.audit SET basis = 'running-clock' WHERE id = (SELECT max(id) FROM rapid_care.audit)""",
