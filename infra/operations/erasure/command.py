@@ -28,7 +28,7 @@ from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId
 from shared.persistence.database import Database
 from shared.persistence.transaction import Cause, RequestContext, Transaction
-from shared.web.dependencies import with_scopes_of_organisation
+from shared.web.dependencies import with_held_scopes
 from shared.web.problems import HttpProblem
 
 _SEALED = """
