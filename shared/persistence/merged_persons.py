@@ -86,11 +86,16 @@ class MergedPersons:
 
         The ids are a value of their own: in one expression with `coalesce` PostgreSQL uses no index on a table with row-level security.
         """
+        ids = sa.select(self.ids_of_group(person_id)).correlate_except(None).scalar_subquery()
+        return column == sa.any_(sa.cast(ids, sa.ARRAY(sa.Uuid)))
+
+    def ids_of_group(self, person_id: sa.ColumnElement[Any] = _PERSON_ID) -> sa.ColumnElement[Any]:
+        """The array of the person's ids, the survivor's last."""
         merged, survivor = self.table.alias("merged_into"), self._survivor_of(person_id)
         others = sa.select(merged.c.person_id).where(merged.c.survivor_id == survivor, merged.c.separated_at.is_(None))
         ids = sa.func.array(others.correlate_except(merged).scalar_subquery(), type_=sa.ARRAY(sa.Uuid))
         appended: sa.ColumnElement[Any] = sa.func.array_append(ids, survivor, type_=sa.ARRAY(sa.Uuid))
-        return column == sa.any_(sa.cast(sa.select(appended).correlate_except(merged).scalar_subquery(), sa.ARRAY(sa.Uuid)))
+        return appended
 
     def _survivor_of(self, person_id: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         merged = self.table.alias("merged_from")

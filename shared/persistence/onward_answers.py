@@ -28,7 +28,7 @@ from shared.contracts.referrals import (
 )
 from shared.persistence.projection import upsert_if_newer
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 from shared.persistence.transaction import Transaction
 
 #: The events of a referral that answer the asking service, or ask the next receiver.
@@ -95,7 +95,7 @@ class OnwardAnswers:
             comment="Projection of onward referrals of this service, from referrals.",
         )
         self._project = upsert_if_newer(answer, retain=("service_code",))
-        among = answer.c.subject_id == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid)))
+        among = answer.c.subject_id == any_of("subjects")
         self._of = Statement(sa.select(answer).where(among).order_by(answer.c.answered_at, answer.c.referral_id))
 
     async def project(self, tx: Transaction[Any], event: OnwardEvent, envelope: Envelope) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from shared.contracts.persons import PersonChange, RecordedChange
 from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 from shared.persistence.transaction import Transaction
 
 _PERSON_ID: sa.BindParameter[UUID] = sa.bindparam("person_id", type_=sa.Uuid)
@@ -43,7 +43,7 @@ class PersonChanges:
         self._lift_until = self._upsert(new, columns.recorded_at <= new.excluded.recorded_at)
         is_before = sa.and_(columns.person_id == _PERSON_ID, columns.lifted_at.is_(None), columns.recorded_at < _AT)
         self._lift = Statement(sa.update(changes).where(is_before).values(lifted_at=_AT))
-        is_asked = columns.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid)))
+        is_asked = columns.person_id == any_of("person_ids")
         self._standing = Statement(sa.select(changes).where(is_asked, columns.lifted_at.is_(None)).order_by(columns.recorded_at))
         #: The changes of a person that hold, the latest last.
         self.standing: PrefetchedLookup[UUID, list[RecordedChange]] = PrefetchedLookup(

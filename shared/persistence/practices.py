@@ -8,8 +8,12 @@ from shared.contracts.practices import Practice, Practices
 from shared.persistence.statements import ReadSession, Sql
 
 _PRACTICES = TypeAdapter(list[Practice])
-#: Every entry of the codes, and of those that they follow.
-_OWN = Sql("SELECT * FROM practice WHERE code = ANY($1::text[]) OR successor = ANY($1::text[])", "codes", tables=("practice",))
+#: Every entry of the codes, and of those that they follow. The subqueries hide the codes from the planner, as `any_of` does.
+_OWN = Sql(
+    "SELECT * FROM practice WHERE code = ANY((SELECT $1::text[])::text[]) OR successor = ANY((SELECT $1::text[])::text[])",
+    "codes",
+    tables=("practice",),
+)
 #: Every entry of the codes, of all their successors, and of all their predecessors.
 _RELATED = Sql(
     """

@@ -1,6 +1,6 @@
 """Relationships with a person, read from the tables in which a context keeps them, for the access policy (shared/access.py)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from shared.access import PREFERENCE_RANK, SCOPES, Answer, Basis, Part, Relationship, Verdict, decide, may_break_glass
 from shared.contracts.care_policy import CarePolicy
 from shared.contracts.persons import SharingPreference
+from shared.kernel.actor import Actor
 from shared.kernel.errors import NotFound, PartNotShared, StoryWithheld
 from shared.persistence.practices import practices_of
 from shared.persistence.schema import INSTANT, break_glass_table
@@ -18,52 +19,68 @@ from shared.persistence.transaction import Transaction
 
 P = TypeVar("P", bound=CarePolicy)
 
-#: The organisation of the caller.
-OWN_ORGANISATION = sa.bindparam("organisation", type_=sa.Text)
 _NOTHING, _NO_ID, _NEVER = sa.null().cast(sa.Text), sa.null().cast(sa.Uuid), sa.null().cast(INSTANT)
-
-
-def _opaque(name: str) -> sa.ColumnElement[Any]:
-    """A parameter that the planner does not see: a plan for its value would be made again at each read."""
-    return sa.cast(sa.select(sa.bindparam(name, type_=sa.ARRAY(sa.Text))).scalar_subquery(), sa.ARRAY(sa.Text))
-
-
-#: Codes of the practices for which the caller's practice stands today.
-PRACTICE_CODES = _opaque("practice_codes")
+_ONE: sa.ColumnElement[int] = sa.literal_column("1")
 #: Nothing is known of a stranger's preference.
 _UNKNOWN = SharingPreference.WITHHELD
 
 
-def of_staff(name: str) -> sa.ColumnElement[str]:
-    """The organisation of a fact about the service itself: the caller's, when it is one of the organisations `name` of the policy."""
-    return sa.case((OWN_ORGANISATION == sa.any_(_opaque(name)), OWN_ORGANISATION))
+def _asked(name: str, kind: Any = sa.Text) -> Any:
+    """A value of the question, which a common table expression computes once. The planner sees none: it would plan again at each read."""
+    column: sa.ColumnClause[Any] = sa.column(name, kind)
+    return sa.cast(sa.select(column).select_from(sa.table("asked", column)).scalar_subquery(), kind)
 
 
-def strictest(preference: sa.ColumnElement[str], is_of_person: sa.ColumnElement[bool]) -> sa.Select[Any]:
+#: The organisation of the caller.
+OWN_ORGANISATION: sa.ColumnElement[str] = _asked("organisation")
+
+
+def is_of_own_practice(code: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether the caller's practice stands for the practice `code` today."""
+    return code == sa.any_(_asked("practice_codes", sa.ARRAY(sa.Text)))
+
+
+def strictest(preference: sa.ColumnElement[str], person: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """The preference of the person's record that shares least: a merged person has several records."""
-    rank = sa.case(*((preference == sa.literal_column(f"'{each}'"), rank) for each, rank in PREFERENCE_RANK.items()))
-    return sa.select(preference).where(is_of_person).order_by(rank.desc()).limit(1)
+    rank = sa.case(
+        *((preference == sa.literal_column(f"'{each}'"), sa.literal_column(str(rank))) for each, rank in PREFERENCE_RANK.items())
+    )
+    return sa.select(preference).where(_is_of_person(person)).order_by(rank.desc()).limit(_ONE)
+
+
+def _is_of_person(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """The ids are one value: in an expression with `coalesce` PostgreSQL uses no index on a table with row-level security."""
+    return column == sa.any_(_asked("person_ids", sa.ARRAY(sa.Uuid)))
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Rows of a table that are relationships; `person` is the column of the person's id. Of `is_same` rows one is enough."""
+    """Rows of a table that are relationships; `person` is the column of the person's id. Of `is_same` rows one is enough.
+
+    A fact about the service itself concerns its `staff`: the field of the policy with one organisation, or several.
+    """
 
     basis: Basis
     person: sa.ColumnElement[Any]
-    organisation: sa.ColumnElement[Any]
+    organisation: sa.ColumnElement[Any] = OWN_ORGANISATION
+    staff: str | None = None
     professional_id: sa.ColumnElement[Any] = _NOTHING
     subject: sa.ColumnElement[Any] = _NO_ID
     ended_at: sa.ColumnElement[Any] = _NEVER
     where: Sequence[sa.ColumnElement[bool]] = ()
     is_same: bool = False
 
-    def select(self, is_of_person: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    def may_concern(self, actor: Actor, policy: CarePolicy) -> bool:
+        """Whether rows can be a relationship of this actor. Other facts would only make the statement dearer."""
+        is_staff = self.staff is None or actor.organisation in _listed(getattr(policy, self.staff))
+        return is_staff and not actor.scopes.isdisjoint(SCOPES[self.basis])
+
+    def select(self) -> sa.Select[Any]:
         columns = {name: getattr(self, name) for name in ("organisation", "professional_id", "subject", "ended_at")}
         labelled = [column.label(name) for name, column in columns.items()]
         basis: sa.ColumnElement[str] = sa.literal_column(f"'{self.basis}'")
-        rows = sa.select(basis.label("basis"), *labelled).where(is_of_person(self.person), *self.where)
-        return rows.where(self.organisation == OWN_ORGANISATION).limit(1 if self.is_same else None)
+        rows = sa.select(basis.label("basis"), *labelled).where(_is_of_person(self.person), *self.where)
+        return rows.where(self.organisation == OWN_ORGANISATION).limit(_ONE if self.is_same else None)
 
 
 _ACTS = break_glass_table(sa.MetaData())
@@ -74,7 +91,7 @@ _BROKEN = Fact(
     _ACTS.c.organisation,
     professional_id=_ACTS.c.actor_id,
     ended_at=_ACTS.c.ends_at,
-    where=[_ACTS.c.issuer == sa.bindparam("issuer", type_=sa.Text)],
+    where=[_ACTS.c.issuer == _asked("issuer")],
 )
 
 
@@ -114,33 +131,44 @@ class PersonAccess:
 
 
 class Relationships(Generic[P]):
-    """The facts of one context. `organisations` names the fields of its policy with the organisations of `of_staff`.
+    """The facts of one context.
 
-    `sharing` selects the strictest preference of the person's records; a person without a record has the default one.
+    `person_ids` is the array of all ids of the person `person_id`. `sharing` selects the strictest preference of the person's records; a
+    person without a record has the default one.
     """
 
-    def __init__(
-        self,
-        facts: Sequence[Fact],
-        *,
-        is_of_person: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]],
-        sharing: sa.Select[Any],
-        organisations: Mapping[str, str],
-    ) -> None:
-        self._organisations = organisations
-        found = sa.union_all(*(fact.select(is_of_person) for fact in (*facts, _BROKEN))).subquery()
-        self._held = Statement(sa.select(found, sharing.scalar_subquery().label("sharing")))
+    def __init__(self, facts: Sequence[Fact], *, person_ids: sa.ColumnElement[Any], sharing: sa.Select[Any]) -> None:
+        self._facts = (*facts, _BROKEN)
+        self._sharing = sharing.scalar_subquery().label("sharing")
+        self._question = _question(person_ids)
+        self._statements: dict[tuple[int, ...], Statement] = {}
 
     async def access(self, tx: Transaction[P], person_id: UUID) -> PersonAccess:
         """What the caller of the transaction may see of the person now."""
-        caller = {"organisation": tx.actor.organisation, "issuer": tx.actor.issuer}
-        own = {name: _listed(getattr(tx.policy, field)) for name, field in self._organisations.items()}
-        values = {"person_id": person_id, **caller, **own}
-        rows = await tx.fetch(self._held, **values, practice_codes=await _practice_codes(tx))
+        rows = await self._rows(tx, person_id)
         found = [_relationship(row) for row in rows]
         held = [each for each in found if each.is_of(tx.actor) and each.holds(tx.now, tx.policy.access_lasts)]
         sharing = SharingPreference(rows[0]["sharing"] or SharingPreference.DIRECT_CARE) if rows else _UNKNOWN
         return PersonAccess(held, sharing, tx.rely_on)
+
+    async def _rows(self, tx: Transaction[P], person_id: UUID) -> Sequence[Any]:
+        chosen = tuple(at for at, fact in enumerate(self._facts) if fact.may_concern(tx.actor, tx.policy))
+        if not chosen:
+            return []
+        if chosen not in self._statements:
+            self._statements[chosen] = self._select([self._facts[at] for at in chosen])
+        caller = {"organisation": tx.actor.organisation, "issuer": tx.actor.issuer, "practice_codes": await _practice_codes(tx)}
+        return await tx.fetch(self._statements[chosen], person_id=person_id, **caller)
+
+    def _select(self, facts: Sequence[Fact]) -> Statement:
+        found = sa.union_all(*(fact.select() for fact in facts)).subquery()
+        return Statement(sa.select(found, self._sharing).add_cte(self._question))
+
+
+def _question(person_ids: sa.ColumnElement[Any]) -> sa.CTE:
+    texts = [sa.bindparam(name, type_=sa.Text).label(name) for name in ("organisation", "issuer")]
+    codes = sa.bindparam("practice_codes", type_=sa.ARRAY(sa.Text)).label("practice_codes")
+    return sa.select(person_ids.label("person_ids"), *texts, codes).cte("asked").prefix_with("MATERIALIZED")
 
 
 def _listed(organisations: str | Sequence[str]) -> list[str]:

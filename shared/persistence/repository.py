@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from shared.contracts.event import Event
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotFound, VersionConflict
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 from shared.persistence.transaction import EventSubject, Transaction
 
 
@@ -55,7 +55,7 @@ class Repository(Generic[A]):
         self._read, self._lock, self._share = (
             Statement(query) for query in (by_id, by_id.with_for_update(), by_id.with_for_update(read=True))
         )
-        by_ids = sa.select(table).where(table.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid))))
+        by_ids = sa.select(table).where(table.c.id == any_of("ids"))
         self._lock_all = Statement(by_ids.order_by(table.c.id).with_for_update())
         new: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns}
         self._insert = Statement(sa.insert(table).values(new).returning(table.c.id))

@@ -92,6 +92,15 @@ class ReadSession:
         return query if isinstance(query, Statement) else Statement(query)
 
 
+def any_of(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.Uuid) -> sa.CollectionAggregate[Any]:
+    """Any value of the array parameter `name`, for a comparison with a column.
+
+    The subquery hides the array from the planner. PostgreSQL plans a visible one again at each call, as it assumes ten values in a hidden one.
+    """
+    array = sa.ARRAY(kind)
+    return sa.any_(sa.cast(sa.select(sa.bindparam(name, type_=array)).scalar_subquery(), array))
+
+
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
     """Uses one parameter for all values, so that the statement is compiled once."""
     return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))

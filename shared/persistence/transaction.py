@@ -36,14 +36,15 @@ UPDATE deadline SET state = 'cancelled', resolved_at = $1
 FROM unnest($2::uuid[], $3::text[]) AS cancelled (subject, kind)
 WHERE deadline.subject = cancelled.subject AND deadline.kind = cancelled.kind AND deadline.state IN ('pending', 'parked')"""
 
-#: One statement, because a round trip costs more than a part without rows: events and outbox, audit, responses, deadlines.
+#: One statement, because a round trip costs more than a part without rows: events and outbox, audit, responses, deadlines. The subqueries
+#: hide the number of rows from the planner, as `any_of` does: PostgreSQL would plan the statement again for each.
 _WRITE = """
 WITH recorded AS (
     INSERT INTO event (id, type, topic, subject, sequence, key, occurred_at, correlation_id, causation_id,
                        actor_org, actor_role, traceparent, data, data_key, partition_day)
     SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n,
            CASE WHEN n IS NOT NULL THEN 'infinity' ELSE (clock_timestamp() AT TIME ZONE 'UTC')::date END
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
+    FROM unnest((SELECT $1::uuid[]), $2::text[], $3::text[], $4::uuid[], $5::int[], $6::uuid[], $7::timestamptz[],
                 $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[])
          AS new (a, b, c, d, e, f, g, h, i, j, k, l, m, n)
     RETURNING seq),
@@ -51,12 +52,12 @@ queued AS (INSERT INTO outbox (seq) SELECT seq FROM recorded),
 stored_responses AS (
     UPDATE idempotency
     SET status = stored.status, headers = stored.headers::jsonb, body = stored.body, event_keys = stored.event_keys::uuid[]
-    FROM unnest($28::text[], $29::text[], $30::int[], $31::text[], $32::bytea[], $33::text[])
+    FROM unnest((SELECT $28::text[]), $29::text[], $30::int[], $31::text[], $32::bytea[], $33::text[])
          AS stored (caller, key, status, headers, body, event_keys)
     WHERE idempotency.caller = stored.caller AND idempotency.key = stored.key),
 set_deadlines AS (
     INSERT INTO deadline (subject, kind, due_at, correlation_id)
-    SELECT * FROM unnest($34::uuid[], $35::text[], $36::timestamptz[], $37::uuid[])
+    SELECT * FROM unnest((SELECT $34::uuid[]), $35::text[], $36::timestamptz[], $37::uuid[])
     ON CONFLICT (subject, kind, due_at) WHERE state IN ('pending', 'parked') DO NOTHING)
 SELECT append_audit($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
                     $23::int[], $24::text[], $25::text[], $26::text[], $27::int[])

@@ -22,7 +22,7 @@ from services.mdt.store.tables import MERGED, Tx
 from shared.persistence.onward_answers import OnwardAnswer
 from shared.persistence.person_names import PersonName, PersonNames
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 _STATUS, _PERSON_ID = sa.bindparam("status", type_=sa.Text), sa.bindparam("person_id", type_=sa.Uuid)
 _PLAN_STATUS = sa.bindparam("plan_status", type_=sa.Text)
@@ -37,9 +37,7 @@ _WHERE = Statement(
     .order_by(CASE.c.referred_at, CASE.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_PLAN_STATUSES = Statement(
-    sa.select(CARE_PLAN.c.id, CARE_PLAN.c.status).where(CARE_PLAN.c.id == sa.any_(sa.bindparam("plan_ids", type_=sa.ARRAY(sa.Uuid))))
-)
+_PLAN_STATUSES = Statement(sa.select(CARE_PLAN.c.id, CARE_PLAN.c.status).where(CARE_PLAN.c.id == any_of("plan_ids")))
 _NAMES = PersonNames(MERGED, PERSON)
 _BEGINNING = datetime.min.replace(tzinfo=UTC), UUID(int=0)
 

@@ -16,7 +16,7 @@ from services.mdt.store.care_plan import CARE_PLAN, care_plans
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD, leads
 from services.mdt.store.tables import MERGED
-from shared.persistence.statements import ReadSession, Statement, is_one_of
+from shared.persistence.statements import ReadSession, Statement, any_of, is_one_of
 
 #: The professional who is the active lead of a person.
 active_professional = store.active_professional
@@ -30,11 +30,11 @@ _OF_PROFESSIONAL = Statement(
     .where(LEAD.c.organisation == sa.func.coalesce(sa.bindparam("organisation", type_=sa.Text), LEAD.c.organisation))
     .order_by(LEAD.c.id)
 )
-_PERSON_IDS = sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))
-_PLANS = Statement(sa.select(CARE_PLAN).where(CARE_PLAN.c.person_id == sa.any_(_PERSON_IDS), is_one_of(CARE_PLAN.c.status, care_plan.OPEN)))
+_AMONG = any_of("person_ids")
+_PLANS = Statement(sa.select(CARE_PLAN).where(CARE_PLAN.c.person_id == _AMONG, is_one_of(CARE_PLAN.c.status, care_plan.OPEN)))
 _AGENDAS = Statement(
     sa.select(CASE.c.person_id, CASE.c.meeting_id, CASE.c.meeting_starts_at).where(
-        CASE.c.person_id == sa.any_(_PERSON_IDS), CASE.c.status == case.Status.LISTED.value
+        CASE.c.person_id == _AMONG, CASE.c.status == case.Status.LISTED.value
     )
 )
 

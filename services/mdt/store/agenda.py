@@ -13,9 +13,9 @@ from services.mdt.store.case import other_open_cases
 from services.mdt.store.crisis import CRISIS
 from services.mdt.store.risk_standing import standings
 from services.mdt.store.tables import MERGED, Tx
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, any_of
 
-_CRISES = Statement(sa.select(CRISIS).where(CRISIS.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid)))))
+_CRISES = Statement(sa.select(CRISIS).where(CRISIS.c.person_id == any_of("person_ids")))
 
 
 async def items_of(tx: Tx, listed: Sequence[Case]) -> list[AgendaItem]:

@@ -13,7 +13,7 @@ from shared.kernel.ids import PersonId
 from shared.kernel.totality import total
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement, is_one_of
+from shared.persistence.statements import ReadSession, Statement, any_of, is_one_of
 
 CASE = sa.Table(
     "case",
@@ -52,10 +52,7 @@ CASE = sa.Table(
 cases = BatchRepository(Case, CASE, topic="mdt.case", key=lambda case: case.person_id, not_found=CaseNotFound)
 
 _OPEN_OF_PEOPLE = Statement(
-    sa.select(CASE)
-    .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), is_one_of(CASE.c.status, OPEN))
-    .order_by(CASE.c.id)
-    .with_for_update()
+    sa.select(CASE).where(CASE.c.person_id == any_of("person_ids"), is_one_of(CASE.c.status, OPEN)).order_by(CASE.c.id).with_for_update()
 )
 _OPEN_OF_GROUP = Statement(
     sa.select(CASE).where(MERGED.is_of_group(CASE.c.person_id), is_one_of(CASE.c.status, OPEN)).order_by(CASE.c.id).with_for_update(of=CASE)
@@ -65,12 +62,12 @@ _OTHERS = Statement(
     sa.select(CASE.c.id, sa.func.array_agg(aggregate_order_by(_OTHER.c.id, _OTHER.c.id)).label("others"))
     .select_from(CASE)
     .join(_OTHER, sa.and_(MERGED.is_of_group(_OTHER.c.person_id, CASE.c.person_id), _OTHER.c.id != CASE.c.id))
-    .where(CASE.c.id == sa.any_(sa.bindparam("case_ids", type_=sa.ARRAY(sa.Uuid))), is_one_of(_OTHER.c.status, OPEN))
+    .where(CASE.c.id == any_of("case_ids"), is_one_of(_OTHER.c.status, OPEN))
     .group_by(CASE.c.id)
 )
 _CLOSED_OF_PEOPLE = Statement(
     sa.select(CASE)
-    .where(CASE.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), CASE.c.status == Status.CLOSED.value)
+    .where(CASE.c.person_id == any_of("person_ids"), CASE.c.status == Status.CLOSED.value)
     .order_by(CASE.c.referred_at.desc(), CASE.c.id.desc())
     .with_for_update()
 )

@@ -14,7 +14,7 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.kernel.ids import PersonId
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, any_of
 
 JOINED_REFERRAL = sa.Table(
     "joined_referral",
@@ -30,7 +30,7 @@ JOINED_REFERRAL = sa.Table(
 
 _COLUMNS = {column.name: sa.bindparam(column.name, type_=column.type) for column in JOINED_REFERRAL.columns}
 _INSERT = Statement(insert(JOINED_REFERRAL).values(_COLUMNS).on_conflict_do_nothing())
-_AMONG = JOINED_REFERRAL.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
+_AMONG = JOINED_REFERRAL.c.referral_id == any_of("referral_ids")
 _FIND = Statement(sa.select(JOINED_REFERRAL).where(_AMONG).order_by(JOINED_REFERRAL.c.referred_at, JOINED_REFERRAL.c.referral_id))
 _DELETE = Statement(sa.delete(JOINED_REFERRAL).where(_AMONG))
 

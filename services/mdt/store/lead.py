@@ -20,7 +20,7 @@ from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement, is_one_of
+from shared.persistence.statements import Statement, any_of, is_one_of
 
 _ONE_ACTIVE = "uq_lead_active"
 
@@ -60,11 +60,7 @@ _ENDED_OF_PERSON = Statement(
     .order_by(LEAD.c.id)
     .with_for_update()
 )
-_ACTIVE_OF_PEOPLE = Statement(
-    sa.select(LEAD).where(
-        LEAD.c.person_id == sa.any_(sa.bindparam("person_ids", type_=sa.ARRAY(sa.Uuid))), LEAD.c.status == Status.ACTIVE.value
-    )
-)
+_ACTIVE_OF_PEOPLE = Statement(sa.select(LEAD).where(LEAD.c.person_id == any_of("person_ids"), LEAD.c.status == Status.ACTIVE.value))
 _LED_BY_PRACTICES = Statement(
     sa.select(LEAD)
     .where(LEAD.c.status == Status.ACTIVE.value, LEAD.c.professional_id == sa.func.concat(GP_PREFIX, LEAD.c.organisation))

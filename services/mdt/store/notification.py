@@ -14,7 +14,7 @@ from services.mdt.store.tables import METADATA, Tx
 from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId, new_id
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import Statement
+from shared.persistence.statements import Statement, any_of
 from shared.persistence.transaction import EventSubject
 
 NOTIFICATION = sa.Table(
@@ -49,7 +49,7 @@ _OPEN_THREAD = Statement(
 )
 _SETTLE = Statement(
     sa.update(NOTIFICATION)
-    .where(NOTIFICATION.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))), NOTIFICATION.c.thread_id.is_not(None))
+    .where(NOTIFICATION.c.subject == any_of("subjects"), NOTIFICATION.c.thread_id.is_not(None))
     .where(_IS_OPEN)
     .values(settled_at=sa.bindparam("settled_at"))
     .returning(NOTIFICATION.c.thread_id)

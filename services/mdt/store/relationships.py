@@ -14,32 +14,29 @@ from services.mdt.store.person import PERSON
 from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED
 from shared.access import Basis
-from shared.persistence.relationships import OWN_ORGANISATION, PRACTICE_CODES, Fact, Relationships, of_staff, strictest
+from shared.persistence.relationships import Fact, Relationships, is_of_own_practice, strictest
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import is_one_of
 
 #: The members of the meeting see a case while it is open, and for a time after.
 IS_SEEN = sa.or_(CASE.c.closed_at.is_(None), CASE.c.closed_at > sa.bindparam("closed_after", type_=INSTANT))
-_MEMBERS = of_staff("members")
+#: The field of the policy with the member organisations of the meeting.
+_MEMBERS = "member_organisations"
 #: The record names the practice; a case and case finding may precede it.
 _PRACTICES: Sequence[tuple[sa.ColumnElement[Any], sa.ColumnElement[str]]] = (
     (PERSON.c.person_id, PERSON.c.record["practice_code"].astext),
     (RISK.c.person_id, RISK.c.practice_code),
 )
 _FACTS = (
-    Fact(Basis.MEETING, CASE.c.person_id, _MEMBERS, ended_at=CASE.c.closed_at),
-    Fact(Basis.CASE_FINDING, RISK.c.person_id, _MEMBERS, where=[is_one_of(RISK.c.status, PRESENT)]),
+    Fact(Basis.MEETING, CASE.c.person_id, staff=_MEMBERS, ended_at=CASE.c.closed_at),
+    Fact(Basis.CASE_FINDING, RISK.c.person_id, staff=_MEMBERS, where=[is_one_of(RISK.c.status, PRESENT)]),
     Fact(Basis.LEAD, LEAD.c.person_id, LEAD.c.organisation, professional_id=LEAD.c.professional_id, where=[is_one_of(LEAD.c.status, OPEN)]),
-    *(
-        Fact(Basis.REGISTERED_PRACTICE, person, OWN_ORGANISATION, where=[code == sa.any_(PRACTICE_CODES)], is_same=True)
-        for person, code in _PRACTICES
-    ),
+    *(Fact(Basis.REGISTERED_PRACTICE, person, where=[is_of_own_practice(code)], is_same=True) for person, code in _PRACTICES),
 )
 
 
 RELATIONSHIPS: Relationships[Policy] = Relationships(
     _FACTS,
-    is_of_person=MERGED.is_of_group,
-    sharing=strictest(PERSON.c.record["sharing"].astext, MERGED.is_of_group(PERSON.c.person_id)),
-    organisations={"members": "member_organisations"},
+    person_ids=MERGED.ids_of_group(),
+    sharing=strictest(PERSON.c.record["sharing"].astext, PERSON.c.person_id),
 )

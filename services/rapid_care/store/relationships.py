@@ -3,11 +3,10 @@
 from services.rapid_care.domain.policy import Policy
 from services.rapid_care.store.tables import MERGED, PERSON, RESPONSE
 from shared.access import Basis
-from shared.persistence.relationships import Fact, Relationships, of_staff, strictest
+from shared.persistence.relationships import Fact, Relationships, strictest
 
 RELATIONSHIPS: Relationships[Policy] = Relationships(
-    [Fact(Basis.RESPONSE, RESPONSE.c.person_id, of_staff("rapid_care"), ended_at=RESPONSE.c.ended_at)],
-    is_of_person=MERGED.is_of_group,
-    sharing=strictest(PERSON.c.record["sharing"].astext, MERGED.is_of_group(PERSON.c.person_id)),
-    organisations={"rapid_care": "organisation"},
+    [Fact(Basis.RESPONSE, RESPONSE.c.person_id, staff="organisation", ended_at=RESPONSE.c.ended_at)],
+    person_ids=MERGED.ids_of_group(),
+    sharing=strictest(PERSON.c.record["sharing"].astext, PERSON.c.person_id),
 )

@@ -10,7 +10,7 @@ from services.rapid_care.store.tables import MERGED, RESPONSE, Tx
 from shared.contracts.persons import RecordedChange
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement, is_one_of
+from shared.persistence.statements import ReadSession, Statement, any_of, is_one_of
 
 responses = BatchRepository(
     Response, RESPONSE, topic="rapid-care.response", key=lambda response: response.person_id, not_found=ResponseNotFound
@@ -52,7 +52,7 @@ _SUPERSEDED = Statement(
         )
     )
 )
-_AMONG = RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid)))
+_AMONG = RESPONSE.c.referral_id == any_of("referral_ids")
 _OF_ALL = Statement(sa.select(RESPONSE).where(_AMONG).order_by(RESPONSE.c.id).with_for_update())
 _ADMITTED = Statement(
     sa.select(

@@ -19,11 +19,11 @@ from shared.contracts.rapid_care import ResponseAtRisk, ResponseBreachCleared, R
 from shared.contracts.referral_codes import CancelReason, Outcome, ReturnReason
 from shared.contracts.referrals import ReferralAmended
 from shared.kernel.totality import total
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 _EVENTS = Statement(
     sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
-    .where(EVENT.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))), EVENT.c.topic == sa.bindparam("topic"))
+    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.bindparam("topic"))
     .order_by(EVENT.c.seq)
 )
 #: What Rapid Care has published of its responses to these referrals.
@@ -31,7 +31,7 @@ _RESPONSES = Statement(
     sa.select(RESPONSE.c.referral_id.label("subject"), TIMELINE_EVENT.c.type, TIMELINE_EVENT.c.occurred_at, TIMELINE_EVENT.c.data)
     .join(RESPONSE, RESPONSE.c.response_id == TIMELINE_EVENT.c.subject)
     .where(
-        RESPONSE.c.referral_id == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))),
+        RESPONSE.c.referral_id == any_of("subjects"),
         TIMELINE_EVENT.c.correlation_id == sa.bindparam("correlation_id", type_=sa.Uuid),
         TIMELINE_EVENT.c.type == sa.any_(sa.bindparam("types", type_=sa.ARRAY(sa.Text))),
     )

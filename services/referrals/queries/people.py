@@ -21,13 +21,13 @@ from shared.contracts.practices import gp_id
 from shared.persistence.person_names import PersonName
 from shared.persistence.practices import practices_of
 from shared.persistence.relationships import PersonAccess
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 from shared.persistence.transaction import Transaction
 
 #: What every read of a person asks.
 RELATIONSHIPS = relationships.RELATIONSHIPS
 #: The ids of the person's records.
-_PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_PEOPLE = any_of("people")
 _LEAD = Statement(
     sa.select(LEAD)
     .where(LEAD.c.person_id == _PEOPLE, LEAD.c.is_ended.is_(False))

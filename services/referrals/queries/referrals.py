@@ -24,7 +24,7 @@ from shared.contracts.referral_codes import Route
 from shared.kernel.totality import total
 from shared.persistence.relationships import PersonAccess
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 from shared.persistence.transaction import Transaction
 
 _BY_REFERENCE = Statement(sa.select(REFERRAL).where(REFERRAL.c.reference == sa.bindparam("reference")))
@@ -149,10 +149,7 @@ _INCOMING = _by_urgency(
     sa.or_(_in(REFERRAL.c.status, "statuses"), REFERRAL.c.asked_in == sa.literal_column(f"'{Status.ROUTED}'")),
 )
 _OF_PERSON = Statement(
-    sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
-    .where(_in(REFERRAL.c.status, "statuses"))
-    .order_by(REFERRAL.c.id)
+    sa.select(REFERRAL).where(REFERRAL.c.person_id == any_of("people")).where(_in(REFERRAL.c.status, "statuses")).order_by(REFERRAL.c.id)
 )
 
 #: Rapid Care's progress with referrals, by referral.

@@ -15,7 +15,7 @@ from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
 from services.referrals.store.timeline import TIMELINE_EVENT
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 #: Events of one transaction share an instant; their ids are ordered by the time at which they were made.
 PageKey = tuple[datetime, UUID]
@@ -73,11 +73,11 @@ _OF_OWN_CHAIN = _timeline(
     sa.and_(TIMELINE_EVENT.c.correlation_id == _CHAIN, ~_IS_MERGED),
 )
 
-_PEOPLE = sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_PEOPLE = any_of("people")
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PEOPLE)
 _OF_PERSON = _timeline(
     sa.or_(
-        EVENT.c.subject == sa.any_(sa.bindparam("subjects", type_=sa.ARRAY(sa.Uuid))),
+        EVENT.c.subject == any_of("subjects"),
         sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PEOPLE),
     ),
     TIMELINE_EVENT.c.person_id == _PEOPLE,

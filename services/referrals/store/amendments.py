@@ -13,7 +13,7 @@ from services.referrals.domain.referral import Referral
 from services.referrals.store.tables import METADATA, Tx
 from shared.kernel.ids import new_id
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 AMENDMENT = sa.Table(
     "amendment",
@@ -29,9 +29,7 @@ AMENDMENT = sa.Table(
 
 _ADD = Statement(insert(AMENDMENT).values({column.name: sa.bindparam(column.name) for column in AMENDMENT.columns}))
 _OF_REFERRALS = Statement(
-    sa.select(AMENDMENT)
-    .where(AMENDMENT.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid))))
-    .order_by(AMENDMENT.c.amended_at, AMENDMENT.c.id)
+    sa.select(AMENDMENT).where(AMENDMENT.c.referral_id == any_of("referral_ids")).order_by(AMENDMENT.c.amended_at, AMENDMENT.c.id)
 )
 
 

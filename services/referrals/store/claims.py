@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.referrals.domain.claims import Claim
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 CLAIM = sa.Table(
     "claim",
@@ -31,9 +31,7 @@ _PUT = Statement(
 )
 _DROP = Statement(sa.delete(CLAIM).where(CLAIM.c.referral_id == sa.bindparam("referral_id")))
 _LIVE = Statement(
-    sa.select(CLAIM)
-    .where(CLAIM.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid))))
-    .where(CLAIM.c.lapses_at > sa.bindparam("now", type_=INSTANT))
+    sa.select(CLAIM).where(CLAIM.c.referral_id == any_of("referral_ids")).where(CLAIM.c.lapses_at > sa.bindparam("now", type_=INSTANT))
 )
 
 

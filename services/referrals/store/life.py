@@ -18,7 +18,7 @@ from services.referrals.store.timeline import TIMELINE_EVENT
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.persistence.batching.batch_repository import BatchRepository
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 LIFE = sa.Table(
     "life",
@@ -39,7 +39,7 @@ lives = BatchRepository(Life, LIFE, topic="referrals.person", key=lambda life: l
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid)
 _RECORDS = (PERSON.c.id == _PERSON_ID, TIMELINE_EVENT.c.person_id == _PERSON_ID, LIFE.c.id == sa.bindparam("life_id", type_=sa.Uuid))
 _IS_KNOWN = Statement(sa.select(sa.or_(*(sa.exists().where(record) for record in _RECORDS))))
-_OF_PEOPLE = REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_OF_PEOPLE = REFERRAL.c.person_id == any_of("people")
 _IS_OPEN = REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text)))
 _OPEN_IDS = Statement(sa.select(REFERRAL.c.id).where(_OF_PEOPLE, _IS_OPEN))
 _LOCK_OPEN = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, _IS_OPEN).order_by(REFERRAL.c.id).with_for_update())

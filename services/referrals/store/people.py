@@ -12,7 +12,7 @@ from services.referrals.store.identity import GROUPS, find_group, find_groups, l
 from services.referrals.store.person_repository import PersonRepository
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 PERSON = sa.Table(
     "person",
@@ -52,7 +52,7 @@ PERSON = sa.Table(
 
 persons = PersonRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
-_BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))))
+_BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == any_of("people")))
 
 __all__ = ["PERSON", "find_people", "find_person", "get_person", "lock_people", "persons", "records_in", "records_of"]
 

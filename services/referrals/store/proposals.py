@@ -13,7 +13,7 @@ from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.persons import RecordField
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 PROPOSAL = sa.Table(
     "proposal",
@@ -46,7 +46,7 @@ proposals = BatchRepository(
     Proposal, PROPOSAL, topic="referrals.proposal", key=lambda proposal: proposal.person_id, not_found=ProposalNotFound
 )
 
-_OF_PEOPLE = PROPOSAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)))
+_OF_PEOPLE = PROPOSAL.c.person_id == any_of("people")
 _OF_PERSON = Statement(sa.select(PROPOSAL).where(_OF_PEOPLE).order_by(PROPOSAL.c.id))
 _OPEN_OF_PERSON = Statement(
     sa.select(PROPOSAL)

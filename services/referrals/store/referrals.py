@@ -12,7 +12,7 @@ from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.batching.prefetch import PrefetchedLookup, PrefetchedSupply
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 REFERRAL = sa.Table(
     "referral",
@@ -90,14 +90,14 @@ _NEXT_NUMBERS = Statement(
 )
 _MERGEABLE_FOR = Statement(
     sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
+    .where(REFERRAL.c.person_id == any_of("people"))
     .where(REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(sa.Text))))
     .order_by(REFERRAL.c.id)
     .with_for_update()
 )
 _OPEN_ABOUT = Statement(
     sa.select(REFERRAL)
-    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), REFERRAL.c.ended_at.is_(None))
+    .where(REFERRAL.c.person_id == any_of("people"), REFERRAL.c.ended_at.is_(None))
     .order_by(REFERRAL.c.id)
     .with_for_update()
 )
@@ -105,11 +105,11 @@ _TARGET = REFERRAL.alias("target")
 _JOINED_ACROSS = Statement(
     sa.select(REFERRAL)
     .where(REFERRAL.c.status == sa.literal_column(f"'{Status.MERGED}'"))
-    .where(REFERRAL.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))))
+    .where(REFERRAL.c.person_id == any_of("people"))
     .where(
         sa.exists().where(
             _TARGET.c.id == REFERRAL.c.merged_into,
-            _TARGET.c.person_id == sa.any_(sa.bindparam("others", type_=sa.ARRAY(sa.Uuid))),
+            _TARGET.c.person_id == any_of("others"),
         )
     )
     .order_by(REFERRAL.c.id)

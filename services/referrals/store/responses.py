@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.rapid_care import OverdueStep
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 RESPONSE = sa.Table(
     "response",
@@ -72,7 +72,7 @@ _OF_REFERRALS = Statement(
         RESPONSE.c.contacted_at,
         sa.case((IS_OVERDUE, RESPONSE.c.overdue_step)).label("overdue_step"),
     )
-    .where(RESPONSE.c.referral_id == sa.any_(sa.bindparam("referral_ids", type_=sa.ARRAY(sa.Uuid))), IS_LIVE)
+    .where(RESPONSE.c.referral_id == any_of("referral_ids"), IS_LIVE)
     .order_by(RESPONSE.c.response_id)
 )
 

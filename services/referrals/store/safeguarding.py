@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, array
 
 from services.referrals.domain import Policy
 from services.referrals.domain.safeguarding import OPEN, Account, Concern, ConcernNotFound
@@ -15,10 +15,10 @@ from services.referrals.store.tables import METADATA, Tx
 from shared.access import Basis, Part
 from shared.contracts.persons import SharingPreference
 from shared.contracts.safeguarding import ConcernKind
-from shared.persistence.relationships import Fact, Relationships, of_staff
+from shared.persistence.relationships import Fact, Relationships
 from shared.persistence.repository import Repository
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import ReadSession, Statement, any_of
 
 CONCERN = sa.Table(
     "safeguarding_concern",
@@ -67,7 +67,7 @@ _ACCOUNT_COLUMNS = [ACCOUNT.c[field.name] for field in fields(Account)]
 _INSERT = Statement(sa.insert(ACCOUNT).values({column.name: sa.bindparam(column.name) for column in ACCOUNT.columns}))
 _OPEN_OF_PERSON = Statement(
     sa.select(CONCERN)
-    .where(CONCERN.c.person_id == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))), CONCERN.c.kind == sa.bindparam("kind"))
+    .where(CONCERN.c.person_id == any_of("people"), CONCERN.c.kind == sa.bindparam("kind"))
     .where(CONCERN.c.status.in_([sa.literal_column(f"'{status}'") for status in OPEN]))
     .order_by(CONCERN.c.raised_at, CONCERN.c.id)
     .limit(1)
@@ -80,10 +80,9 @@ _ACCOUNTS = Statement(
 #: The relationship of the council's receiver and of the safeguarding leads. Other reads do not ask for it, so that they cost the same for
 #: a person with a concern and for one without.
 RELATIONSHIPS: Relationships[Policy] = Relationships(
-    [Fact(Basis.SAFEGUARDING, CONCERN.c.person_id, of_staff("safeguarding_staff"), is_same=True)],
-    is_of_person=lambda column: column == sa.bindparam("person_id", type_=sa.Uuid),
+    [Fact(Basis.SAFEGUARDING, CONCERN.c.person_id, staff="safeguarding_staff", is_same=True)],
+    person_ids=array([sa.bindparam("person_id", type_=sa.Uuid)]),
     sharing=sa.select(sa.literal_column(f"'{SharingPreference.DIRECT_CARE}'")),
-    organisations={"safeguarding_staff": "safeguarding_staff"},
 )
 
 
