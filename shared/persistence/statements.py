@@ -95,7 +95,8 @@ class ReadSession:
 def any_of(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.Uuid) -> sa.CollectionAggregate[Any]:
     """Any value of the array parameter `name`, for a comparison with a column.
 
-    The subquery hides the array from the planner. PostgreSQL plans a visible one again at each call, as it assumes ten values in a hidden one.
+    The subquery hides the array from the planner. PostgreSQL plans again at each call for an array that it sees to be short: it assumes ten
+    values in one that it does not see.
     """
     array = sa.ARRAY(kind)
     return sa.any_(sa.cast(sa.select(sa.bindparam(name, type_=array)).scalar_subquery(), array))
