@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from infra.audit_commands import app as audit
+from infra.backup_commands import app as backup
 from infra.command_options import in_utc
 from infra.console import out, print_table
 from infra.console import run as _run
@@ -29,6 +30,7 @@ app = typer.Typer(help="Care coordination: run, check and operate the four servi
 reference = typer.Typer(help="Dated reference data.", no_args_is_help=True)
 app.add_typer(reference, name="reference")
 app.add_typer(audit, name="audit")
+app.add_typer(backup, name="backup")
 app.command("rewrap-keys")(rewrap_keys)
 app.command()(erase)
 

@@ -18,8 +18,8 @@ materials in CycloneDX; `make audit` compares them with the list of known vulner
 |---|---|---|
 """
 _CLASSIFIER = "License :: OSI Approved :: "
-#: Packages for another operating system are not installed here; their metadata was read in their archives.
-_ELSEWHERE: Mapping[str, str] = {"colorama": "BSD License", "tzdata": "Apache-2.0"}
+#: Read in the archives of packages for another operating system, which are not installed here, and of those whose metadata has no licence.
+_READ: Mapping[str, str] = {"colorama": "BSD License", "tzdata": "Apache-2.0", "pyrage": "MIT"}
 
 
 def licences() -> Mapping[Path, str]:
@@ -37,8 +37,8 @@ def licence_of(name: str) -> str:
     try:
         found = _stated(metadata(name))
     except PackageNotFoundError:
-        found = _ELSEWHERE.get(name, "")
-    if not found:
+        found = ""
+    if not (found := found or _READ.get(name, "")):
         raise ValueError(f"{name} states no licence: read it, and decide whether the product may use it")
     return found
 

@@ -16,7 +16,7 @@ RECORDS = sorted((ROOT / "docs" / "adr").glob(PATTERN))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: The first words of the titles of records.
 VERBS = frozenset({
-    "Authenticate", "Bind", "Commit", "Connect", "Consume", "Create", "Decide", "Erase", "Escalate", "Give", "Import", "Judge", "Keep",
+    "Authenticate", "Bind", "Commit", "Connect", "Consume", "Create", "Decide", "Encrypt", "Erase", "Escalate", "Give", "Import", "Judge", "Keep",
     "Limit", "Name", "Number", "Park", "Partition", "Publish", "Put", "Record", "Recreate", "Rewrap", "Run", "Seal", "Serialise", "Take",
     "Write",
 })  # fmt: skip

@@ -60,7 +60,7 @@ async def _recreate_topics(workspace: Workspace, *, partitions: str) -> Result:
 
 
 @pytest.mark.timeout(400)  # the product starts three times
-async def test_restored_database_and_recreated_topics_agree(workspace: Workspace) -> None:
+async def test_restored_database_and_recreated_topics_agree(workspace: Workspace, tmp_path: Path) -> None:
     database = str(make_url(workspace.database_url).database)
     server = make_url(workspace.database_url).set(database="postgres").render_as_string(hide_password=False)
     async with care_up(workspace, "restored") as product:
@@ -68,13 +68,17 @@ async def test_restored_database_and_recreated_topics_agree(workspace: Workspace
         await wait_for_drain(workspace)
         refused = await workspace.run("topics", "--recreate")
         assert "stop all workers first" in refused.refusal
-    await administer(server, f'CREATE DATABASE "{database}_backup" TEMPLATE "{database}"')
+    backup, keys = await _back_up(workspace, tmp_path)
     async with care_up(workspace, "restored") as product:
         lost, lost_reference = await refer(product, _LOST)
         await wait_for_drain(workspace)
 
     await administer(server, f'DROP DATABASE "{database}" WITH (FORCE)')
-    await administer(server, f'ALTER DATABASE "{database}_backup" RENAME TO "{database}"')
+    await administer(server, f'CREATE DATABASE "{database}"')
+    restored = await workspace.run("backup", "restore", str(backup), "--key", str(keys))
+    assert restored.code == 0, restored.err
+    migrated = await workspace.run("migrate")
+    assert migrated.code == 0, migrated.err
     recreated = await _recreate_topics(workspace, partitions="3")
     (advance,) = re.findall(r"SELECT setval\(.*;", _RUNBOOK)
     await administer(workspace.database_url, advance)
@@ -89,6 +93,15 @@ async def test_restored_database_and_recreated_topics_agree(workspace: Workspace
         assert verdict.code == 0, verdict.out
         assert await _people(workspace) == {2}
         assert lost not in verdict.out
+
+
+async def _back_up(workspace: Workspace, folder: Path) -> tuple[Path, Path]:
+    """Writes a backup, and returns its file and the file of its key."""
+    file, key = folder / "care.backup", folder / "care.key"
+    created = await workspace.run("backup", "key", str(key))
+    written = await workspace.run("backup", "write", str(file), CARE_BACKUP_RECIPIENTS=created.out.strip())
+    assert written.code == 0, written.err
+    return file, key
 
 
 async def _people(workspace: Workspace) -> set[int]:
