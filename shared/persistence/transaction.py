@@ -83,7 +83,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The caller's idempotency key, and a digest of the request."""
+    """A digest of the caller's idempotency key, which may be an NHS number, and one of the request."""
 
     key: str
     fingerprint: bytes

@@ -130,7 +130,7 @@ async def idempotency_key(request: Request) -> IdempotencyKey:
     if len(key) > KEY_LENGTH:
         too_long = {"type": "string_too_long", "loc": ("header", "idempotency-key"), "ctx": {"max_length": KEY_LENGTH}}
         raise RequestValidationError([too_long])
-    return IdempotencyKey(key, await _digest(request))
+    return IdempotencyKey(hashlib.sha256(key.encode()).hexdigest(), await _digest(request))
 
 
 async def _repetition_key(request: Request) -> IdempotencyKey:

@@ -151,7 +151,7 @@ async def _live(world: World) -> list[tuple[int, str]]:
 async def _conflict(world: World, path: str) -> list[tuple[int, str]]:
     """Without a version and with an old one, again under the same key, and by a stranger."""
     triage = {"urgency": "urgent", "is_complex": False, "reason": "Quillbrook"}
-    key = {"Idempotency-Key": str(new_id())}
+    key = {"Idempotency-Key": f"{_NUMBER} Quillbrook"}
     return [
         await _answer(world, "point-of-access", "POST", f"{path}/triage", triage),
         await _answer(world, "point-of-access", "POST", f"{path}/triage", triage, **{"If-Match": 'W/"1"'}),

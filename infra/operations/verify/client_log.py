@@ -33,7 +33,8 @@ from shared.persistence.retention import DEFAULT_RETENTION, RetentionPolicy
 _STORED = """
 SELECT requested.actor, requested.key, fingerprint, status, headers ->> 'Location' AS location
 FROM unnest($1::text[], $2::text[]) AS requested (actor, key)
-JOIN referrals.idempotency ON right(caller, length(requested.actor) + 1) = ' ' || requested.actor AND idempotency.key = requested.key"""
+JOIN referrals.idempotency ON right(caller, length(requested.actor) + 1) = ' ' || requested.actor
+    AND idempotency.key = encode(sha256(convert_to(requested.key, 'UTF8')), 'hex')"""
 _RECEIPTS = """
 SELECT referral.id, referral.reference, convert_from(data, 'UTF8') AS receipt FROM referrals.referral
 LEFT JOIN referrals.event ON subject = referral.id AND type = 'referrals.referral.received.v1' WHERE referral.id = ANY($1::uuid[])"""

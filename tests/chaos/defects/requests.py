@@ -38,7 +38,9 @@ async def key_in_another_transaction(stack: DefectStack, *, is_seeded: bool) -> 
         opened = client.context.database
         if is_seeded:
             transport.app.state.database = LateKeyDatabase(opened.pool, clock=opened.clock, policy=opened.policy, secrets=opened.secrets)
-        async with stack.raising("referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{_KEY}'", times=1):
+        async with stack.raising(
+            "referrals.idempotency", _ADMIN_SHUTDOWN, when=f"NEW.key = '{sha256(_KEY.encode()).hexdigest()}'", times=1
+        ):
             lines = [await _send(client), await _send(client)]
         log = stack.folder / "client-log.jsonl"
         log.write_text("".join(json.dumps(line) + "\n" for line in lines))

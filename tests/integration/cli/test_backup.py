@@ -11,6 +11,7 @@ from tests.integration.cli.care_process import Workspace
 
 _SCHEMAS = "SELECT array_agg(nspname::text) FROM pg_namespace WHERE nspname = ANY ($1::text[])"
 _MARKER = "Zebedee Marmalade"
+_ROW = f"INSERT INTO mdt.note VALUES (repeat('{_MARKER} ', 9))"  # noqa: S608  a constant of this module
 
 
 def _files(folder: Path) -> list[str]:
@@ -44,9 +45,7 @@ async def _backed_up(workspace: Workspace, folder: Path) -> tuple[Path, Path]:
     """A backup of a schema with one row, which was dropped since; and the file of its key."""
     file, key = folder / "care.backup", folder / "care.key"
     recipient = await _key(workspace, key)
-    await _run(
-        workspace, "CREATE SCHEMA mdt", "CREATE TABLE mdt.note (words text)", f"INSERT INTO mdt.note VALUES (repeat('{_MARKER} ', 9))"
-    )
+    await _run(workspace, "CREATE SCHEMA mdt", "CREATE TABLE mdt.note (words text)", _ROW)
     written = await workspace.run("backup", "write", str(file), CARE_BACKUP_RECIPIENTS=recipient)
     assert written.code == 0, written.err
     return file, key

@@ -63,6 +63,15 @@ async def test_stored_response_is_ciphertext(harness: DeliveryHarness) -> None:
     assert harness.sender.database.secrets.key_ring.open(row["body"], where) == response.content
 
 
+async def test_key_is_stored_as_a_digest(harness: DeliveryHarness) -> None:
+    key = "9434765919"
+    first = await harness.post(body(), **{"Idempotency-Key": key})
+    second = await harness.post(body(), **{"Idempotency-Key": key})
+
+    assert second.json() == first.json()
+    assert await harness.owner.fetchval("SELECT count(*) FROM rapid_care.idempotency AS row WHERE row::text LIKE $1", f"%{key}%") == 0
+
+
 async def test_response_moved_to_another_key_is_not_sent(harness: DeliveryHarness) -> None:
     """Finding C13: who can write to the table hands one caller the response of another."""
     await harness.post(body(), **KEY)
