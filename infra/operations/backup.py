@@ -5,6 +5,7 @@ PostgreSQL's own programs dump and restore, pyrage encrypts in the format of age
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,16 +41,8 @@ def write(database_url: str, file: Path, recipients: Sequence[str]) -> int:
     keys = [_recipient(each) for each in recipients]
     if not keys:
         raise StackError("Set CARE_BACKUP_RECIPIENTS to the public keys that `care backup key` prints, with commas between them.")
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        with (
-            _created(partial) as target,
-            _program(("pg_dump", "--format=custom", "--no-password"), database_url, out=subprocess.PIPE) as dump,
-        ):
-            pyrage.encrypt_io(dump.stdout, target, keys)
-        partial.rename(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _replaced(file) as target, _program(("pg_dump", "--format=custom", "--no-password"), database_url, out=subprocess.PIPE) as dump:
+        pyrage.encrypt_io(dump.stdout, target, keys)
     return file.stat().st_size
 
 
@@ -81,16 +74,29 @@ def _identity(file: Path) -> pyrage.x25519.Identity:
 
 
 @contextmanager
-def _created(file: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner alone, on disk when the block ends."""
+def _replaced(file: Path) -> Iterator[IO[bytes]]:
+    """A file for its owner alone, which replaces `file` on disk when the block ends without an error."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     except OSError as problem:
         raise StackError(f"{file} cannot be written: {problem.strerror}.") from problem
-    with os.fdopen(descriptor, "wb") as target:
-        yield target
-        target.flush()
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            yield target
+            target.flush()
+            os.fsync(descriptor)
+        Path(name).rename(file)
+        _sync(file.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
@@ -16,8 +16,10 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import ClinicalRoleMissing, DomainError, OrganisationNotInvolved, UserMissing
 from shared.kernel.ids import derived_id
 from shared.kernel.scope_holders import ByScope, Holders
+from shared.kernel.target import Target
 from shared.persistence.batch_interfaces import Work
 from shared.persistence.database import Database
+from shared.persistence.idempotency import DuplicateRequest
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
 from shared.web.limits import CallerLimits, LimitReached, report
@@ -27,6 +29,8 @@ from shared.web.responses import ResponseModel, changed
 
 C = TypeVar("C")
 R = TypeVar("R")
+#: Refuses a caller without a relationship to the person of a command.
+Require: TypeAlias = Callable[[Transaction[Any]], Awaitable[object]]
 
 #: The longest Idempotency-Key.
 KEY_LENGTH = 128
@@ -171,27 +175,35 @@ class UnitOfWork:
         self,
         caller: Actor,
         handler: Callable[..., Awaitable[R]],
+        target: Target,
         *arguments: Any,
         view: Callable[[R], ResponseModel],
-        require: Callable[[Transaction[Any]], Awaitable[object]] | None = None,
+        require: Require | None = None,
     ) -> Response:
-        """Runs `handler(*arguments, tx=tx)` in a `repeatable` transaction; returns the view of its result after the commit.
-
-        `require` comes first, and refuses a caller without a relationship; a change that concerns no person has none.
-        """
-        async with self.repeatable(caller) as tx:
-            if require is not None:
-                await require(tx)
-            return changed(tx, view(await handler(*arguments, tx=tx)))
+        """Runs `handler(target, *arguments, tx=tx)` in a `repeatable` transaction; returns the view of its result after the commit."""
+        async with self.repeatable(caller, target.id, require) as tx:
+            return changed(tx, view(await handler(target, *arguments, tx=tx)))
 
     @asynccontextmanager
-    async def repeatable(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
-        """The transaction of a command with If-Match; it stores the response by `changed`.
+    async def repeatable(
+        self, caller: Actor, subject: UUID, require: Require | None = None, *, key: IdempotencyKey | None = None
+    ) -> AsyncIterator[Transaction[Any]]:
+        """The transaction of a command that has one effect; it stores the response, which a repetition returns.
 
-        The same request of the same caller with the same If-Match has one effect: a repetition returns the stored response.
+        `require` refuses a caller without a relationship, also for a repetition, which is audited as a read of `subject`; a command that
+        concerns no person has none. Without `key` the request is its own key, with the version in If-Match.
         """
-        async with self.transaction(caller, await _repetition_key(self._request)) as tx:
-            yield tx
+        try:
+            async with self.transaction(caller, key or await _repetition_key(self._request)) as tx:
+                if require is not None:
+                    await require(tx)
+                yield tx
+        except DuplicateRequest:
+            async with self.transaction(caller) as tx:
+                if require is not None:
+                    await require(tx)
+                tx.audit(subject)
+            raise
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:

@@ -1,6 +1,7 @@
 """Cases over HTTP: referral, screening, deferral, step-down, closure. The discussion has its own module."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -130,8 +131,8 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
 )
 async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Opens a case without a referral; a coordinator has reviewed the person (G54), whom the meeting knows."""
-    async with unit.transaction(caller, key) as tx:
-        await require_person(tx, body.person_id)
+    require = partial(require_person, person_id=body.person_id)
+    async with unit.repeatable(caller, body.person_id, require, key=key) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))
         return created(tx, view, f"/mdt/cases/{case.id}")
@@ -180,12 +181,15 @@ async def close_case(case_id: UUID, body: Closure, caller: Decider, version: IfM
 
 async def run_command(unit: UnitOfWork, caller: Actor, handler: CaseHandler, target: Target, command: object) -> HttpResponse:
     """Runs the command in one repeatable transaction; the response is the case with its person's risk. A stranger learns of no case."""
-    async with unit.repeatable(caller) as tx:
-        known_case = await queries.case(tx, target.id)
-        await require_person(tx, known_case.person_id, unknown=domain.CaseNotFound(f"No case has the id {target.id}."))
+    async with unit.repeatable(caller, target.id, partial(_require_case, target.id)) as tx:
         case = await handler(target, command, tx=tx)
         [known] = await queries.with_context(tx, [case])
         return changed(tx, CaseView.of(*known))
+
+
+async def _require_case(case_id: UUID, tx: Transaction[Any]) -> None:
+    case = await queries.case(tx, case_id)
+    await require_person(tx, case.person_id, unknown=domain.CaseNotFound(f"No case has the id {case_id}."))
 
 
 async def _listed(tx: Transaction[Any], page: Sequence[domain.Case]) -> list[ListedCaseView]:

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -129,8 +130,8 @@ async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: 
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
     """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief."""
-    async with unit.repeatable(caller) as tx:
-        await require_person(tx, person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
+    require = partial(require_person, person_id=person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
+    async with unit.repeatable(caller, person_id, require) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)
         return changed(tx, FindingView.of(risk, newest.get(risk.person_id), today))

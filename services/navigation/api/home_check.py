@@ -1,6 +1,7 @@
 """Home checks over HTTP: recorded after a discharge, listed, and cancelled."""
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -47,8 +48,7 @@ class HomeCheckCancellation(CommandModel[commands.CancelHomeCheck]):
 )
 async def expect_home_check(person_id: UUID, body: Discharge, caller: Staff, key: IdempotencyHeader, unit: Unit) -> Response:
     """Records a discharge from hospital: 91 days later a task checks whether the person is still at home (T11)."""
-    async with unit.transaction(caller, key) as tx:
-        await require_person(tx, person_id)
+    async with unit.repeatable(caller, person_id, partial(require_person, person_id=person_id), key=key) as tx:
         check = await handlers.expect_home_check(PersonId(person_id), body.discharged_on, tx=tx)
         return created(tx, HomeCheckView.of(check), f"/navigation/people/{person_id}/home-checks")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -131,8 +132,7 @@ async def read_person(person_id: UUID, caller: PointOfAccess, unit: Unit) -> Htt
 )
 async def revise(person_id: UUID, body: requests.Revision, caller: Handler, version: IfMatch, unit: Unit) -> HttpResponse:
     """Correct a person's record; every context receives the new record."""
-    async with unit.repeatable(caller) as tx:
-        await require_person(tx, person_id)
+    async with unit.repeatable(caller, person_id, partial(require_person, person_id=person_id)) as tx:
         person = await revise_record(Target(person_id, version), body.command(), tx=tx)
         return changed(tx, PersonView.of(person, await require_person(tx, person_id)))
 

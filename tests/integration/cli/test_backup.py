@@ -15,7 +15,7 @@ _ROW = f"INSERT INTO mdt.note VALUES (repeat('{_MARKER} ', 9))"  # noqa: S608  a
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("care.*"))
+    return sorted(path.name for path in folder.iterdir() if "care." in path.name)
 
 
 async def _key(workspace: Workspace, file: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -77,8 +78,11 @@ async def a_discussed_case(context: RunningContext) -> SentCommand:
 
 
 async def a_fulfilled_action(context: RunningContext) -> SentCommand:
-    own = an_action(owner_role="gp")
-    plan = await (await Patient.discussed(context, lead=a_lead(NURSE), actions=[own])).plan()
+    return await fulfil_action_of(await Patient.discussed(context, lead=a_lead(NURSE), actions=[an_action(owner_role="gp")]))
+
+
+async def fulfil_action_of(patient: Patient) -> SentCommand:
+    plan = await patient.plan()
     action_id = plan["in_force"]["actions"][0]["action_id"]
     return SentCommand(f"/mdt/care-plans/{plan['id']}/action-fulfilment", plan["version"], {"action_id": action_id}, NURSE)
 
@@ -124,6 +128,28 @@ async def test_repeated_command_has_one_effect_and_the_same_response(context: Ru
     assert again.json() == first.json()
     assert (again.headers["etag"], again.headers["idempotency-replayed"]) == (first.headers["etag"], "true")
     assert len(await context.log()) == events
+
+
+async def test_repetition_after_the_relationship_shows_nothing(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(NURSE), actions=[an_action(owner_role="gp")])
+    sent = await fulfil_action_of(patient)
+    first = await _send(context, sent)
+    await patient.command("closure", {"reason": "needs-met"})
+
+    again = await _send(context, sent)
+
+    assert (first.status_code, again.status_code, again.json()["code"]) == (200, 404, "care-plan-not-found")
+
+
+async def test_repetition_is_audited_as_a_read(context: RunningContext) -> None:
+    sent = await PREPARED[commands.FulfilAction](context)
+    entries = "SELECT count(*) FROM audit WHERE subject = $1 AND actor_id = $2"
+    counts = []
+    for _ in range(3):
+        await _send(context, sent)
+        counts.append(await context.database.pool.fetchval(entries, UUID(sent.path.split("/")[3]), NURSE))
+
+    assert counts[2] - counts[1] == counts[1] - counts[0] == 1
 
 
 @pytest.mark.parametrize("change", [{"reason": "holiday"}, {}], ids=["another body", "another caller"])
