@@ -13,6 +13,7 @@ from tests.builders.referrals import MONDAY, OTHER_PERSON, referrals
 from tests.chaos.defects.relays import CursorRelay, SharedOutboxRelay, SlowRelay, SlowSharedOutboxRelay
 from tests.chaos.defects.stack import DefectStack, relay, running
 from tests.integration.shared.worker_processes import KILLED, end_of
+from tests.timeouts import LONGEST_WAIT
 
 _ROOT = Path(__file__).parents[3]
 
@@ -34,11 +35,14 @@ async def cursor(stack: DefectStack, *, is_seeded: bool) -> Verdict:
 async def two_relays(stack: DefectStack, *, is_seeded: bool) -> Verdict:
     """The second relay starts while the first holds an aggregate's first event."""
     first, second = (SlowSharedOutboxRelay, SharedOutboxRelay) if is_seeded else (SlowRelay, Relay)
+    if is_seeded:  # the rights of a context's role permit no SKIP LOCKED
+        await stack.owner.execute("GRANT UPDATE ON referrals.outbox TO PUBLIC")
     async with referrals(stack.owner_url, stack.keys, MONDAY) as client, referrals(stack.owner_url, stack.keys, MONDAY) as other:
         slow = relay(stack, "referrals", client.context.database, first)
         async with running(slow.run()):
             await client.refer()
-            await slow.has_first_event.wait()
+            async with asyncio.timeout(LONGEST_WAIT):
+                await slow.has_first_event.wait()
             async with running(relay(stack, "referrals", other.context.database, second).run()):
                 await stack.until_published("referrals")
         return await stack.verify(client.context.clock)
