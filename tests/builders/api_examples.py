@@ -28,6 +28,7 @@ _STEPS = 6
 EXAMPLE_DAY = date(2026, 9, 21)
 _DAYS = re.compile(r"2026-\d\d-\d\d")
 _BROKEN_GLASS = "SELECT id FROM {}.break_glass ORDER BY id DESC LIMIT 50"
+_FOUND = "SELECT person_id FROM mdt.risk WHERE status = 'found' ORDER BY id DESC LIMIT 50"
 _KNOWN = """
 SELECT nhs_number, given_name, family_name, born_on::text, address, practice_code FROM referrals.person
 WHERE nhs_number IS NOT NULL AND born_on IS NOT NULL ORDER BY id LIMIT 4"""
@@ -127,7 +128,9 @@ class ExampleRun:
         return None, refused
 
     async def _ids(self, example: Example) -> list[dict[str, str]]:
-        """Acts of break-glass have ids of their context alone."""
+        """Acts of break-glass have ids of their context alone; case finding has few people."""
+        if example.operation == "ScreenFinding":
+            return [{"person_id": str(row["person_id"])} for row in await self.stack.connection.fetch(_FOUND)]
         if names(example.path) != ["break_glass_id"]:
             return await self.stack.find_ids(names(example.path))
         rows = await self.stack.connection.fetch(_BROKEN_GLASS.format(example.context))
@@ -151,6 +154,7 @@ class ExampleRun:
                 await self.send(self.random.choice(referrals), {}, ("gp-W07", "W07"))
             await self._move_away(known)
             await self._call_back(known)
+            await self._break_glass(known)
         preferred = _WAYS[number // _STEPS % len(_WAYS)]
         for operation, ids, caller in self._next_commands():
             found = [each for each in self.random.sample(known, len(known)) if each.operation == operation]
@@ -177,6 +181,15 @@ class ExampleRun:
         back = [each for each in known if each.operation == "DeclareAvailability" and each.body["is_available"]]
         for example, ids in product(back[:1], await self.stack.find_ids(["navigator_id"])):
             await self.send(example, ids, CALLERS_OF["navigation"][0])
+
+    async def _break_glass(self, known: Sequence[Example]) -> None:
+        """By each caller who may, for one person: no one reviews an act of their own."""
+        people = (await self.stack.find_ids(["person_id"]))[:_IDS]
+        for example in (each for each in known if each.operation == "BreakGlass"):
+            for caller in CALLERS_OF[example.context]:
+                for ids in people:
+                    if (await self.send(example, ids, caller)).is_success:
+                        break
 
     def _next_commands(self) -> list[tuple[str, *Try]]:
         """One for each item."""
