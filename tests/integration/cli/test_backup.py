@@ -51,7 +51,7 @@ async def _backed_up(workspace: Workspace, folder: Path) -> tuple[Path, Path]:
     return file, key
 
 
-async def test_backup_shows_no_word_and_is_for_its_owner_alone(workspace: Workspace, tmp_path: Path) -> None:
+async def test_backup_shows_no_word_and_is_private(workspace: Workspace, tmp_path: Path) -> None:
     file, key = await _backed_up(workspace, tmp_path)
 
     assert file.read_bytes().startswith(b"age-encryption.org/v1")
