@@ -10,6 +10,9 @@ from uuid import UUID
 from shared.contracts.event import Code, Event, Instant, Value
 from shared.contracts.input_types import Line, LongText, OrAbsent, Telephone
 
+#: The action of an audit entry that a concern was raised, in every context: by the caller, and by the product that adds it to the concern.
+RAISING = "RaiseConcern"
+
 
 class ConcernKind(StrEnum):
     """The categories of abuse and neglect of the statutory guidance to the Care Act 2014, and pressure ulcers (001:1268-1269)."""

@@ -2,6 +2,9 @@
 
 An entry names a person or an aggregate of theirs, so the entries about a person are those of their ids and of their aggregates. The newest
 entry comes first.
+
+That a safeguarding concern was raised stays in the audit and is in no view: its time, its reference and the reads before it would show by
+whom, and about whom. A refused attempt is shown.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from shared.contracts.safeguarding import RAISING
 from shared.persistence.schema import AUDIT_COLUMNS, INSTANT
 from shared.persistence.statements import ReadSession, Statement
 
@@ -81,6 +85,7 @@ def _page(audit: sa.Table) -> sa.Select[Any]:
     return (
         sa.select(*(audit.c[name] for name in AUDIT_COLUMNS))
         .where(
+            sa.or_(audit.c.action != sa.literal_column(f"'{RAISING}'"), audit.c.refusal.is_not(None)),
             audit.c.id < sa.bindparam("before", type_=sa.BigInteger),
             recorded_at >= sa.bindparam("since", type_=INSTANT),
             recorded_at < sa.bindparam("until", type_=INSTANT),

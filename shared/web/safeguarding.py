@@ -13,7 +13,7 @@ from fastapi import Response as HttpResponse
 
 from shared.access import Part
 from shared.contracts.input_types import Flag, Line, LongText, OrAbsent, Telephone
-from shared.contracts.safeguarding import AccountGiven, ConcernKind, Raiser
+from shared.contracts.safeguarding import RAISING, AccountGiven, ConcernKind, Raiser
 from shared.kernel.actor import Actor
 from shared.kernel.errors import PersonRecordNotFound
 from shared.kernel.ids import new_id
@@ -73,7 +73,7 @@ def safeguarding_router(
 
     @router.post(
         "/safeguarding-concerns",
-        name="RaiseConcern",
+        name=RAISING,
         status_code=202,
         response_model=ConcernReceipt,
         responses=problems(PersonRecordNotFound),

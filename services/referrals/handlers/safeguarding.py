@@ -13,7 +13,7 @@ from services.referrals.store.identity import find_group
 from services.referrals.store.safeguarding import add_account, concerns, lock_concerns, open_concern, readable_concern
 from services.referrals.store.tables import Tx
 from shared.contracts.envelope import Envelope
-from shared.contracts.safeguarding import AccountGiven
+from shared.contracts.safeguarding import RAISING, AccountGiven
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
@@ -30,7 +30,7 @@ async def receive_account(account: Account, person_id: UUID, *, tx: Tx) -> None:
         if waiting
         else domain.raise_concern(new_id(), PersonId(person_id), account, tx.policy)
     )
-    with tx.acting_as(RequestContext.of_system(tx.cause.action, tx.cause.event_id, tx.cause.traceparent)):
+    with tx.acting_as(RequestContext.of_system(RAISING, tx.cause.event_id, tx.cause.traceparent)):
         concern = await concerns.save(tx, decision)
     await add_account(tx, concern.id, account)
 

@@ -171,6 +171,36 @@ async def test_limited_name_is_for_the_council_alone(client: ReferralsClient) ->
     assert {row["actor_org"] for row in heads} == {"CARE"}
 
 
+async def test_audit_shows_no_one_who_raised_a_concern(client: ReferralsClient) -> None:
+    """A lead reads the reference and the time of an account; one who also governs information reads the audit."""
+    person_id, governance = (await client.refer())["person_id"], client.context.token("referrals:audit", actor="governor-1")
+    reference = (await _raise(client, person_id, is_raiser_limited=True)).json()["reference"]
+    concern = await Safeguarding(client.context).only()
+
+    async def shown(path: str, **query: str) -> list[dict[str, Any]]:
+        return list((await client.get(f"/audit/{path}", governance, **query)).json()["items"])
+
+    people = [entry for each in (reference, concern["id"], person_id) for entry in await shown(f"people/{each}")]
+    actors = [await shown("actors", organisation=of, actor_id=actor) for of, actor in (("W07", "gp-W07"), ("CARE", "system"))]
+
+    assert {each["actor_id"] for each in people if each["subject"] == concern["id"]} == {"council-1"}
+    assert [each for each in people if each["subject"] == reference] == []
+    assert {each["action"] for each in actors[0]} == {"ReceiveReferral"}
+    assert [each for entries in (people, *actors) for each in entries if each["action"] == "RaiseConcern"] == []
+    kept = await client.context.database.pool.fetch("SELECT actor_id, action FROM audit WHERE subject = $1 ORDER BY id", reference)
+    assert [tuple(row) for row in kept][:1] == [("gp-W07", "RaiseConcern")]
+
+
+async def test_audit_shows_a_refused_attempt_to_raise_one(client: ReferralsClient) -> None:
+    stranger = client.context.token("referrals:refer", organisation="EVIL", actor="stranger-1")
+    await _raise(client, (await client.refer())["person_id"], stranger)
+    governance = client.context.token("referrals:audit", actor="governor-1")
+
+    entries = (await client.get("/audit/actors", governance, organisation="EVIL", actor_id="stranger-1")).json()["items"]
+
+    assert [(each["action"], each["refusal"]) for each in entries] == [("RaiseConcern", "person-record-not-found")]
+
+
 @pytest.mark.parametrize(
     ("organisation", "scope"),
     [

@@ -1,6 +1,7 @@
 """A safeguarding concern from a service that keeps none: it travels sealed to the one that does, once, and leaves no other trace."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -83,6 +84,36 @@ async def test_service_keeps_no_word_and_no_person(contexts: FourContexts, owner
         await owner.close()
     assert await rows() == before
     assert (WORDS.encode() in data, person_id.encode() in data) == (False, False)
+
+
+@every_service
+async def test_no_audit_shows_who_raised_it_and_where(contexts: FourContexts, service: str) -> None:
+    """By the reference, by the concern, or by a member of staff whom one suspects."""
+    person_id, (_, organisation) = await _known_to(contexts, service), _SERVICES[service][1]
+    _, reference = await _raise(contexts, service, person_id)
+    await contexts.settle()
+    concern = await Safeguarding(contexts.contexts["referrals"]).only()
+
+    of_actor = await _audited(contexts, service, "actors", organisation=organisation, actor_id="clinician-1")
+    by_reference = [await _audited(contexts, each, f"people/{reference}") for each in (service, "referrals")]
+    of_concern = await _audited(contexts, "referrals", f"people/{concern['id']}")
+
+    assert ([each for each in of_actor if "Concern" in each["action"]], by_reference) == ([], [[], []])
+    assert {(each["actor_id"], each["action"]) for each in of_concern} == {
+        ("council-1", "read_concern"),
+        ("council-1", "safeguarding_concerns"),
+    }
+    kept = await contexts.contexts[service].database.pool.fetchval("SELECT actor_id FROM audit WHERE subject = $1", reference)
+    assert kept == "clinician-1"
+
+
+async def _audited(contexts: FourContexts, service: str, path: str, **query: str) -> list[dict[str, Any]]:
+    """The entries that the information governance staff of a service see."""
+    context, prefix = contexts.contexts[service], service.replace("_", "-")
+    caller = context.token(f"{prefix}:audit", actor="governor-1")
+    response = await context.http.get(f"/{prefix}/audit/{path}", headers=caller, params=query)
+    assert response.status_code == 200, response.text
+    return list(response.json()["items"])
 
 
 @every_service
