@@ -104,17 +104,27 @@ _OVERDUE = Statement(
 _CURRENT = Statement(
     sa.select(BREAK_GLASS)
     .where(BREAK_GLASS.c.person_id == sa.bindparam("person_id"), BREAK_GLASS.c.ends_at > sa.bindparam("now", type_=INSTANT))
-    .where(*(BREAK_GLASS.c[name] == sa.bindparam(name) for name in ("issuer", "organisation", "actor_id")))
+    .where(*(BREAK_GLASS.c[name] == sa.bindparam(name) for name in ("issuer", "organisation", "actor_id", "reason", "explanation")))
     .limit(1)
 )
 
 
 async def break_glass(tx: Transaction[P], person_id: UUID, reason: BreakGlassReason, explanation: str) -> BreakGlass:
-    """The caller's act, audited and with a deadline for its review. One that still opens the person is continued, not repeated."""
-    who, now = tx.actor, tx.now
-    row = await tx.fetch_one(_CURRENT, person_id=person_id, now=now, issuer=who.issuer, organisation=who.organisation, actor_id=who.id)
+    """The caller's act, audited and with a deadline for its review.
+
+    One with the same reason and explanation that still opens the person is continued; another reason is an act of its own.
+    """
+    why = {"person_id": person_id, "reason": reason, "explanation": explanation}
+    who = {"issuer": tx.actor.issuer, "organisation": tx.actor.organisation, "actor_id": tx.actor.id}
+    row = await tx.fetch_one(_CURRENT, now=tx.now, **who, **why)
     if row is not None:
+        tx.audit(row["id"])
         return _of(row)
+    return await _begin(tx, person_id, reason, explanation)
+
+
+async def _begin(tx: Transaction[P], person_id: UUID, reason: BreakGlassReason, explanation: str) -> BreakGlass:
+    who, now = tx.actor, tx.now
     begun = BreakGlass(
         id=new_id(),
         person_id=person_id,

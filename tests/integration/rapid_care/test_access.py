@@ -182,6 +182,23 @@ async def test_crisis_view_of_a_withheld_story_is_reviewed(team: RapidCareClient
     assert [(act["person_id"], act["reason"]) for act in acts.json()["items"]] == [(str(withheld), "running-clock")]
 
 
+async def test_stated_reason_stands_beside_the_running_clock(team: RapidCareClient) -> None:
+    person_id = await _a_person(team, SharingPreference.WITHHELD)
+    await team.get(f"responses/{await team.receive_referral(person_id=person_id)}/briefing")
+    act = {"reason": "safeguarding", "explanation": "His purse is empty again."}
+    stated = await team.context.http.post(
+        f"/rapid-care/people/{person_id}/break-glass", json=act, headers=team.staff | {"Idempotency-Key": str(new_id())}
+    )
+
+    acts = await team.context.http.get("/rapid-care/break-glass", headers=team.context.token("rapid-care:audit", actor="guardian-1"))
+
+    assert stated.status_code == 201, stated.text
+    assert [(each["reason"], each["explanation"]) for each in acts.json()["items"]] == [
+        ("running-clock", ""),
+        ("safeguarding", "His purse is empty again."),
+    ]
+
+
 async def test_strictest_preference_of_merged_records_counts(team: RapidCareClient) -> None:
     survivor, merged = await _a_person(team), await _a_person(team, SharingPreference.WITHHELD)
     await _an_ended_response(team, survivor)

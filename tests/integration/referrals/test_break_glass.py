@@ -11,7 +11,9 @@ from infra.operations.verify.check import run_check
 from infra.operations.verify.checks.log import LOG
 from shared.kernel.ids import new_id
 from tests.builders.referrals import ReferralsClient
+from tests.builders.safeguarding import Safeguarding, raise_concern
 
+_CHECKS = [each for each in LOG if "break-glass" in each.sentence]
 _EMERGENCY = {"reason": "emergency", "explanation": "He is unconscious, and no one knows his medicines."}
 
 
@@ -118,12 +120,11 @@ async def test_act_that_contradicts_its_audit_is_found(client: ReferralsClient, 
     """The audit is sealed, so an owner of the database who alters an act in its table is found by `care verify`."""
     act = (await _break(client, await _withheld(client))).json()
     await client.post(f"/break-glass/{act['id']}/review", {"outcome": "not-justified"}, caller=_reviewer(client))
-    checks = [each for each in LOG if "break-glass" in each.sentence]
     owner = await asyncpg.connect(owner_url)
     try:
-        before = [await run_check(owner, each) for each in checks]
+        before = [await run_check(owner, each) for each in _CHECKS]
         await owner.execute(alteration)
-        after = [await run_check(owner, each) for each in checks]
+        after = [await run_check(owner, each) for each in _CHECKS]
     finally:
         await owner.close()
 
@@ -150,6 +151,42 @@ async def test_repeated_act_is_one_act(client: ReferralsClient) -> None:
     first, second = [(await _break(client, person_id)).json()["id"] for _ in range(2)]
 
     assert first == second
+    audited = "SELECT count(*) FROM audit WHERE action = 'BreakGlass' AND subject = $1"
+    assert await client.context.database.pool.fetchval(audited, first) == 2
+
+
+@pytest.mark.parametrize("changes", [{"reason": "safeguarding"}, {"explanation": "The ambulance asks for his medicines too."}])
+async def test_another_reason_is_another_act(client: ReferralsClient, owner_url: str, changes: dict[str, Any]) -> None:
+    person_id = await _withheld(client)
+
+    first, second = (await _break(client, person_id)).json(), (await _break(client, person_id, **changes)).json()
+
+    assert [(each["id"], each["reason"], each["explanation"]) for each in await _waiting(client)] == [
+        (each["id"], stated["reason"], stated["explanation"]) for each, stated in ((first, _EMERGENCY), (second, _EMERGENCY | changes))
+    ]
+    audited = "SELECT basis FROM audit WHERE action = 'BreakGlass' AND subject = $1 ORDER BY id"
+    bases = [await client.context.database.pool.fetchval(audited, each["id"]) for each in (first, second)]
+    assert bases == ["emergency", changes.get("reason", "emergency")]
+    assert await _acts_contradict_the_audit(owner_url) == []
+
+
+async def test_read_concern_is_no_act_without_a_review(client: ReferralsClient, owner_url: str) -> None:
+    """Who reads a safeguarding concern relies on a basis with the name of a reason."""
+    person_id = await _withheld(client)
+    await raise_concern(client.context, "/referrals", person_id, client.gp())
+    await Safeguarding(client.context).only()
+    await _break(client, person_id, reason="safeguarding")
+
+    assert await _acts_contradict_the_audit(owner_url) == []
+
+
+async def _acts_contradict_the_audit(owner_url: str) -> list[str]:
+    """The checks of the acts that do not hold."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        return [each.sentence for each in _CHECKS if not (await run_check(owner, each)).holds]
+    finally:
+        await owner.close()
 
 
 async def test_own_act_is_reviewed_by_another(client: ReferralsClient) -> None:
