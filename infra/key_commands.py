@@ -23,8 +23,11 @@ def rewrap_keys(name: Name = "default") -> None:
 def erase(
     person: Annotated[UUID | None, typer.Argument(metavar="PERSON", help="Id of the person.")] = None,
     token: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="File with your bearer token (referrals:audit).")] = None,
-    reason: Annotated[str, typer.Option(help="Why the person's words are erased; stays in the audit and in the certificate.")] = "",
-    approve: Annotated[UUID | None, typer.Option(metavar="REQUEST", help="Approve the request of another person, and erase.")] = None,
+    reason: Annotated[str, typer.Option(help="Why the person's words are erased; stays with the request and in the certificate.")] = "",
+    approve: Annotated[
+        UUID | None,
+        typer.Option(metavar="REQUEST", help="Approve the request of another person, and erase; without --certificate show it."),
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(dir_okay=False, help="File to write the certificate of the approved erasure to.")
     ] = None,
@@ -43,9 +46,13 @@ def erase(
         advice = f"Another member of staff approves it: `care erase {person} --approve {requested.id} --token FILE --certificate FILE`."
         out.print(f"Requested: {requested.id}. {advice}", soft_wrap=True, highlight=False)
     elif certificate is None:
-        raise StackError("Name the file of the certificate: `--certificate FILE`.")
+        shown = run(command.requested(person, name, token=token, request_id=approve))
+        out.print(
+            f"{shown.requested_by} requested it at {shown.requested_at}: {shown.reason}", soft_wrap=True, highlight=False, markup=False
+        )
+        out.print("Nothing was erased. To approve it, name the file of the certificate: `--certificate FILE`.", soft_wrap=True)
     else:
         done = run(command.approve(person, name, token=token, request_id=approve, file=certificate))
         counts = [(context, kind, count) for context, kinds in done.erased.items() for kind, count in kinds.items() if count]
         print_table(f"Erased: {', '.join(done.people)}", ("context", "what", "rows"), counts)
-        out.print(f"Certificate: {certificate}. {done.kafka}", soft_wrap=True, highlight=False)
+        out.print(f"Certificate: {certificate}. {done.kafka} {done.safeguarding}", soft_wrap=True, highlight=False)

@@ -15,7 +15,7 @@ from shared.deployment import Deployment
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What was erased, where, when, why and by whom. `erased` has the number of rows by context and kind."""
+    """What was erased, where, when, why and by whom. `erased` has the number of rows by context and kind, without safeguarding."""
 
     id: str
     people: Sequence[str]
@@ -27,6 +27,7 @@ class Certificate:
     erased_at: str
     erased: Mapping[str, Mapping[str, int]]
     kafka: str
+    safeguarding: str
     mac: str = ""
 
 

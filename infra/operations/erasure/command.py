@@ -1,4 +1,7 @@
-"""The steps of `care erase`: the request, the approval, on which the words are erased, and the check of a certificate."""
+"""The steps of `care erase`: the request, the approval, on which the words are erased, and the check of a certificate.
+
+The audit, which is never erased, has the id of a request alone: its reason may contain words of the person.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,15 +20,15 @@ from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.erasure import certificate as certificates
 from infra.operations.erasure.certificate import Certificate
-from infra.operations.erasure.words import RESTRICTED, Owner, erase_in
+from infra.operations.erasure.words import RESTRICTED, Owner, closed_concerns, erase_in
 from infra.operations.replay import database_of, required_reason
 from services.referrals.domain.access import AUDIT, holders
 from services.referrals.domain.erasure import Erasure
-from services.referrals.handlers.erasure import approve_erasure, certify_erasure, request_erasure
+from services.referrals.handlers.erasure import approve_erasure, certify_erasure, read_erasure, request_erasure
 from shared.deployment import Deployment, read
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
-from shared.kernel.ids import PersonId
+from shared.kernel.ids import PersonId, new_id
 from shared.persistence.database import Database
 from shared.persistence.transaction import Cause, RequestContext, Transaction
 from shared.web.dependencies import with_held_scopes
@@ -40,15 +43,27 @@ _NOT_APPLIED = (
 _POLL_SECONDS = 0.2
 _WAIT_SECONDS = 120.0
 _KAFKA = f"Kafka removes the earlier records of {', '.join(RESTRICTED)} at the next compaction after max.compaction.lag.ms."
+_SAFEGUARDING = (
+    "The words of safeguarding concerns that the council has closed are erased; those of open ones stay. "
+    "No number shows whether there are any."
+)
 
 
 async def request(person: UUID, name: str, *, token: Path, reason: str) -> Erasure:
     """Stores and audits the request of the token's caller. Raises StackError."""
-    why = required_reason(reason)
+    why, request_id = required_reason(reason), new_id()
     async with database_of("referrals", name) as database:
         caller = await _caller(token, database)
-        async with _transaction(database, caller, f"request erasure: {why}") as tx:
-            return await request_erasure(PersonId(person), why, tx=tx)
+        async with _transaction(database, caller, f"request erasure {request_id}") as tx:
+            return await request_erasure(request_id, PersonId(person), why, tx=tx)
+
+
+async def requested(person: UUID, name: str, *, token: Path, request_id: UUID) -> Erasure:
+    """The request, for who is to approve it; audited. Raises StackError."""
+    async with database_of("referrals", name) as database:
+        caller = await _caller(token, database)
+        async with _transaction(database, caller, f"read erasure {request_id}") as tx:
+            return await read_erasure(PersonId(person), request_id, tx=tx)
 
 
 async def approve(person: UUID, name: str, *, token: Path, request_id: UUID, file: Path) -> Certificate:
@@ -98,7 +113,8 @@ async def _erase(url: str, people: Mapping[PersonId, int]) -> tuple[list[PersonI
     owner = await asyncpg.connect(url)
     try:
         await _until_applied(owner, list(people))
-        erased = {context: await erase_in(owner, context, people) for context in CONTEXTS}
+        concerns = await closed_concerns(owner, list(people))
+        erased = {context: await erase_in(owner, context, people, concerns) for context in CONTEXTS}
         return list(people), erased, await owner.fetchval("SELECT clock_timestamp()")
     finally:
         await owner.close()
@@ -133,4 +149,5 @@ def _certificate(erasure: Erasure, people: Sequence[UUID], erased: Mapping[str, 
         erased_at=ended.isoformat(),
         erased=erased,
         kafka=_KAFKA,
+        safeguarding=_SAFEGUARDING,
     )

@@ -1,10 +1,15 @@
-"""Erases the words of a person in one context: the data keys of the sealed events, the stored responses, parked records, and the tables."""
+"""Erases the words of a person in one context: the data keys of the sealed events, the stored responses, parked records, and the tables.
 
-from collections.abc import Mapping, Sequence
+Those of a safeguarding concern go once the council has closed it. Their number would show that there was one, so they are not counted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
+from uuid import UUID
 
 import asyncpg
 
+from services.referrals.domain.safeguarding import ConcernStatus
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.registry import registry
 from shared.kernel.ids import PersonId
@@ -55,6 +60,15 @@ WORDS: Mapping[str, Sequence[tuple[str, str, str]]] = {
     ),
     "navigation": (_EXPLANATION,),
 }
+_CLOSED = f"SELECT id FROM referrals.safeguarding_concern WHERE person_id = ANY($1::uuid[]) AND status = '{ConcernStatus.CLOSED}'"  # noqa: S608
+#: As WORDS, of a closed safeguarding concern. Who raised it and who decided stays, by organisation and subject.
+WORDS_OF_CONCERNS = (
+    ("safeguarding_concern", _words("reason"), "id = ANY($1::uuid[])"),
+    ("safeguarding_account", _words("account") + """, raiser = raiser || '{"name": null, "telephone": null}'""", "id = ANY($1::uuid[])"),
+)
+#: The keys of their events: the concern's own, and those of its accounts, which other contexts published.
+_CONCERNS = f"{_CLOSED} UNION ALL SELECT id FROM referrals.safeguarding_account WHERE concern_id IN ({_CLOSED})"  # noqa: S608
+_KEYS_OF_CONCERNS = "UPDATE {context}.event SET data_key = NULL WHERE partition_day = 'infinity' AND key = ANY($1::uuid[])"
 _UPDATE = "UPDATE {context}.{table} SET {assignments} WHERE {condition}"
 #: The records of a person stay from the one without words on.
 _KEYS = """
@@ -71,9 +85,17 @@ SELECT max(seq) FROM {context}.event WHERE partition_day = 'infinity' AND key = 
 GROUP BY topic, key HAVING bool_and(data_key IS NULL) ON CONFLICT DO NOTHING"""
 
 
-async def erase_in(owner: Owner, context: str, people: Mapping[PersonId, int]) -> Mapping[str, int]:
-    """`people` has the sequence of the record without words by person. Returns the number of rows by kind."""
-    keys = [str(each).encode() for each in people]
+async def closed_concerns(owner: Owner, people: Sequence[PersonId]) -> list[UUID]:
+    """The ids of the closed safeguarding concerns about a person, and of their accounts."""
+    return [row["id"] for row in await owner.fetch(_CONCERNS, people)]
+
+
+async def erase_in(owner: Owner, context: str, people: Mapping[PersonId, int], concerns: Sequence[UUID] = ()) -> Mapping[str, int]:
+    """`people` has the sequence of the record without words by person, `concerns` the ids of `closed_concerns`.
+
+    Returns the number of rows by kind.
+    """
+    keys = _kafka_keys(people)
     async with owner.transaction():
         erased = {
             "data keys": await _count(owner, _KEYS.format(context=context), list(people), list(people.values())),
@@ -83,8 +105,20 @@ async def erase_in(owner: Owner, context: str, people: Mapping[PersonId, int]) -
         for table, assignments, condition in WORDS[context]:
             update = _UPDATE.format(context=context, table=table, assignments=assignments, condition=condition)
             erased[table] = await _count(owner, update, list(people))
-        await owner.execute(_TOMBSTONES.format(context=context), list(people))
+        await _erase_concerns(owner, context, concerns)
+        await owner.execute(_TOMBSTONES.format(context=context), [*people, *concerns])
     return erased
+
+
+async def _erase_concerns(owner: Owner, context: str, concerns: Sequence[UUID]) -> None:
+    await owner.execute(_KEYS_OF_CONCERNS.format(context=context), concerns)
+    await owner.execute(_PARKED.format(context=context), RESTRICTED, _kafka_keys(concerns))
+    for table, assignments, condition in WORDS_OF_CONCERNS if context == "referrals" else ():
+        await owner.execute(_UPDATE.format(context=context, table=table, assignments=assignments, condition=condition), concerns)
+
+
+def _kafka_keys(ids: Iterable[UUID]) -> list[bytes]:
+    return [str(each).encode() for each in ids]
 
 
 async def _count(owner: Owner, statement: str, *values: object) -> int:

@@ -10,15 +10,22 @@ from services.referrals.store import erasures
 from services.referrals.store.identity import lock_group
 from services.referrals.store.people import persons
 from services.referrals.store.tables import Tx
-from shared.kernel.ids import PersonId, new_id
+from shared.kernel.ids import PersonId
 
 
-async def request_erasure(person_id: PersonId, reason: str, *, tx: Tx) -> Erasure:
+async def request_erasure(erasure_id: UUID, person_id: PersonId, reason: str, *, tx: Tx) -> Erasure:
     """The actor of the transaction requests it. Changes nothing of the person. Raises PersonNotFound."""
     person = await persons.load(tx, person_id)
-    erasure = Erasure(new_id(), person.id, reason, tx.request.caller, tx.now)
+    erasure = Erasure(erasure_id, person.id, reason, tx.request.caller, tx.now)
     await erasures.add(tx, erasure)
     tx.audit(person.id)
+    return erasure
+
+
+async def read_erasure(person_id: PersonId, erasure_id: UUID, *, tx: Tx) -> Erasure:
+    """The request that the actor may approve. Raises ErasureNotFound."""
+    erasure = await _existing(person_id, erasure_id, tx)
+    tx.audit(erasure.person_id)
     return erasure
 
 

@@ -13,13 +13,20 @@ import httpx
 import pytest
 
 from infra.contexts import CONTEXTS
-from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.drain import wait_until_drained
+from shared.clock import wall_clock
 from shared.contracts.encryption import DecryptionFailed, place
+from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.ids import new_id
+from shared.messaging.kafka_settings import KafkaSettings
+from shared.persistence.parked_records import park_undecodable
+from shared.persistence.transaction import RequestContext, Transaction
+from tests.builders.mdt import QUORUM, a_discussion
 from tests.builders.referral_request import REFERRAL
 from tests.integration.cli.care_process import Result, RunningProduct, Workspace, care_up
+from tests.integration.cli.governance import Governance, request_id
 from tests.integration.cli.kafka_access import secrets
+from tests.integration.shared.relay_harness import read_topic
 
 #: Words that nothing else contains. Each stands in another place.
 WORDS = {
@@ -31,8 +38,18 @@ WORDS = {
     "contact": "Ottoline",
     "triage": "Breathless since the lantern parade.",
     "information": "The marmalade cat is called Figaro.",
+    "plan": "To keep bees on the balcony.",
+    "crisis": "He stops humming.",
+    "explanation": "He lies beside the harmonium, and no one knows his medicines.",
+    "account": "The lodger has his bank card.",
+    "further account": "The lodger also has his watch.",
+    "raiser": "Araminta",
+    "decision": "He wants the lodger to leave.",
 }
+#: Of a safeguarding concern that the council has not closed.
+WAITING = "The parlour has no heating."
 NUMBER = "9990548609"
+_REASON = "The person asked for it in a letter of Tuesday."
 _TABLES = """
 SELECT format('%I.%I', relnamespace::regnamespace, relname) AS name FROM pg_class
 WHERE relnamespace::regnamespace::text = ANY($1::text[]) AND relkind IN ('r', 'p') AND NOT relispartition"""
@@ -44,12 +61,17 @@ _STATES = (
     "SELECT status, slot, meeting_starts_at FROM mdt.case WHERE person_id = $1",
     "SELECT status, navigator_id, due_at FROM navigation.task WHERE person_id = $1",
 )
+_CONCERNS = "/referrals/safeguarding-concerns"
+_SEALED_CONCERNS = """
+SELECT topic, count(*) AS events, count(data_key) AS readable FROM {context}.event WHERE topic LIKE '%.safeguarding' GROUP BY topic"""
 _OPEN = "SELECT kind, due_at, state FROM {context}.deadline WHERE state = 'pending' ORDER BY due_at, kind"
 
 
 @dataclass(frozen=True)
 class Care:
-    """A product in the middle of a person's care: an amended referral, a response with its clock, a case and a task.
+    """A product in the middle of a person's care: an amended referral, a response with its clock, a case with a plan, and a task.
+
+    A member of staff has broken the glass. The council has closed one of two safeguarding concerns about the person.
 
     `body` and `key` are those of the first referral.
     """
@@ -64,32 +86,27 @@ class Care:
     async def run(self, *arguments: str) -> Result:
         return await self.product.workspace.run(*arguments, "--name", self.product.name)
 
-    async def post(self, caller: str, path: str, body: Mapping[str, Any], **headers: str) -> httpx.Response:
+    async def get(self, caller: str, path: str) -> Any:
+        async with httpx.AsyncClient(base_url=self.product.url) as http:
+            response = await http.get(path, headers={"Authorization": f"Bearer {self.product.token(caller)}"})
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def post(self, caller: str, path: str, body: Mapping[str, Any] | None, **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.product.url) as http:
             authorization = {"Authorization": f"Bearer {self.product.token(caller)}"}
             return await http.post(path, json=body, headers=authorization | headers)
 
-    def token(self, actor: str, scope: str = "referrals:audit", organisation: str = "CLCH") -> str:
-        """A file with the token of a member of staff."""
-        keys = load(self.product.workspace.home / "stacks" / self.product.name)
-        assert keys
-        file = self.folder / f"{actor}.token"
-        file.write_text(keys.token(actor, organisation, "information-governance", [scope]) + "\n")
-        return str(file)
-
-    async def request(self, token: str, reason: str = "the person asked for it", person: UUID | None = None) -> Result:
-        return await self.run("erase", str(person or self.person), "--token", token, "--reason", reason)
-
-    async def approve(self, token: str, request: str, person: UUID | None = None) -> Result:
-        certificate = str(self.folder / "certificate.json")
-        return await self.run("erase", str(person or self.person), "--token", token, "--approve", request, "--certificate", certificate)
+    @property
+    def governance(self) -> Governance:
+        return Governance(self.product, self.folder)
 
     async def remaining(self) -> set[str]:
         """The words and the number that any table still contains."""
         found = set()
         for table in await self.owner.fetch(_TABLES, list(CONTEXTS)):
             for row in await self.owner.fetch(f"SELECT t::text AS row FROM {table['name']} AS t"):  # noqa: S608  names of the catalogue
-                found |= {word for word in (*WORDS.values(), NUMBER) if word in row["row"] or word.encode().hex() in row["row"]}
+                found |= {word for word in (*WORDS.values(), WAITING, NUMBER) if word in row["row"] or word.encode().hex() in row["row"]}
         return found
 
     async def readable(self) -> list[str]:
@@ -102,6 +119,11 @@ class Care:
             except DecryptionFailed:
                 names.append("")
         return names
+
+    async def sealed_concerns(self) -> set[tuple[str, int, int]]:
+        """The topics of the concerns, each with the number of its events and of those that the deployment can open."""
+        found = [row for context in CONTEXTS for row in await self.owner.fetch(_SEALED_CONCERNS.format(context=context))]
+        return {(row["topic"], row["events"], row["readable"]) for row in found}
 
     async def owed(self) -> Sequence[Sequence[asyncpg.Record]]:
         """Status, owner and deadline of the referrals, the response, the case and the task."""
@@ -116,6 +138,10 @@ async def care(workspace: Workspace, tmp_path: Path) -> AsyncIterator[Care]:
         owner = await asyncpg.connect(product.workspace.database_url)
         try:
             begun = await _begin(product, owner, tmp_path)
+            await wait_until_drained(owner)
+            await _agree_a_plan(begun)
+            await _break_the_glass(begun)
+            await _raise_concerns(begun)
             await wait_until_drained(owner)
             yield begun
         finally:
@@ -150,32 +176,122 @@ async def _refer(care: Care, body: Mapping[str, Any], key: str, urgency: str, to
 
 async def _change(care: Care, caller: str, referral: UUID, step: str, body: Mapping[str, Any]) -> None:
     version = await care.owner.fetchval("SELECT version FROM referrals.referral WHERE id = $1", referral)
-    done = await care.post(caller, f"/referrals/{referral}/{step}", body, **{"If-Match": f'W/"{version}"'})
+    await _command(care, caller, f"/referrals/{referral}/{step}", version, body)
+
+
+async def _command(care: Care, caller: str, path: str, version: int, body: Mapping[str, Any] | None = None) -> Any:
+    done = await care.post(caller, path, body, **{"If-Match": f'W/"{version}"'})
     assert done.status_code == 200, done.text
+    return done.json()
 
 
+async def _agree_a_plan(care: Care) -> None:
+    """The meeting is brought forward, because a local stack does not travel in time."""
+    case = await care.owner.fetchrow('SELECT id, version FROM mdt."case" WHERE person_id = $1', care.person)
+    assert case
+    path = f"/mdt/cases/{case['id']}"
+    listed = await _command(care, "MDT_COORDINATOR", f"{path}/screening", case["version"], {"outcome": "eligible"})
+    meeting = UUID(listed["meeting_id"])
+    starts_at = await care.owner.fetchval("UPDATE mdt.meeting SET starts_at = now() WHERE id = $1 RETURNING OLD.starts_at", meeting)
+    version = await care.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", meeting)
+    await _command(care, "MDT_COORDINATOR", f"/mdt/meetings/{meeting}/attendance", version, {"attended": QUORUM})
+    crisis = {"warning_signs": WORDS["crisis"], "what_to_do": "Wait.", "whom_to_call": "Rapid Care."}
+    plan = {"what_matters": WORDS["plan"], "preferred_place_of_care": "home", "crisis": crisis}
+    body = a_discussion(wall_clock().date(), joint_plan=plan)
+    await _command(care, "MDT_COORDINATOR", f"{path}/discussion", listed["version"], body)
+    await care.owner.execute("UPDATE mdt.meeting SET starts_at = $1 WHERE id = $2", starts_at, meeting)
+
+
+async def _break_the_glass(care: Care) -> None:
+    body = {"reason": "emergency", "explanation": WORDS["explanation"]}
+    begun = await care.post("POINT_OF_ACCESS", f"/referrals/people/{care.person}/break-glass", body, **{"Idempotency-Key": str(new_id())})
+    assert begun.status_code == 201, begun.text
+
+
+async def _raise_concerns(care: Care) -> None:
+    """Two accounts from two services of one that the council closes; one more from a third service waits."""
+    named = {"raiser_name": WORDS["raiser"]}
+    await _raise(care, "GP", "/referrals", kind="financial", account=WORDS["account"], **named)
+    await _raise(care, "MDT_COORDINATOR", "/mdt", kind="financial", account=WORDS["further account"], **named)
+    await _close_the_concern(care)
+    await _raise(care, "NAVIGATION_COORDINATOR", "/navigation", kind="neglect", account=WAITING)
+
+
+async def _raise(care: Care, caller: str, prefix: str, **form: Any) -> None:
+    body = {"person_id": str(care.person), **form}
+    received = await care.post(caller, f"{prefix}/safeguarding-concerns", body, **{"Idempotency-Key": str(new_id())})
+    assert received.status_code == 202, received.text
+    await wait_until_drained(care.owner)
+
+
+async def _close_the_concern(care: Care) -> None:
+    """The council acknowledges and closes the open concern, which it has read."""
+    [concern] = (await care.get("COUNCIL", _CONCERNS))["items"]
+    path = f"{_CONCERNS}/{concern['id']}"
+    acknowledged = await _command(care, "COUNCIL", f"{path}/acknowledgement", (await care.get("COUNCIL", path))["version"])
+    decision = {"outcome": "enquiry-opened", "reason": WORDS["decision"]}
+    await _command(care, "COUNCIL", f"{path}/closure", acknowledged["version"], decision)
+
+
+@pytest.mark.timeout(300)
 async def test_erased_person_leaves_no_words_and_keeps_care(care: Care) -> None:
-    owed = await care.owed()
-    assert [len(each) for each in owed[:4]] == [3, 1, 1, 1]
-    assert await care.remaining() == {*WORDS.values(), NUMBER}
+    owed, staff = await care.owed(), care.governance
+    assert [len(each) for each in owed[:4]] == [3, 1, 1, 2]
+    assert await care.remaining() == {*WORDS.values(), WAITING, NUMBER}
     recorded = await care.readable()
     assert set(recorded) == {"Zebulon"}
+    await _park_a_copy(care)
 
-    requested = await care.request(care.token("officer"))
+    requested = await staff.request(care.person, staff.token("officer"), _REASON)
     assert requested.code == 0, requested.err
-    assert await care.remaining() == {*WORDS.values(), NUMBER}
-    erased = await care.approve(care.token("caldicott"), _request(requested))
+    await _assert_request_is_shown(care, request_id(requested))
+    erased = await staff.approve(care.person, staff.token("caldicott"), request_id(requested))
 
     assert erased.code == 0, erased.err
-    assert await care.remaining() == set()
+    assert await care.remaining() == {WAITING}
     assert await care.readable() == [*[""] * len(recorded), "not given"]
+    assert await care.sealed_concerns() == {("referrals.safeguarding", 5, 1), ("mdt.safeguarding", 1, 0), ("navigation.safeguarding", 1, 1)}
     assert await care.owed() == owed
     verified = await care.run("verify", "--live")
     assert verified.code == 0, verified.out
     await _assert_answer_is_gone(care)
-    await _assert_replays_bring_nothing_back(care)
-    await _assert_certificate(care, _request(requested))
+    await _assert_replays_bring_nothing_back(care, {WAITING})
+    await _assert_certificate(care, request_id(requested))
+    await _assert_concern_is_erased_once_closed(care)
     await _assert_a_later_referral_is_received(care)
+
+
+async def _assert_request_is_shown(care: Care, request: str) -> None:
+    """Who is to approve the erasure reads why; the audit, which is never erased, does not say it."""
+    shown = await care.governance.read(care.person, care.governance.token("caldicott"), request)
+
+    assert shown.code == 0, shown.err
+    assert (_REASON in shown.out, "officer" in shown.out) == (True, True)
+    assert await care.remaining() == {*WORDS.values(), WAITING, NUMBER}
+    actions = await care.owner.fetch("SELECT action FROM referrals.audit WHERE action LIKE '%erasure%' ORDER BY id")
+    assert [row["action"] for row in actions] == [f"request erasure {request}", f"read erasure {request}"]
+
+
+async def _park_a_copy(care: Care) -> None:
+    """A record of the person, as Kafka has it, waits for an operator in a service."""
+    variables = care.product.workspace.variables
+    kafka = KafkaSettings(bootstrap=variables["KAFKA_BOOTSTRAP_SERVERS"], prefix=variables["CARE_TOPIC_PREFIX"])
+    record = next(each for each in await read_topic(kafka, PersonRecordRecorded.TOPIC) if each.key == str(care.person).encode())
+    connection = await asyncpg.connect(care.product.workspace.database_url, server_settings={"search_path": "rapid_care"})
+    try:
+        request = RequestContext.of_system("park")
+        tx = Transaction(connection, now=wall_clock(), request=request, policy=None, secrets=secrets(care.product))
+        await park_undecodable(tx, record, "the key of the event was absent")
+    finally:
+        await connection.close()
+
+
+async def _assert_concern_is_erased_once_closed(care: Care) -> None:
+    await _close_the_concern(care)
+    await care.governance.erase(care.person, "later.json")
+
+    assert await care.remaining() == set()
+    assert {readable for _, _, readable in await care.sealed_concerns()} == {0}
 
 
 async def _assert_a_later_referral_is_received(care: Care) -> None:
@@ -196,54 +312,60 @@ async def _assert_answer_is_gone(care: Care) -> None:
     assert not [word for word in WORDS.values() if word in repeated.text]
 
 
-async def _assert_replays_bring_nothing_back(care: Care) -> None:
+async def _assert_replays_bring_nothing_back(care: Care, remaining: set[str]) -> None:
+    replayed = await care.run("replay", "rapid_care", "--all")
+    assert (replayed.code, "Applied: 0" in replayed.out) == (0, True), replayed.out
     for context in CONTEXTS:
         republished = await care.run("republish", context, "--since", "2026-01-01")
         assert republished.code == 0, republished.err
     await wait_until_drained(care.owner)
     await asyncio.sleep(1)
 
-    assert await care.remaining() == set()
+    assert await care.remaining() == remaining
     assert [name for name in await care.readable() if name] == ["not given"]
     assert [await care.owner.fetchval(f"SELECT count(*) FROM {context}.parked") for context in CONTEXTS] == [0] * 4  # noqa: S608
     verified = await care.run("verify", "--live")
     assert verified.code == 0, verified.out
 
 
-def _request(requested: Result) -> str:
-    """The id that `care erase` printed."""
-    return requested.out.partition("Requested: ")[2].partition(".")[0]
-
-
 async def _assert_certificate(care: Care, request: str) -> None:
     file = care.folder / "certificate.json"
     certificate = json.loads(file.read_text())
 
-    assert (certificate["id"], certificate["people"], certificate["reason"]) == (request, [str(care.person)], "the person asked for it")
+    assert (certificate["id"], certificate["people"], certificate["reason"]) == (request, [str(care.person)], _REASON)
     assert [certificate[name].rpartition(" ")[2] for name in ("requested_by", "approved_by")] == ["officer", "caldicott"]
     assert certificate["erased"]["referrals"]["data keys"] == len(await care.readable()) - 1
-    assert "genuine" in (await care.run("erase", "--check", str(file))).out
+    assert ("those of open ones stay" in certificate["safeguarding"], "safeguarding" in str(certificate["erased"])) == (True, False)
+    assert "genuine" in (await care.governance.check()).out
     audited = await care.owner.fetch("SELECT actor_id, action FROM referrals.audit WHERE action LIKE '%erasure%' ORDER BY id")
-    assert [(row["actor_id"], row["action"].split(" ")[0]) for row in audited] == [("officer", "request"), *[("caldicott", "approve")] * 2]
+    assert [(row["actor_id"], row["action"].split(" ")[0]) for row in audited] == [
+        ("officer", "request"),
+        ("caldicott", "read"),
+        *[("caldicott", "approve")] * 2,
+    ]
     assert json.loads(await care.owner.fetchval("SELECT certificate FROM referrals.erasure")) == certificate
-    assert "is complete" in (await care.approve(care.token("third"), request)).refusal
+    third = care.governance.token("third")
+    assert "is complete" in (await care.governance.approve(care.person, third, request, "third.json")).refusal
     file.write_text(json.dumps(certificate | {"reason": "nothing"}))
-    assert "was altered" in (await care.run("erase", "--check", str(file))).refusal
+    assert "was altered" in (await care.governance.check()).refusal
 
 
 async def test_erasure_without_a_second_person_is_refused(care: Care) -> None:
-    officer, second = care.token("officer"), care.token("caldicott")
+    staff, person = care.governance, care.person
+    officer, second = staff.token("officer"), staff.token("caldicott")
     nonsense = care.folder / "nonsense.token"
     nonsense.write_text("nonsense")
 
-    assert "--reason TEXT" in (await care.request(officer, reason=" ")).refusal
-    assert "No person has the id" in (await care.request(officer, person=new_id())).refusal
-    request = _request(await care.request(officer))
-    for token in (care.token("stranger", "referrals:refer"), care.token("outsider", organisation="W07")):
-        assert "not of the information governance staff" in (await care.request(token)).refusal
-        assert "not of the information governance staff" in (await care.approve(token, request)).refusal
-    assert "is refused" in (await care.approve(str(nonsense), request)).refusal
-    assert "requested this erasure" in (await care.approve(officer, request)).refusal
-    assert "No request" in (await care.approve(second, request, person=new_id())).refusal
-    assert "No request" in (await care.approve(second, str(new_id()))).refusal
-    assert await care.remaining() == {*WORDS.values(), NUMBER}
+    assert "--reason TEXT" in (await staff.request(person, officer, reason=" ")).refusal
+    assert "No person has the id" in (await staff.request(new_id(), officer)).refusal
+    request = request_id(await staff.request(person, officer))
+    for token in (staff.token("stranger", "referrals:refer"), staff.token("outsider", organisation="W07")):
+        assert "not of the information governance staff" in (await staff.request(person, token)).refusal
+        assert "not of the information governance staff" in (await staff.read(person, token, request)).refusal
+        assert "not of the information governance staff" in (await staff.approve(person, token, request)).refusal
+    assert "is refused" in (await staff.approve(person, str(nonsense), request)).refusal
+    assert "requested this erasure" in (await staff.approve(person, officer, request)).refusal
+    assert "No request" in (await staff.approve(new_id(), second, request)).refusal
+    assert "No request" in (await staff.read(new_id(), second, request)).refusal
+    assert "No request" in (await staff.approve(person, second, str(new_id()))).refusal
+    assert await care.remaining() == {*WORDS.values(), WAITING, NUMBER}

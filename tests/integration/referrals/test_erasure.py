@@ -42,7 +42,7 @@ async def test_every_record_of_a_merged_person_is_erased(client: ReferralsClient
     assert "fell in the street" in await _rows(client)
 
     async with database.transaction(_acting("officer", "request erasure")) as tx:
-        requested = await request_erasure(PersonId(UUID(merged)), "asked", tx=tx)
+        requested = await request_erasure(new_id(), PersonId(UUID(merged)), "asked", tx=tx)
     assert "fell in the street" in await _rows(client)
     async with database.transaction(_acting("caldicott", "approve erasure")) as tx:
         erasure, people = await approve_erasure(requested.person_id, requested.id, tx=tx)
@@ -61,7 +61,7 @@ async def test_erasure_of_another_person_is_not_found(client: ReferralsClient) -
     database: Any = client.context.database
 
     async with database.transaction(_acting("officer", "request erasure")) as tx:
-        requested = await request_erasure(PersonId(UUID(first["person_id"])), "asked", tx=tx)
+        requested = await request_erasure(new_id(), PersonId(UUID(first["person_id"])), "asked", tx=tx)
     with pytest.raises(ErasureNotFound):
         async with database.transaction(_acting("caldicott", "approve erasure")) as tx:
             await approve_erasure(PersonId(second), requested.id, tx=tx)
