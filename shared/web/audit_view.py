@@ -76,7 +76,7 @@ def audit_router(prefix: str, caller_with_scope: Any, trail: AuditTrail, ids_of:
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[AuditEntryView]:
-        """What this member of staff viewed, changed, or was refused in this service, the newest entry first."""
+        """What this member of staff viewed, changed, or was refused in this service, the newest entry first; not a concern they raised."""
         page = _page(cursor, limit, since, until)
         async with unit.across_people(caller) as tx:
             entries = await trail.by(tx, organisation, actor_id, page)
