@@ -1,7 +1,8 @@
 """Refused requests in the audit: an entry in a short transaction of its own, because that of the request was rolled back.
 
-Beyond a bound in each minute the refusals of a caller are counted, and stand in one entry for each action and code at its end. So a flood
-fills no disk, and its size is known. A process that crashes loses the counts of its minute.
+A refusal that a caller repeats within a minute, for the same action, subject and code, is counted, and stands in one entry at its end.
+So no flood hides a subject: each has an entry at once, and the limits of a caller's requests bound them. A process that crashes loses the
+counts of its minute.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ from shared.persistence.transaction import RequestContext, Transaction
 
 log = structlog.get_logger()
 
-#: The refusals of one caller in a minute that have an entry each.
-BOUND = 30
+#: The refusals of a minute whose repetitions are counted; beyond it, each has an entry.
+REMEMBERED = 10_000
 _MINUTE = 60.0
 _LOSSES: tuple[type[Exception], ...] = (asyncpg.PostgresError, *INFRASTRUCTURE_ERRORS)
 
@@ -37,18 +38,18 @@ class Refusal:
 
 
 class Refusals:
-    """`open_transaction` begins the transaction of an entry; `span` is the time in seconds for which the bound holds."""
+    """`open_transaction` begins the transaction of an entry; `span` is the time in seconds in which a refusal repeats an earlier one."""
 
     def __init__(
         self,
         open_transaction: Callable[[RequestContext], AbstractAsyncContextManager[Transaction[Any]]],
         *,
-        bound: int = BOUND,
+        remembered: int = REMEMBERED,
         span: float = _MINUTE,
     ) -> None:
-        self._open_transaction, self._bound, self._span = open_transaction, bound, span
+        self._open_transaction, self._remembered, self._span = open_transaction, remembered, span
         self._began = monotonic()
-        self._written: Counter[str] = Counter()
+        self._seen: set[Refusal] = set()
         self._counted: Counter[Refusal] = Counter()
         self._end: asyncio.Task[None] | None = None
 
@@ -56,13 +57,14 @@ class Refusals:
         """Returns after the commit of the entry, or at once when it is only counted. A database that fails does not change the answer."""
         if monotonic() - self._began >= self._span:
             self._began = monotonic()
-            self._written.clear()
-        caller = refusal.request.caller
-        self._written[caller] += 1
-        if self._written[caller] > self._bound:
-            self._count(refusal)
-        else:
-            await self._write([(refusal, 1)])
+            self._seen.clear()
+        untraced = _untraced(refusal)
+        if untraced in self._seen:
+            self._count(untraced)
+            return
+        if len(self._seen) < self._remembered:
+            self._seen.add(untraced)
+        await self._write([(refusal, 1)])
 
     async def close(self) -> None:
         """Writes what was counted."""
@@ -73,8 +75,7 @@ class Refusals:
         await self._write_counted()
 
     def _count(self, refusal: Refusal) -> None:
-        cause = replace(refusal.request.cause, traceparent=None)
-        self._counted[Refusal(RequestContext(refusal.request.actor, cause), None, refusal.code)] += 1
+        self._counted[refusal] += 1
         if self._end is None:
             self._end = asyncio.create_task(self._write_at_end())
 
@@ -96,3 +97,9 @@ class Refusals:
                         tx.audit(refusal.subject, refusal=refusal.code, times=times)
         except _LOSSES as problem:
             log.error("audit.refusal-lost", problem=type(problem).__name__, refusals=sum(times for _, times in refusals))
+
+
+def _untraced(refusal: Refusal) -> Refusal:
+    """The refusal without what differs from one repetition to the next."""
+    cause = replace(refusal.request.cause, traceparent=None)
+    return replace(refusal, request=RequestContext(refusal.request.actor, cause))

@@ -9,7 +9,7 @@ import pytest
 from infra.dev_stack.dev_secrets import Keys
 from shared.kernel.actor import Actor
 from shared.kernel.ids import new_id, person_id
-from shared.persistence.refusals import BOUND, Refusal, Refusals
+from shared.persistence.refusals import Refusal, Refusals
 from shared.persistence.transaction import Cause, RequestContext
 from tests.builders.referrals import MONDAY, referrals
 from tests.integration.shared.delivery_harness import DeliveryHarness
@@ -56,24 +56,36 @@ async def test_conflicts_and_strangers_leave_no_entry(harness: DeliveryHarness) 
 
 async def test_flood_of_refusals_is_counted(harness: DeliveryHarness) -> None:
     """Another caller keeps entries of its own."""
-    refusals = Refusals(harness.sender.database.transaction)
-    await asyncio.gather(*(refusals.record(a_refusal("clinician-1")) for _ in range(BOUND + 200)))
-    await refusals.record(a_refusal("clinician-2"))
+    refusals, parcel = Refusals(harness.sender.database.transaction), new_id()
+    await asyncio.gather(*(refusals.record(a_refusal("clinician-1", parcel)) for _ in range(201)))
+    await refusals.record(a_refusal("clinician-2", parcel))
     await refusals.close()
 
-    entries = await refused(harness)
-    assert len(entries) == BOUND + 2
-    assert entries[-2][1:3] == ("clinician-2", "CLCH")
-    assert entries[-1] == ("read_parcel", "clinician-1", "CLCH", None, "parcel-not-found", 200)
+    entry = ("CLCH", parcel, "parcel-not-found")
+    assert await refused(harness) == [
+        ("read_parcel", "clinician-1", *entry, 1),
+        ("read_parcel", "clinician-2", *entry, 1),
+        ("read_parcel", "clinician-1", *entry, 200),
+    ]
+
+
+async def test_flood_of_refusals_hides_no_subject(harness: DeliveryHarness) -> None:
+    """Finding C6. Who first asks for hundreds of invented ids is still seen when asking for real ones, also beyond the memory."""
+    refusals, people = Refusals(harness.sender.database.transaction, remembered=100), [new_id() for _ in range(200)]
+    for person in people:
+        await refusals.record(a_refusal("clinician-1", person))
+    await refusals.close()
+
+    assert [entry[3:] for entry in await refused(harness)] == [(person, "parcel-not-found", 1) for person in people]
 
 
 async def test_count_is_stored_at_the_end_of_its_minute(harness: DeliveryHarness) -> None:
-    refusals = Refusals(harness.sender.database.transaction, bound=1, span=0.2)
+    refusals, parcel = Refusals(harness.sender.database.transaction, span=0.2), new_id()
     for _ in range(5):
-        await refusals.record(a_refusal("clinician-1"))
+        await refusals.record(a_refusal("clinician-1", parcel))
 
     await until_counted(harness, 5)
-    await refusals.record(a_refusal("clinician-1"))
+    await refusals.record(a_refusal("clinician-1", parcel))
 
     assert sum(int(str(times)) for *_, times in await refused(harness)) == 6
 
@@ -85,9 +97,9 @@ async def until_counted(harness: DeliveryHarness, refused_requests: int) -> None
     await until(is_counted)
 
 
-def a_refusal(actor: str) -> Refusal:
+def a_refusal(actor: str, subject: UUID) -> Refusal:
     request = RequestContext(Actor(actor, "CLCH", "clinician"), Cause("read_parcel"))
-    return Refusal(request, new_id(), "parcel-not-found")
+    return Refusal(request, subject, "parcel-not-found")
 
 
 async def test_failing_audit_does_not_change_the_answer(harness: DeliveryHarness, capsys: pytest.CaptureFixture[str]) -> None:
