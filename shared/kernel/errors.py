@@ -20,7 +20,8 @@ A subclass sets `code` (kebab-case, never changed), `advice` (the next step for 
 sentence is the code's meaning in docs/api-conventions.md. The detail names no person.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
+from uuid import UUID
 
 
 class DomainError(Exception):
@@ -32,6 +33,13 @@ class DomainError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+        #: The person of whom the refusal shows whether, or as whom, they are stored. It is audited, and counted as a guess.
+        self.shows: UUID | None = None
+
+    def about(self, person_id: UUID) -> Self:
+        """The refusal, which depends on what is stored about this person."""
+        self.shows = person_id
+        return self
 
 
 class NotFound(DomainError):

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 from uuid import UUID
@@ -77,12 +78,17 @@ async def _require_within_limits(request: Request, actor: Actor) -> None:
         await refuse_beyond_limit(request, actor, reached)
 
 
-async def refuse_beyond_limit(request: Request, actor: Actor, reached: LimitReached) -> NoReturn:
-    """Raises HttpProblem 429."""
+async def report_limit(request: Request, actor: Actor, reached: LimitReached) -> None:
+    """Logs and audits the first in a minute."""
     if reached.is_news:
         report(actor, reached)
         async with request.app.state.database.transaction(RequestContext(actor, Cause(f"limit {reached.limit}"))) as tx:
             tx.audit(derived_id("limit", tx.request.caller))
+
+
+async def refuse_beyond_limit(request: Request, actor: Actor, reached: LimitReached) -> NoReturn:
+    """Raises HttpProblem 429."""
+    await report_limit(request, actor, reached)
     detail = f"The limit {reached.limit} is reached."
     advice = "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone."
     headers = {"Retry-After": str(reached.seconds)}
@@ -164,7 +170,7 @@ class UnitOfWork:
 
     async def refused(self, refusal: DomainError) -> None:
         """Adds the refusal to the audit, as that of a whole request, for a part of a request that is answered as a whole."""
-        await audit_refusal(self._request.scope, status_of(type(refusal)), refusal.code)
+        await audit_refusal(self._request.scope, status_of(type(refusal)), refusal.code, refusal.shows)
 
     async def command(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
         """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""
@@ -234,7 +240,24 @@ class UnitOfWork:
 
     def found(self, caller: Actor, subjects: Iterable[UUID]) -> None:
         """Counts what a lookup found towards the limits of the caller."""
-        self._request.app.state.limits.found(caller, subjects)
+        self._limits.found(caller, subjects)
+
+    async def submit_guess(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
+        """As `submit`, for work whose refusal may show what is stored about a person: see `CallerLimits.guess`. Raises HttpProblem 429."""
+        try:
+            return await self._limits.guess(caller, partial(self.submit, caller, key, work, command))
+        except LimitReached as reached:
+            await refuse_beyond_limit(self._request, caller, reached)
+
+    async def guessed(self, caller: Actor) -> None:
+        """Counts a wrong guess that was received all the same; beyond the limit it is reported, not refused."""
+        if reached := self._limits.guessed(caller):
+            await report_limit(self._request, caller, reached)
+
+    @property
+    def _limits(self) -> CallerLimits:
+        limits: CallerLimits = self._request.app.state.limits
+        return limits
 
 
 async def unit_of_work(request: Request) -> UnitOfWork:

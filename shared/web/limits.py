@@ -3,18 +3,20 @@
 A bucket holds the whole amount of its period and refills evenly, so work that comes in bursts is not slowed. Nothing is refused for good.
 """
 
+import asyncio
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import structlog
 
 from shared.kernel.actor import Actor
+from shared.kernel.errors import DomainError
 from shared.kernel.value_rules import Range
 from shared.telemetry import metrics
 
@@ -29,6 +31,8 @@ _QUIET = 60.0
 _STREAM_WAIT = 10.0
 _Amount = Annotated[int, Range(1, 1_000_000_000)]
 
+R = TypeVar("R")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -42,7 +46,7 @@ class Limits:
     caller_people: _Amount = 200
     # The same for all callers of one organisation
     organisation_people: _Amount = 2_000
-    # Lookups of one caller in an hour that find nothing, or nothing that the caller may see
+    # Lookups of one caller in an hour that find nothing that the caller may see, and wrong guesses of a person in referrals
     caller_misses: _Amount = 60
     # The same for all callers of one organisation
     organisation_misses: _Amount = 400
@@ -91,7 +95,9 @@ class _Usage:
     requests: _Bucket
     people: _Bucket
     misses: _Bucket
+    guesses: _Bucket
     most_streams: int
+    unanswered: asyncio.Semaphore
     streams: int = 0
     seen: set[UUID] = field(default_factory=set)
     seen_since: float = 0.0
@@ -140,6 +146,38 @@ class CallerLimits:
         for usage in self._usages(actor):
             usage.misses.take(now)
 
+    async def guess(self, actor: Actor, act: Callable[[], Awaitable[R]]) -> R:
+        """Runs `act`, and counts it when its refusal shows what is stored about a person. Raises LimitReached after as many as misses.
+
+        Lookups that find nothing do not exhaust it. At most as many acts as may be wrong are in progress; a further one waits.
+        """
+        usages = self._usages(actor)
+        async with usages[0].unanswered, usages[1].unanswered:
+            now = self._clock()
+            for usage in usages:
+                if wait := usage.guesses.wait(now):
+                    raise self._reached(usage, "misses", wait, now)
+            try:
+                return await act()
+            except DomainError as refusal:
+                if refusal.shows:
+                    self._count_guess(usages)
+                raise
+
+    def guessed(self, actor: Actor) -> LimitReached | None:
+        """Counts a wrong guess that is not refused; returns the limit that it exceeds."""
+        usages = self._usages(actor)
+        exceeded = self._count_guess(usages)
+        return self._reached(exceeded[0], "misses", exceeded[1], self._clock()) if exceeded else None
+
+    def _count_guess(self, usages: Iterable[_Usage]) -> tuple[_Usage, float] | None:
+        now, exceeded = self._clock(), None
+        for usage in usages:
+            usage.misses.take(now)
+            if wait := usage.guesses.take(now):
+                exceeded = exceeded or (usage, wait)
+        return exceeded
+
     @contextmanager
     def stream(self, actor: Actor) -> Iterator[None]:
         """Counts an open stream during the block. Raises LimitReached."""
@@ -177,8 +215,8 @@ class CallerLimits:
 
     def _usage(self, whose: str, requests: int, people: int, misses: int, streams: int) -> _Usage:
         now = self._clock()
-        buckets = _Bucket(requests, _MINUTE, now), _Bucket(people, _HOUR, now), _Bucket(misses, _HOUR, now)
-        return _Usage(whose, *buckets, streams, seen_since=now)
+        buckets = _Bucket(requests, _MINUTE, now), _Bucket(people, _HOUR, now), _Bucket(misses, _HOUR, now), _Bucket(misses, _HOUR, now)
+        return _Usage(whose, *buckets, streams, asyncio.Semaphore(misses), seen_since=now)
 
 
 def report(actor: Actor, reached: LimitReached) -> None:

@@ -145,13 +145,15 @@ def install(app: Starlette) -> None:
 
 
 def response_to(problem: Exception) -> Response:
-    """The response to an exception: a domain error, an unavailable server (503) or an internal error (500)."""
+    """The response to an exception: a domain error, an error of the request, an unavailable server (503) or an internal error (500)."""
     match problem:
         case InvalidField():
             errors = [FieldProblem(field=f"body.{field}", problem=problem.detail) for field in problem.fields]
             return problem_response(422, problem.code, problem.detail, problem.advice, errors=errors)
         case DomainError():
             return problem_response(status_of(type(problem)), problem.code, problem.detail, problem.advice)
+        case HttpProblem():
+            return problem_response(problem.status, problem.code, problem.detail, problem.advice, headers=problem.headers)
         case asyncpg.DataError():
             detail, advice = "A value cannot be stored.", "Send text without NUL characters and numbers within the usual range."
             return problem_response(422, "validation-failed", detail, advice)
@@ -163,7 +165,7 @@ def response_to(problem: Exception) -> Response:
 
 async def _domain(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
-    await audit_refusal(request.scope, status_of(type(refusal)), refusal.code)
+    await audit_refusal(request.scope, status_of(type(refusal)), refusal.code, refusal.shows)
     caller = request.scope.get(ACTOR_IN_SCOPE)
     if caller and isinstance(refusal, (NotFound, NotAllowed)) and is_lookup(request.scope):
         request.app.state.limits.missed(caller)
@@ -186,7 +188,7 @@ async def _repeat_response(_: Request, repeated: Exception) -> Response:
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, HttpProblem)  # noqa: S101  Starlette calls by type
     await audit_refusal(request.scope, refusal.status, refusal.code)
-    return problem_response(refusal.status, refusal.code, refusal.detail, refusal.advice, headers=refusal.headers)
+    return response_to(refusal)
 
 
 async def _validation(request: Request, invalid: Exception) -> Response:

@@ -1,4 +1,7 @@
-"""Which refused requests the audit shows: those of a known caller who lacked a permission, or asked for what does not exist."""
+"""Which refused requests the audit shows: those of a known caller who lacked a permission, or asked for what does not exist.
+
+A refusal that shows what is stored about a person is one too (docs/adr/0034).
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -22,11 +25,14 @@ def cause_of(scope: Scope) -> Cause:
     return Cause(scope["route"].name, None, structlog.contextvars.get_contextvars().get("traceparent"))
 
 
-async def audit_refusal(scope: Scope, status: int, code: str) -> None:
-    """Adds the entry before the answer leaves. Does nothing for another status, or before the caller is known."""
+async def audit_refusal(scope: Scope, status: int, code: str, shown: UUID | None = None) -> None:
+    """Adds the entry before the answer leaves. `shown` is the person of whom the refusal shows something, whatever its status.
+
+    Does nothing for another status, or before the caller is known.
+    """
     actor: Actor | None = scope.get(ACTOR_IN_SCOPE)
-    if actor is not None and status in _AUDITED:
-        refusal = Refusal(RequestContext(actor, cause_of(scope)), _subject(scope.get("path_params", {})), code)
+    if actor is not None and (shown or status in _AUDITED):
+        refusal = Refusal(RequestContext(actor, cause_of(scope)), shown or _subject(scope.get("path_params", {})), code)
         await scope["app"].state.database.refusals.record(refusal)
 
 

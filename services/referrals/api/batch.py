@@ -13,7 +13,7 @@ from fastapi import Response
 
 from services.referrals.api import requests
 from services.referrals.api.auth import Referrer
-from services.referrals.api.collection import acknowledge
+from services.referrals.api.collection import receive
 from services.referrals.api.responses import BatchView
 from services.referrals.commands import ReceiveReferral
 from shared.contracts.persons import Story
@@ -25,7 +25,7 @@ from shared.telemetry.logs import frames
 from shared.web.batch_items import InvalidItem
 from shared.web.dependencies import IdempotencyHeader, Unit
 from shared.web.fast_route import FastRoute
-from shared.web.problems import invalid_request, problems, response_to
+from shared.web.problems import HttpProblem, invalid_request, problems, response_to
 from shared.web.requests import strict_router
 
 log = structlog.get_logger()
@@ -40,11 +40,14 @@ async def send_referrals(body: requests.NewReferrals, caller: Referrer, key: Ide
     """Send up to a hundred referrals. The items of the response, in the same order, equal the responses to single referrals.
 
     The key holds for each referral with its content. A batch that is sent again with the same key, in any order, repeats the
-    acknowledgement of each unchanged referral; corrected, added and refused referrals are received.
+    acknowledgement of each unchanged referral; corrected, added and refused referrals are received. Retry-After is the longest of the
+    items that reached a limit.
     """
     commands = [each if isinstance(each, InvalidItem) else each.command() for each in body.referrals]
     responses = await asyncio.gather(*(_one(each, caller, own, unit) for each, own in _with_keys(commands, key)))
-    return Response(b'{"items":[%b]}' % b",".join(map(_item, responses)), media_type="application/json")
+    waits = [each.headers["retry-after"] for each in responses if each.status_code == HTTPStatus.TOO_MANY_REQUESTS]
+    headers = {"Retry-After": max(waits, key=int)} if waits else {}
+    return Response(b'{"items":[%b]}' % b",".join(map(_item, responses)), 200, headers, "application/json")
 
 
 def _with_keys(items: Iterable[Item], key: IdempotencyKey) -> Iterator[tuple[Item, IdempotencyKey]]:
@@ -64,11 +67,13 @@ async def _one(item: Item, caller: Actor, key: IdempotencyKey, unit: Unit) -> Re
     if isinstance(item, InvalidItem):
         return invalid_request(item.errors, requests.NewReferral)
     try:
-        return await unit.submit(caller, key, acknowledge, item)
+        return await receive(item, caller, key, unit)
     except DuplicateRequest as repeated:
         return Response(repeated.response.body, repeated.response.status)
     except DomainError as refusal:
         await unit.refused(refusal)
+        return response_to(refusal)
+    except HttpProblem as refusal:
         return response_to(refusal)
     except Exception as problem:  # the other items keep their responses
         log.error("batch.item-failed", problem=type(problem).__name__, at=frames(problem))

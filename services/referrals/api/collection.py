@@ -1,5 +1,6 @@
 """The collection of referrals: receipt and acknowledgement, the list of the referrer, and the list of the Community Point of Access."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -11,22 +12,33 @@ from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import alternative_service, followed, views
 from services.referrals.api.responses import FollowedReferralView, ReceivedView, ReferralView
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import Policy, person
+from services.referrals.domain import Policy, identity_check, person
 from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
 from services.referrals.queries import referrals
 from services.referrals.queries.referrals import Whose, require_referral
+from shared.contracts.codes import IS_URGENT
+from shared.contracts.referral_codes import Discrepancy
+from shared.kernel.actor import Actor
 from shared.kernel.nhs_number import InvalidNhsNumber
 from shared.persistence.idempotency import IdempotencyKeyReused, StoredResponseUnreadable
-from shared.persistence.transaction import Transaction
-from shared.web.dependencies import IdempotencyHeader, Unit
+from shared.persistence.transaction import IdempotencyKey, Transaction
+from shared.web.dependencies import IdempotencyHeader, Unit, UnitOfWork
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
 from shared.web.requests import strict_router
 from shared.web.responses import Page, created
 
 router = strict_router(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The response to a received referral; `is_guess` when it names the number of a person who is recorded otherwise."""
+
+    response: HttpResponse
+    is_guess: bool
 
 
 @router.post(
@@ -39,7 +51,7 @@ router = strict_router(prefix="/referrals", tags=["referrals"], route_class=Fast
         person.NhsNumberMissing,
         person.DemographicsMissing,
         person.StoryMissing,
-        person.IdentityDiffers,
+        identity_check.IdentityDiffers,
         person.BirthDateInFuture,
         IdempotencyKeyReused,
         StoredResponseUnreadable,
@@ -47,15 +59,26 @@ router = strict_router(prefix="/referrals", tags=["referrals"], route_class=Fast
 )
 async def send_referral(body: requests.NewReferral, caller: Referrer, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
     """Send a referral. The acknowledgement is durable, has the reference, and names an alternative for a person who cannot wait."""
-    return await unit.submit(caller, key, acknowledge, body.command())
+    return await receive(body.command(), caller, key, unit)
 
 
-async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> HttpResponse:
+async def receive(command: ReceiveReferral, caller: Actor, key: IdempotencyKey, unit: UnitOfWork) -> HttpResponse:
+    """The acknowledgement, after the commit. An urgent referral is received beyond every limit of wrong guesses; the others wait."""
+    if not IS_URGENT[command.urgency]:
+        return (await unit.submit_guess(caller, key, acknowledge, command)).response
+    receipt = await unit.submit(caller, key, acknowledge, command)
+    if receipt.is_guess:
+        await unit.guessed(caller)
+    return receipt.response
+
+
+async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> Receipt:
     """Receives the referral and stores its 201 for repetitions of the request. `receive_group.py` lets many share a transaction."""
     received = await receive_referral(command, tx=tx)
     service = await alternative_service(tx, received.joins or received.referral)
     view = ReceivedView.acknowledging(received, alternative=service, policy=tx.policy, now=tx.now)
-    return created(tx, view, f"/referrals/{received.referral.id}")
+    response = created(tx, view, f"/referrals/{received.referral.id}")
+    return Receipt(response, Discrepancy.IDENTITY_DIFFERS in received.referral.discrepancies)
 
 
 @router.get("", responses=problems(ReferenceMistyped, ReferralNotFound))

@@ -2,9 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 
-from fastapi import Response
-
-from services.referrals.api.collection import acknowledge
+from services.referrals.api.collection import Receipt, acknowledge
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import Policy
 from services.referrals.domain.person import valid_nhs_number
@@ -23,4 +21,4 @@ async def _prefetch(commands: Sequence[ReceiveReferral], tx: Transaction[Policy]
     await prefetch_people(commands, tx=tx)
 
 
-RECEIVE_GROUP: GroupableWork[ReceiveReferral, Response] = GroupableWork(acknowledge, conflict_keys=_person_of, prefetch=_prefetch)
+RECEIVE_GROUP: GroupableWork[ReceiveReferral, Receipt] = GroupableWork(acknowledge, conflict_keys=_person_of, prefetch=_prefetch)

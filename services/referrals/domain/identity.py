@@ -11,8 +11,9 @@ from uuid import UUID
 
 from services.referrals.commands import MergePerson, ReceiveReferral, SeparatePerson, VerifyIdentity
 from services.referrals.domain.access import IDENTITY as SCOPE
+from services.referrals.domain.identity_check import is_birthday_alike
 from services.referrals.domain.life import Life
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, is_birthday_alike
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record import Group, publication
 from services.referrals.domain.story import NOT_GIVEN

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal, is_given_name_alike, is_placeholder
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal
 from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, published
 from shared.access import stricter
 from shared.contracts.codes import IS_URGENT, Locality
@@ -29,7 +29,6 @@ _IS_SHARED = total(
 
 #: Stands for the practice that an urgent referral lacks.
 UNKNOWN_PRACTICE = "unknown"
-_IDENTIFYING = (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME, RecordField.ADDRESS)
 _PLACEHOLDERS = {"given_name": NOT_GIVEN, "family_name": NOT_GIVEN, "address": NOT_GIVEN, "practice_code": UNKNOWN_PRACTICE}
 
 
@@ -88,10 +87,10 @@ class NhsNumberMissing(InvalidNhsNumber):
 
 
 class DemographicsMissing(InvalidField):
-    """The person is unknown here and the referral has no demographics."""
+    """The referral lacks demographics, and no such person with this number is known here."""
 
     code = "demographics-missing"
-    advice = "Send the person's demographics with this first referral."
+    advice = "Check the NHS number, the name and the date of birth; if they are right, send the demographics with this first referral."
     field = "demographics"
 
 
@@ -104,21 +103,11 @@ class BirthDateInFuture(InvalidField):
 
 
 class StoryMissing(InvalidField):
-    """The person has no story here yet and the referral has none."""
+    """The referral has no story, and no such person with this number has one here."""
 
     code = "story-missing"
-    advice = "Send the person's story with this first referral."
+    advice = "Check the NHS number, the name and the date of birth; if they are right, send the person's story with this first referral."
     field = "story"
-
-
-class IdentityDiffers(RuleBroken):
-    """The date of birth or the name differs from the record with this NHS number."""
-
-    code = "identity-differs"
-    advice = (
-        "Check the NHS number, the name and the date of birth with the person: the number may be a twin's or mistyped. "
-        "If they are right, the record needs a correction (ReviseRecord) by the Community Point of Access; then send the referral again."
-    )
 
 
 class NoChanges(RuleBroken):
@@ -155,44 +144,6 @@ def require_born(demographics: Demographics | None, today: date) -> None:
     """Raises BirthDateInFuture."""
     if demographics is not None and demographics.born_on is not None and demographics.born_on > today:
         raise BirthDateInFuture("The date of birth is in the future.")
-
-
-def is_same_person(person: Person, received: ReceiveReferral, *, own: Person | None = None) -> bool:
-    """Whether the referral is about the person of the record: another person's number must not open their record.
-
-    `own` is the record of the number, which was merged with others: a referral that agrees with all of it is about its person.
-    Raises IdentityDiffers unless the referral is urgent, which continues unverified (G11).
-    """
-    known = [person] if own is None or lacks_demographics(own) else [person, own]
-    if received.demographics is None or any(_is_alike(each, received.demographics) for each in known):
-        return True
-    if IS_URGENT[received.urgency]:
-        return False
-    raise IdentityDiffers("The date of birth or the name differs from the record with this NHS number.")
-
-
-def _is_alike(person: Person, demographics: Demographics) -> bool:
-    return _is_born_alike(demographics, person.born_on) and not _is_named_otherwise(person, demographics)
-
-
-def _is_born_alike(demographics: Demographics, recorded: date | None) -> bool:
-    """An absent date of birth and a placeholder agree with every record; an impossible one with none."""
-    if demographics.born_as_typed is not None:
-        return False
-    return is_birthday_alike(demographics.born_on, recorded)
-
-
-def is_birthday_alike(one: date | None, other: date | None) -> bool:
-    """Whether two dates of birth may be one person's: an absent one and a placeholder contradict none."""
-    return one is None or other is None or one == other or is_placeholder(one) or is_placeholder(other)
-
-
-def _is_named_otherwise(person: Person, demographics: Demographics) -> bool:
-    """A clearly other given name is a twin's, for instance; a family name or an address may change, but not with any other given name."""
-    received = {field: getattr(demographics, ATTRIBUTE[field]) for field in _IDENTIFYING}
-    differing = [field for field in _IDENTIFYING if differs(field, recorded_value(person, field), received[field])]
-    is_alike = RecordField.GIVEN_NAME not in differing or is_given_name_alike(person.given_name, received[RecordField.GIVEN_NAME])
-    return not is_alike or len(differing) == len(_IDENTIFYING)
 
 
 def recorded_value(person: Person, field: RecordField) -> Any:
@@ -244,7 +195,7 @@ def record(
         return registered.state, registered
     updated = update_from_referral(known, received, referral_id=referral_id, locality=locality)
     person = updated.state if updated else known
-    _require_complete(as_one(person), received)
+    _require_complete(as_one(person), received, person.id)
     return person, updated
 
 
@@ -268,19 +219,32 @@ def register(
         sharing_stated_by=received.sharing_stated_by if received.sharing else None,
         **absent | given,
     )
-    _require_complete(person, received)
+    _require_complete(person, received, person.id)
     return Decision(person, [recorded(person)])
 
 
-def _require_complete(person: Person, received: ReceiveReferral) -> None:
-    """Refuses a referral that is not urgent without the demographics or the story that no record has."""
+def require_as_of_unknown(person: Person, received: ReceiveReferral) -> None:
+    """Refuses what the referral of an unknown person would be refused for, whatever the record of `person` has.
+
+    Raises DemographicsMissing, StoryMissing.
+    """
+    given = {} if received.demographics is None else _given(received.demographics)
+    alone: dict[str, Any] = {**_PLACEHOLDERS, "born_on": None, **given, "story": received.story or Story(narrative=NOT_GIVEN)}
+    _require_complete(replace(person, **alone), received, person.id)
+
+
+def _require_complete(person: Person, received: ReceiveReferral, person_id: PersonId) -> None:
+    """Refuses a referral that is not urgent without the demographics or the story that no record has.
+
+    `person_id` is that of the referral's number: the refusal shows that nothing is stored under it.
+    """
     if IS_URGENT[received.urgency]:
         return
     if lacking := _lacking_demographics(person):
         fields = [f"demographics.{name}" for name in lacking] if received.demographics else []
-        raise DemographicsMissing("The demographics of the person are missing.", *fields)
+        raise DemographicsMissing("The demographics of the person are missing.", *fields).about(person_id)
     if lacks_story(person):
-        raise StoryMissing("The story of the person is missing.")
+        raise StoryMissing("The story of the person is missing.").about(person_id)
 
 
 def lacks_demographics(person: Person) -> bool:

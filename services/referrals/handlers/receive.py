@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import calls, deadlines, discrepancies, erasure, receipt
+from services.referrals.domain import calls, deadlines, discrepancies, erasure, identity_check, receipt
 from services.referrals.domain import identity as identities_of
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import differences, is_name_differing
@@ -137,15 +137,20 @@ async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> Non
 
 
 async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
-    """Locks the person of a valid NHS number. Without one, or with another person's, the person is new and unverified (G11)."""
+    """Locks the person of a valid NHS number. Without one, or with another person's, the person is new and unverified (G11).
+
+    The audit of the other person shows that an urgent referral named their number: its referrer learns that the identity differs.
+    """
     nhs_number = people.claimed_nhs_number(command)
     if nhs_number is None:
         return _unverified()
     person_id = tx.secrets.pseudonym(nhs_number)
     group = await lock_group(tx, person_id)
     known, records = await persons.find(tx, person_id, lock=True), await records_in(tx, group)
-    is_same = known is None or people.is_same_person(records.as_one(known), command, own=known)
-    return _Match(person_id, records, nhs_number, known) if is_same else _unverified()
+    if known is None or identity_check.is_same_person(records.as_one(known), command, own=known):
+        return _Match(person_id, records, nhs_number, known)
+    tx.audit(person_id, refusal=identity_check.IdentityDiffers.code)
+    return _unverified()
 
 
 def _unverified() -> _Match:

@@ -368,7 +368,7 @@ async def test_number_with_other_birth_date_opens_no_record(client: ReferralsCli
     known = await client.refer()
     stranger = a_demographics_body(born_on="1950-02-01", family_name="Other")
 
-    refused = await client.try_refer(demographics=stranger, reason="falls", story=None)
+    refused = await client.try_refer(demographics=stranger, reason="falls")
     urgent = await client.refer(demographics=stranger, urgency="urgent", story={"narrative": "Found in the street."})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "identity-differs")

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.ids import new_id
 from shared.web.limits import CallerLimits, Limits
 from tests.builders.database import CommonDatabase
 from tests.builders.population import nhs_numbers
-from tests.builders.referrals import MONDAY, ReferralsClient, referrals
+from tests.builders.referrals import DALE, MONDAY, OTHER_PERSON, ReferralsClient, a_body, a_demographics_body, referrals
 
 #: Three hundred referrals in two hours.
 REFERRALS, INTERVAL = 300, 24.0
@@ -86,3 +89,91 @@ async def test_exhausted_lookups_refuse_no_referral(limited_client: ReferralsCli
 
     assert (await limited_client.post("/people/search", {"nhs_number": "9434765919"})).status_code == 429
     assert (sent.status_code, lists.status_code) == (201, 200)
+
+
+def guesses(count: int) -> list[dict[str, Any]]:
+    """Referrals with the right name and one birthday after another, none the right one."""
+    born = [date(1940, 2, 2) + timedelta(days=day) for day in range(count)]
+    return [a_body(demographics=a_demographics_body(born_on=f"{each}")) for each in born]
+
+
+async def send_batch(client: ReferralsClient, bodies: Sequence[dict[str, Any]], caller: dict[str, str]) -> Any:
+    return await client.context.http.post(
+        "/referrals/batch", json={"referrals": bodies}, headers=caller | {"Idempotency-Key": f"{new_id()}"}
+    )
+
+
+async def audited(client: ReferralsClient, person_id: str) -> dict[tuple[str, str], int]:
+    """The refusals in the audit of the person, by caller and code."""
+    query = "SELECT actor_id, refusal, sum(times) AS times FROM audit WHERE subject = $1 AND refusal IS NOT NULL GROUP BY 1, 2"
+    await client.context.api_database.refusals.close()
+    return {(row["actor_id"], row["refusal"]): row["times"] for row in await client.context.database.pool.fetch(query, UUID(person_id))}
+
+
+async def test_guessed_birthdays_are_stopped_and_seen(limited_client: ReferralsClient) -> None:
+    """Finding C4. A batch of a hundred guesses the birthday of a known person, who is referred urgently all the same."""
+    known = await limited_client.refer()
+    stranger = limited_client.gp("E83001")
+
+    batches = [await send_batch(limited_client, guesses(300)[at : at + 100], stranger) for at in (0, 100, 200)]
+    items = Counter(item["status"] for batch in batches for item in batch.json()["items"])
+    right = await limited_client.try_refer(caller=stranger)
+    urgent = await limited_client.try_refer(caller=stranger, urgency="urgent", demographics=a_demographics_body(born_on="1940-02-02"))
+
+    assert set(items) == {409, 429}
+    assert 60 <= items[409] <= 120
+    assert int(batches[-1].headers["retry-after"]) > 0
+    assert (right.status_code, right.json()["code"], int(right.headers["retry-after"]) > 0) == (429, "limit-reached", True)
+    assert (urgent.status_code, urgent.json()["status"]) == (201, "unverified")
+    assert (await limited_client.try_refer(reason="falls")).status_code == 201
+    assert await audited(limited_client, known["person_id"]) == {("gp-E83001", "identity-differs"): items[409] + 1}
+
+
+async def test_known_and_unknown_numbers_are_refused_alike(limited_client: ReferralsClient) -> None:
+    """Finding C6. Neither the answer nor the audit of a referral without a story differs for a stranger's number."""
+    known = await limited_client.refer()
+    stranger, other = limited_client.gp("E83001"), a_demographics_body(given_name="Maud", family_name="Fenn")
+
+    answers = [
+        await limited_client.try_refer(caller=stranger, nhs_number=number, demographics=other, story=None)
+        for number in (DALE, OTHER_PERSON)
+    ]
+
+    problems = [each.json() | {"instance": None} for each in answers]
+    assert problems[0] == problems[1]
+    assert (answers[0].status_code, problems[0]["code"]) == (422, "story-missing")
+    subjects = "SELECT count(DISTINCT subject) FROM audit WHERE refusal = 'story-missing' AND actor_id = 'gp-E83001'"
+    assert await audited(limited_client, known["person_id"]) == {("gp-E83001", "story-missing"): 1}
+    assert await limited_client.context.database.pool.fetchval(subjects) == 2
+
+
+@pytest.mark.parametrize("absent", [{"story": None}, {"demographics": None}, {"demographics": None, "story": None}])
+async def test_numbers_probed_by_referrals_are_stopped(limited_client: ReferralsClient, absent: dict[str, None]) -> None:
+    """An unknown number is refused for what the referral lacks; a known one is received, and seen."""
+    bodies = [a_body(nhs_number=number, **absent) for number in numbers(100)]
+    batch = await send_batch(limited_client, bodies, limited_client.gp())
+
+    later = await limited_client.try_refer(nhs_number=OTHER_PERSON, **absent)
+
+    statuses = Counter(item["status"] for item in batch.json()["items"])
+    assert set(statuses) <= {422, 429}
+    assert later.status_code == 429
+
+
+async def test_urgent_guess_is_audited_for_the_other_person(limited_client: ReferralsClient) -> None:
+    known = await limited_client.refer()
+
+    await limited_client.refer(urgency="urgent", demographics=a_demographics_body(given_name="Carl"), caller=limited_client.ambulance)
+
+    assert await audited(limited_client, known["person_id"]) == {("crew-1", "identity-differs"): 1}
+
+
+async def test_urgent_guesses_beyond_limit_are_received_and_reported(limited_client: ReferralsClient) -> None:
+    await limited_client.refer()
+    bodies = [each | {"urgency": "urgent"} for each in guesses(100)]
+    with capture_logs() as logs:
+        batch = await send_batch(limited_client, bodies, limited_client.ambulance)
+
+    assert {item["status"] for item in batch.json()["items"]} == {201}
+    assert [(entry["limit"], entry["actor"]) for entry in logs if entry["event"] == "limit.reached"] == [("caller_misses", "crew-1")]
+    assert (await limited_client.try_refer(caller=limited_client.ambulance, reason="falls")).status_code == 429

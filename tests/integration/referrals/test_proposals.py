@@ -233,7 +233,7 @@ async def test_twin_with_same_number_opens_no_record(client: ReferralsClient, ad
     first = await _known(client)
     twin = a_demographics_body(given_name="Carl", address=address)
 
-    refused = await client.try_refer(demographics=twin, reason="falls", story=None)
+    refused = await client.try_refer(demographics=twin, reason="falls")
     urgent = await client.refer(demographics=twin, urgency="urgent", condition="fall", story={"narrative": "Found in the street."})
 
     assert (refused.status_code, refused.json()["code"]) == (409, "identity-differs")

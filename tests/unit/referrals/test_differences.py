@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referrals.commands import Demographics, ReceiveReferral
+from services.referrals.domain import Policy, identity_check
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import (
     Difference,
@@ -21,13 +22,14 @@ from services.referrals.domain.differences import (
     value_of,
     with_value,
 )
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import UNKNOWN_PRACTICE, Identity, Person
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_CONTACT, OF_PERSON, ContactName, FormerValue, is_equal, is_placeholder
 from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField
+from shared.kernel.errors import InvalidField
 from shared.kernel.ids import PersonId, new_id
-from tests.builders.referrals import MONDAY, a_person, a_request, a_story, some_demographics
+from tests.builders.referrals import DALE, MONDAY, a_person, a_request, a_story, some_demographics
 
 NOW = MONDAY.astimezone(UTC)
 KEPT = a_person()
@@ -123,32 +125,56 @@ def test_number_of_another_person_opens_no_record(received: dict[str, Any], *, i
     demographics = some_demographics(**received)
     urgent, routine = (a_request(demographics=demographics, urgency=urgency) for urgency in (Urgency.URGENT, Urgency.ROUTINE))
 
-    assert people.is_same_person(a_person(), urgent) is is_same
+    assert identity_check.is_same_person(a_person(), urgent) is is_same
     if is_same:
-        assert people.is_same_person(a_person(), routine)
+        assert identity_check.is_same_person(a_person(), routine)
         return
-    with pytest.raises(people.IdentityDiffers) as refused:
-        people.is_same_person(a_person(), routine)
+    with pytest.raises(identity_check.IdentityDiffers) as refused:
+        identity_check.is_same_person(a_person(), routine)
     assert "Dale" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"story": None},
+        {"demographics": some_demographics(given_name="Carl", born_on=None)},
+        {"demographics": some_demographics(given_name="Carl", address=None, practice_code=None), "story": None},
+    ],
+)
+def test_other_person_is_refused_as_an_unknown_one(changes: dict[str, Any]) -> None:
+    """Finding C4. What a referral lacks shows no stranger whether the number is known."""
+    request, known = a_request(**({"demographics": some_demographics(given_name="Carl")} | changes)), a_person()
+    with pytest.raises(InvalidField) as unknown:
+        people.register(request, Identity(known.id, DALE), referral_id=new_id(), locality=None, policy=Policy())
+    with pytest.raises(InvalidField) as other:
+        identity_check.is_same_person(known, request)
+
+    assert _shown(other.value) == _shown(unknown.value)
+    assert other.value.shows == unknown.value.shows == known.id
+
+
+def _shown(refusal: InvalidField) -> tuple[object, ...]:
+    return type(refusal), refusal.detail, refusal.advice, refusal.fields
 
 
 @pytest.mark.parametrize("recorded", [date(1940, 1, 1), date(1900, 1, 1), None])
 def test_recorded_placeholder_refuses_no_birthday(recorded: date | None) -> None:
-    assert people.is_same_person(a_person(born_on=recorded), a_request())
+    assert identity_check.is_same_person(a_person(born_on=recorded), a_request())
 
 
 def test_own_record_of_merged_person_counts_unless_incomplete() -> None:
     twin, lacking = a_person(given_name="Carl"), a_person(given_name=NOT_GIVEN)
     request = a_request(demographics=some_demographics(given_name="Carl"), urgency=Urgency.URGENT)
 
-    assert [people.is_same_person(a_person(), request, own=own) for own in (twin, lacking, None)] == [True, False, False]
+    assert [identity_check.is_same_person(a_person(), request, own=own) for own in (twin, lacking, None)] == [True, False, False]
 
 
 def test_absent_names_are_no_difference() -> None:
     unknown = a_person(given_name=NOT_GIVEN, family_name=NOT_GIVEN, address=NOT_GIVEN)
 
-    assert people.is_same_person(unknown, a_request())
-    assert people.is_same_person(a_person(), a_request(demographics=some_demographics(given_name=None, address=None)))
+    assert identity_check.is_same_person(unknown, a_request())
+    assert identity_check.is_same_person(a_person(), a_request(demographics=some_demographics(given_name=None, address=None)))
 
 
 def test_story_is_not_for_a_referrer_with_another_name() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.referrals.commands import CancelReferral, ReceiveReferral, ResolveDiscrepancy, SetCondition
-from services.referrals.domain import Policy, closure, deadlines, discrepancies, receipt
+from services.referrals.domain import Policy, closure, deadlines, discrepancies, identity_check, receipt
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.domain.receipt import Arrival
@@ -158,8 +158,8 @@ def test_later_referral_completes_unknown_person() -> None:
 def test_impossible_birthday_opens_no_record() -> None:
     odd = some_demographics(born_on=None, born_as_typed="31/02/1932")
 
-    assert not people.is_same_person(a_person(), a_request(demographics=odd, urgency=Urgency.URGENT))
-    assert people.is_same_person(a_person(), a_request(demographics=some_demographics(born_on=None), urgency=Urgency.URGENT))
+    assert not identity_check.is_same_person(a_person(), a_request(demographics=odd, urgency=Urgency.URGENT))
+    assert identity_check.is_same_person(a_person(), a_request(demographics=some_demographics(born_on=None), urgency=Urgency.URGENT))
 
 
 def test_unresolved_discrepancy_is_escalated_at_every_deadline() -> None:
@@ -248,7 +248,7 @@ def _receive(known: Person | None, **changes: Any) -> tuple[Decision[Referral], 
     """As the handler does: matches the person, then records them, then receives the referral."""
     request = receipt.acceptable(a_request(**{"urgency": Urgency.URGENT, "condition": Condition.FALL} | changes), TODAY)
     number = people.claimed_nhs_number(request)
-    if known is not None and not people.is_same_person(known, request):
+    if known is not None and not identity_check.is_same_person(known, request):
         known, number = None, None
     person, _ = people.record(known, request, _identity(number), referral_id=new_id(), locality=Locality.WEST, policy=POLICY)
     arrival = Arrival(new_id(), "CPA-9E7D-RTAY", "W07", is_story_known=False, is_practice_covered=True, joins=None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referrals.commands import ReceiveReferral, ReviseRecord
-from services.referrals.domain import Policy
+from services.referrals.domain import Policy, identity_check
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.domain.story import merge_stories
@@ -201,12 +201,12 @@ def test_grouped_number_is_accepted() -> None:
 def test_number_with_other_birth_date_opens_no_record() -> None:
     stranger = some_demographics(born_on=date(1950, 2, 1))
 
-    with pytest.raises(people.IdentityDiffers):
-        people.is_same_person(a_person(), a_request(demographics=stranger))
+    with pytest.raises(identity_check.IdentityDiffers):
+        identity_check.is_same_person(a_person(), a_request(demographics=stranger))
 
-    assert not people.is_same_person(a_person(), a_request(demographics=stranger, urgency=Urgency.URGENT))
-    assert people.is_same_person(a_person(), a_request())
-    assert people.is_same_person(a_person(), a_request(demographics=None))
+    assert not identity_check.is_same_person(a_person(), a_request(demographics=stranger, urgency=Urgency.URGENT))
+    assert identity_check.is_same_person(a_person(), a_request())
+    assert identity_check.is_same_person(a_person(), a_request(demographics=None))
 
 
 def test_answer_becomes_part_of_story() -> None:

@@ -1,13 +1,16 @@
 """Limits of callers and organisations: what is counted, what is refused, and when it is permitted again."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from shared.kernel.actor import Actor
+from shared.kernel.errors import NotFound
 from shared.kernel.ids import new_id
 from shared.web.limits import CallerLimits, LimitReached, Limits
 
@@ -92,6 +95,71 @@ def test_exhausted_lookups_leave_commands_and_lists() -> None:
 
     assert reached(lambda: limits.admit(caller(), is_lookup=False)) is None
     assert reached(lambda: limits.admit(caller(), is_lookup=True)) == "caller_misses"
+
+
+async def guess(limits: CallerLimits, actor: Actor | None = None, *, shown: UUID | None = None) -> str | None:
+    """The limit that refuses the guess, or None; it is wrong when it shows a person."""
+
+    async def act() -> None:
+        await asyncio.sleep(0)
+        if shown:
+            raise NotFound("No such person.").about(shown)
+
+    try:
+        await limits.guess(actor or caller(), act)
+    except LimitReached as problem:
+        return problem.limit
+    except NotFound:
+        return None
+    return None
+
+
+async def test_wrong_guesses_are_misses_of_caller_and_organisation() -> None:
+    limits, clock = limited(caller_misses=2, organisation_misses=3)
+    answers = [await guess(limits, shown=new_id()) for _ in range(3)]
+    others = [await guess(limits, caller(other), shown=new_id()) for other in ("dr-8", "dr-9")]
+    lookup = reached(lambda: limits.admit(caller(), is_lookup=True))
+    clock.at += 1801
+
+    assert answers == [None, None, "caller_misses"]
+    assert others == [None, "organisation_misses"]
+    assert lookup == "caller_misses"
+    assert await guess(limits, shown=new_id()) is None
+
+
+async def test_right_guesses_and_other_refusals_cost_nothing() -> None:
+    async def refuse() -> None:
+        raise NotFound("A refusal that shows no person.")
+
+    limits, _ = limited(caller_misses=1)
+
+    assert [await guess(limits) for _ in range(5)] == [None] * 5
+    with pytest.raises(NotFound):
+        await limits.guess(caller(), refuse)
+    assert await guess(limits) is None
+
+
+async def test_empty_lookups_exhaust_no_guesses() -> None:
+    limits, _ = limited(caller_misses=1)
+    limits.missed(caller())
+
+    assert reached(lambda: limits.admit(caller(), is_lookup=True)) == "caller_misses"
+    assert await guess(limits) is None
+
+
+async def test_guesses_at_once_exceed_the_limit_little() -> None:
+    """No more are in progress than may be wrong."""
+    limits, _ = limited(caller_misses=10)
+    answers = await asyncio.gather(*(guess(limits, shown=new_id()) for _ in range(500)))
+
+    assert 10 <= answers.count(None) <= 20
+
+
+def test_received_guesses_report_the_limit() -> None:
+    limits, _ = limited(caller_misses=2)
+    reports = [limits.guessed(caller()) for _ in range(3)]
+
+    assert [each and each.limit for each in reports] == [None, None, "caller_misses"]
 
 
 def test_closed_stream_gives_its_place_back() -> None:
