@@ -24,7 +24,7 @@ from shared.persistence.idempotency import DuplicateRequest
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
 from shared.web.limits import CallerLimits, LimitReached, report
-from shared.web.problems import HttpProblem, is_lookup, status_of
+from shared.web.problems import LOOKUP_IN_SCOPE, HttpProblem, is_lookup, status_of
 from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal, cause_of
 from shared.web.responses import ResponseModel, changed
 
@@ -241,6 +241,14 @@ class UnitOfWork:
     def found(self, caller: Actor, subjects: Iterable[UUID]) -> None:
         """Counts what a lookup found towards the limits of the caller."""
         self._limits.found(caller, subjects)
+
+    async def look_up(self, caller: Actor) -> None:
+        """Makes the request of a list a lookup, because it finds one record by a key. Raises HttpProblem 429."""
+        self._request.scope[LOOKUP_IN_SCOPE] = True
+        try:
+            self._limits.admit_lookup(caller)
+        except LimitReached as reached:
+            await refuse_beyond_limit(self._request, caller, reached)
 
     async def submit_guess(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
         """As `submit`, for work whose refusal may show what is stored about a person: see `CallerLimits.guess`. Raises HttpProblem 429."""

@@ -126,10 +126,20 @@ class CallerLimits:
         for usage in self._usages(actor):
             if wait := usage.requests.take(now):
                 raise self._reached(usage, "requests", wait, now)
-            if is_lookup and (wait := usage.people.wait(now)):
-                raise self._reached(usage, "people", wait, now)
-            if is_lookup and (wait := usage.misses.wait(now)):
-                raise self._reached(usage, "misses", wait, now)
+            if is_lookup:
+                self._admit_lookup(usage, now)
+
+    def admit_lookup(self, actor: Actor) -> None:
+        """For a request that was counted, and turned out to be a lookup. Raises LimitReached."""
+        now = self._clock()
+        for usage in self._usages(actor):
+            self._admit_lookup(usage, now)
+
+    def _admit_lookup(self, usage: _Usage, now: float) -> None:
+        if wait := usage.people.wait(now):
+            raise self._reached(usage, "people", wait, now)
+        if wait := usage.misses.wait(now):
+            raise self._reached(usage, "misses", wait, now)
 
     def found(self, actor: Actor, subjects: Iterable[UUID]) -> None:
         """Counts the records that a lookup found; a lookup that found none is a miss."""

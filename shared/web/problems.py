@@ -32,6 +32,8 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 #: The key under which a sent problem leaves its code in the ASGI scope, for the log line of the request.
 CODE_IN_SCOPE = "problem_code"
+#: The key under which the endpoint of a list states that the request finds one record by a key.
+LOOKUP_IN_SCOPE = "is_lookup"
 
 #: The most specific class determines the response.
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -173,7 +175,9 @@ async def _domain(request: Request, refusal: Exception) -> Response:
 
 
 def is_lookup(scope: Scope) -> bool:
-    """Whether a request asks for one record: by its id, or by a search."""
+    """Whether a request asks for one record: by its id, by another key, or by a search."""
+    if scope.get(LOOKUP_IN_SCOPE):
+        return True
     if scope["method"] == "GET":
         return bool(scope["path_params"])
     return str(scope["path"]).endswith("/search")

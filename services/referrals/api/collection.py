@@ -103,9 +103,11 @@ async def own_referrals(
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:
+    await unit.look_up(caller)
     async with unit.transaction(caller) as tx:
         referral = await referrals.by_reference(tx, reference)
         basis, _ = await require_referral(tx, referral)
         tx.audit(referral.id)
         view = await followed(tx, referral, basis)
+    unit.found(caller, [referral.id])
     return Page[FollowedReferralView](items=[view])

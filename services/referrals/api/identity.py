@@ -172,6 +172,7 @@ async def list_candidates(person_id: UUID, caller: IdentityReader, unit: Unit) -
     async with unit.audited_read(caller, person_id) as tx:
         await require_person(tx, person_id)
         found = await candidates.candidates(tx, person_id)
+    unit.found(caller, [person_id, *(each.found.person.id for each in found)])
     return [CandidateView.of(each) for each in found]
 
 

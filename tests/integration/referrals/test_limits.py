@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from infra.dev_stack.dev_secrets import Keys
+from services.referrals.domain.reference import reference_of
 from shared.kernel.ids import new_id
 from shared.web.limits import CallerLimits, Limits
 from tests.builders.database import CommonDatabase
@@ -177,3 +178,21 @@ async def test_urgent_guesses_beyond_limit_are_received_and_reported(limited_cli
     assert {item["status"] for item in batch.json()["items"]} == {201}
     assert [(entry["limit"], entry["actor"]) for entry in logs if entry["event"] == "limit.reached"] == [("caller_misses", "crew-1")]
     assert (await limited_client.try_refer(caller=limited_client.ambulance, reason="falls")).status_code == 429
+
+
+async def test_guessed_references_are_lookups(limited_client: ReferralsClient) -> None:
+    answers = [await limited_client.get("", limited_client.gp(), reference=reference_of(number)) for number in range(1000, 1080)]
+
+    assert Counter(each.status_code for each in answers) == {404: 60, 429: 20}
+    assert (await limited_client.get("", limited_client.gp())).status_code == 200
+
+
+@pytest.mark.parametrize("limits", [Limits(caller_people=3)])
+async def test_people_behind_references_and_candidates_are_counted(common_database: CommonDatabase, keys: Keys, limits: Limits) -> None:
+    async with referrals(common_database.url, keys, MONDAY, limits=CallerLimits(limits, "limited", Clock())) as client:
+        sent = [await client.refer(nhs_number=number) for number in numbers(4)]
+        by_reference = [(await client.get("", client.gp(), reference=each["reference"])).status_code for each in sent]
+        alike = [(await client.get(f"/people/{each['person_id']}/candidates")).status_code for each in sent[:2]]
+
+    assert by_reference == [200, 200, 200, 429]
+    assert alike == [200, 429]
