@@ -24,6 +24,8 @@ class PracticesDeadline(StrEnum):
 PRACTICES_ID = derived_id("practices")
 #: The professional id of a practice as lead or contact is this and its code.
 GP_PREFIX = "gp-"
+#: Stands in a record for a practice that no one has named.
+UNKNOWN_PRACTICE = "unknown"
 
 
 def gp_id(practice_code: str) -> str:

@@ -90,12 +90,16 @@ class MergedPersons:
         return column == sa.any_(sa.cast(ids, sa.ARRAY(sa.Uuid)))
 
     def ids_of_group(self, person_id: sa.ColumnElement[Any] = _PERSON_ID) -> sa.ColumnElement[Any]:
-        """The array of the person's ids, the survivor's last."""
+        """The array of the person's ids, the survivor's first."""
         merged, survivor = self.table.alias("merged_into"), self._survivor_of(person_id)
-        others = sa.select(merged.c.person_id).where(merged.c.survivor_id == survivor, merged.c.separated_at.is_(None))
+        others = (
+            sa.select(merged.c.person_id)
+            .where(merged.c.survivor_id == survivor, merged.c.separated_at.is_(None))
+            .order_by(merged.c.person_id)
+        )
         ids = sa.func.array(others.correlate_except(merged).scalar_subquery(), type_=sa.ARRAY(sa.Uuid))
-        appended: sa.ColumnElement[Any] = sa.func.array_append(ids, survivor, type_=sa.ARRAY(sa.Uuid))
-        return appended
+        of_group: sa.ColumnElement[Any] = sa.func.array_prepend(survivor, ids, type_=sa.ARRAY(sa.Uuid))
+        return of_group
 
     def _survivor_of(self, person_id: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         merged = self.table.alias("merged_from")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from shared.access import PREFERENCE_RANK, SCOPES, Answer, Basis, Part, Relationship, Verdict, decide, may_break_glass
 from shared.contracts.care_policy import CarePolicy
 from shared.contracts.persons import SharingPreference
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.actor import Actor
 from shared.kernel.errors import NotFound, PartNotShared, StoryWithheld
 from shared.persistence.practices import practices_of
@@ -31,6 +32,8 @@ def _asked(name: str, kind: Any = sa.Text) -> Any:
     return sa.cast(sa.select(column).select_from(sa.table("asked", column)).scalar_subquery(), kind)
 
 
+#: All ids of the person, the surviving record's first.
+_PERSON_IDS = _asked("person_ids", sa.ARRAY(sa.Uuid))
 #: The organisation of the caller.
 OWN_ORGANISATION: sa.ColumnElement[str] = _asked("organisation")
 
@@ -40,28 +43,39 @@ def is_of_own_practice(code: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return code == sa.any_(_asked("practice_codes", sa.ARRAY(sa.Text)))
 
 
+def first_practice(*sources: tuple[sa.ColumnElement[Any], sa.ColumnElement[str]]) -> sa.ColumnElement[str]:
+    """The practice of the first source that names one. A source has the column of the person's id and that of the code."""
+    return sa.func.coalesce(*(_practice_in(person, code) for person, code in sources))
+
+
+def _practice_in(person: sa.ColumnElement[Any], code: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
+    """Of several records the surviving one decides."""
+    named = sa.select(code).where(_is_of_person(person), code != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"))
+    return named.order_by(sa.func.array_position(_PERSON_IDS, person)).limit(_ONE).scalar_subquery()
+
+
 def strictest(preference: sa.ColumnElement[str], person: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """The preference of the person's record that shares least: a merged person has several records."""
+    """The preference of the person's record that shares least: a merged person has several records, of which some may have none."""
     rank = sa.case(
         *((preference == sa.literal_column(f"'{each}'"), sa.literal_column(str(rank))) for each, rank in PREFERENCE_RANK.items())
     )
-    return sa.select(preference).where(_is_of_person(person)).order_by(rank.desc()).limit(_ONE)
+    return sa.select(preference).where(_is_of_person(person)).order_by(rank.desc().nulls_last()).limit(_ONE)
 
 
 def _is_of_person(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """The ids are one value: in an expression with `coalesce` PostgreSQL uses no index on a table with row-level security."""
-    return column == sa.any_(_asked("person_ids", sa.ARRAY(sa.Uuid)))
+    return column == sa.any_(_PERSON_IDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Rows of a table that are relationships; `person` is the column of the person's id. Of `is_same` rows one is enough.
+    """Rows of a table that are relationships; `person` is the column of the person's id, or None. Of `is_same` rows one is enough.
 
     A fact about the service itself concerns its `staff`: the field of the policy with one organisation, or several.
     """
 
     basis: Basis
-    person: sa.ColumnElement[Any]
+    person: sa.ColumnElement[Any] | None
     organisation: sa.ColumnElement[Any] = OWN_ORGANISATION
     staff: str | None = None
     professional_id: sa.ColumnElement[Any] = _NOTHING
@@ -79,7 +93,8 @@ class Fact:
         columns = {name: getattr(self, name) for name in ("organisation", "professional_id", "subject", "ended_at")}
         labelled = [column.label(name) for name, column in columns.items()]
         basis: sa.ColumnElement[str] = sa.literal_column(f"'{self.basis}'")
-        rows = sa.select(basis.label("basis"), *labelled).where(_is_of_person(self.person), *self.where)
+        of_person = [] if self.person is None else [_is_of_person(self.person)]
+        rows = sa.select(basis.label("basis"), *labelled).where(*of_person, *self.where)
         return rows.where(self.organisation == OWN_ORGANISATION).limit(_ONE if self.is_same else None)
 
 
@@ -133,8 +148,8 @@ class PersonAccess:
 class Relationships(Generic[P]):
     """The facts of one context.
 
-    `person_ids` is the array of all ids of the person `person_id`. `sharing` selects the strictest preference of the person's records; a
-    person without a record has the default one.
+    `person_ids` is the array of all ids of the person `person_id`, the surviving record's first. `sharing` selects the strictest preference
+    of the person's records; a person without a record has the default one.
     """
 
     def __init__(self, facts: Sequence[Fact], *, person_ids: sa.ColumnElement[Any], sharing: sa.Select[Any]) -> None:

@@ -30,7 +30,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "GET /mdt/meetings/{meeting_id}/discussions": ("services.mdt.store.relationships.IS_SEEN",),
     "GET /mdt/meetings/{meeting_id}/agenda": ("services.mdt.queries.meeting._LISTED",),
     # those who are found or at a high level, for members of the meeting and their own practice
-    "GET /mdt/case-finding": ("services.mdt.queries.risk._FOUND", "services.mdt.domain.access.require_member"),
+    "GET /mdt/case-finding": ("services.mdt.queries.risk._FOUND_FOR_PRACTICE", "services.mdt.domain.access.require_member"),
     # the leads and notifications of one professional
     "GET /mdt/leads/people": ("services.mdt.queries.lead._OF_PROFESSIONAL",),
     "GET /mdt/leads/notifications": ("services.mdt.queries.notification._FEED",),

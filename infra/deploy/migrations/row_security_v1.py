@@ -59,6 +59,16 @@ _FACT = """
                 RETURN true;
             END IF;
         END IF;"""
+#: The practice of the person is that of the record which is not merged into another one, else that of another record, else that of case
+#: finding: asked once, under all ids of the person.
+_REGISTERED = """(
+                SELECT coalesce(
+                    (SELECT {code} FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown'
+                        ORDER BY EXISTS (SELECT FROM {merged} = {person}), {person} LIMIT 1),
+                    (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
+                        ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)) AS code
+                FROM (SELECT ARRAY({people}) AS ids) AS known) AS registered
+            WHERE person = ANY (people) AND code = ANY (practices)"""
 _BREAK_GLASS = (
     "break-glass",
     """break_glass WHERE person_id = ANY (people) AND organisation = own AND actor_id = professional
@@ -76,6 +86,11 @@ _IS_SEEN = "(SELECT sees_everyone()) OR {}sees_person({}, (SELECT practices_of_r
 #: Conditions of rows that are themselves the reader's relationship: most rows of a list need no look at another table.
 OWN, PROFESSIONAL = "current_setting('care.organisation', true)", "current_setting('care.professional', true)"
 LASTS = "coalesce({}, 'infinity') > nullif(current_setting('care.ended_after', true), '')::timestamptz"
+
+
+def registered(*, person: str, code: str, merged: str, people: str = MERGED) -> tuple[str, str]:
+    """The fact of the registered practice: the columns of the record with the id and the code, and the merged record of an id."""
+    return "registered-practice", _REGISTERED.format(person=person, code=code, merged=merged, people=people)
 
 
 def has(basis: str, *, is_staff: bool = False) -> str:

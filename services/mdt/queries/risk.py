@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from services.mdt.domain.risk import LISTED, OPEN, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import practices, risk_import
+from services.mdt.store.person import PERSON, PRACTICE_CODE
 from services.mdt.store.risk import OF_PERSON, RISK, risks
+from services.mdt.store.tables import Tx
 from shared.contracts.codes import RiskLevel
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.persistence.statements import ReadSession, Statement, is_one_of
 
 #: The practices by the code that stands for them today.
@@ -50,7 +53,7 @@ _AFTER = sa.tuple_(
     -sa.bindparam("ratio", type_=sa.Numeric),
     sa.bindparam("id", type_=sa.Uuid),
 )
-_FOUND = Statement(
+_FOUND = (
     sa.select(RISK)
     .where(RISK.c.practice_code == sa.any_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))))
     .where(is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
@@ -64,6 +67,13 @@ _FOUND = Statement(
     .order_by(*_RANK)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
+#: Of a practice that is no member, only those whose record names no other one.
+_IS_OF_OTHER_PRACTICE = sa.exists().where(
+    PERSON.c.person_id == RISK.c.person_id,
+    PRACTICE_CODE != sa.all_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))),
+    PRACTICE_CODE != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"),
+)
+_FOUND_FOR_MEMBERS, _FOUND_FOR_PRACTICE = Statement(_FOUND), Statement(_FOUND.where(~_IS_OF_OTHER_PRACTICE))
 _OF_PERSON = Statement(OF_PERSON)
 _NEWEST = """
 SELECT DISTINCT ON (person_id) person_id, level, ratio, valid_from FROM risk_score WHERE person_id = ANY($1::uuid[])
@@ -75,11 +85,12 @@ async def import_report(reader: ReadSession, import_id: UUID) -> RiskImport:
     return await risk_import.load(reader, import_id)
 
 
-async def findings(reader: ReadSession, codes: Collection[str], *, today: date, after: Rank | None, limit: int) -> list[Risk]:
+async def findings(tx: Tx, codes: Collection[str], *, today: date, after: Rank | None, limit: int) -> list[Risk]:
     """The people of practices at level 2 or 3, their high climbers, and those found or watched; those without a review come first."""
+    found = _FOUND_FOR_MEMBERS if tx.actor.organisation in tx.policy.member_organisations else _FOUND_FOR_PRACTICE
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
-    return [risks.from_row(row) for row in await reader.fetch(_FOUND, practices=list(codes), today=today, limit=limit, **values)]
+    return [risks.from_row(row) for row in await tx.fetch(found, practices=list(codes), today=today, limit=limit, **values)]
 
 
 #: The refusal to a stranger is that of an unknown person.

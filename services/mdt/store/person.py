@@ -24,6 +24,9 @@ PERSON = sa.Table(
     comment="Projection of the person's record, from referrals.",
 )
 
+#: The code of the practice that the record names, which may be unknown.
+PRACTICE_CODE: sa.ColumnElement[str] = PERSON.c.record["practice_code"].astext
+
 _UPSERT = upsert_if_newer(PERSON)
 
 
@@ -41,7 +44,7 @@ def _own_first(query: sa.Select[Any], column: sa.Column[Any], *order: sa.ColumnE
 _PRACTICE = Statement(
     sa.select(
         sa.func.coalesce(
-            record_query().with_only_columns(PERSON.c.record["practice_code"].astext).scalar_subquery(),
+            record_query().with_only_columns(PRACTICE_CODE).scalar_subquery(),
             _own_first(sa.select(CASE.c.practice_code), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
             _own_first(sa.select(RISK.c.practice_code), RISK.c.person_id).scalar_subquery(),
         )

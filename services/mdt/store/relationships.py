@@ -1,8 +1,5 @@
 """The relationships with a person that the meeting keeps: the case, case finding, the lead, and the practice."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import sqlalchemy as sa
 
 from services.mdt.domain.lead import OPEN
@@ -10,11 +7,11 @@ from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import PRESENT
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD
-from services.mdt.store.person import PERSON
+from services.mdt.store.person import PERSON, PRACTICE_CODE
 from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED
 from shared.access import Basis
-from shared.persistence.relationships import Fact, Relationships, is_of_own_practice, strictest
+from shared.persistence.relationships import Fact, Relationships, first_practice, is_of_own_practice, strictest
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import is_one_of
 
@@ -22,16 +19,13 @@ from shared.persistence.statements import is_one_of
 IS_SEEN = sa.or_(CASE.c.closed_at.is_(None), CASE.c.closed_at > sa.bindparam("closed_after", type_=INSTANT))
 #: The field of the policy with the member organisations of the meeting.
 _MEMBERS = "member_organisations"
-#: The record names the practice; a case and case finding may precede it.
-_PRACTICES: Sequence[tuple[sa.ColumnElement[Any], sa.ColumnElement[str]]] = (
-    (PERSON.c.person_id, PERSON.c.record["practice_code"].astext),
-    (RISK.c.person_id, RISK.c.practice_code),
-)
+#: Case finding may precede the person's record, which alone counts as soon as it names a practice.
+_PRACTICE = first_practice((PERSON.c.person_id, PRACTICE_CODE), (RISK.c.person_id, RISK.c.practice_code))
 _FACTS = (
     Fact(Basis.MEETING, CASE.c.person_id, staff=_MEMBERS, ended_at=CASE.c.closed_at),
     Fact(Basis.CASE_FINDING, RISK.c.person_id, staff=_MEMBERS, where=[is_one_of(RISK.c.status, PRESENT)]),
     Fact(Basis.LEAD, LEAD.c.person_id, LEAD.c.organisation, professional_id=LEAD.c.professional_id, where=[is_one_of(LEAD.c.status, OPEN)]),
-    *(Fact(Basis.REGISTERED_PRACTICE, person, where=[is_of_own_practice(code)], is_same=True) for person, code in _PRACTICES),
+    Fact(Basis.REGISTERED_PRACTICE, None, where=[is_of_own_practice(_PRACTICE)]),
 )
 
 

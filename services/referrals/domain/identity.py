@@ -13,12 +13,13 @@ from services.referrals.commands import MergePerson, ReceiveReferral, SeparatePe
 from services.referrals.domain.access import IDENTITY as SCOPE
 from services.referrals.domain.identity_check import is_birthday_alike
 from services.referrals.domain.life import Life
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.record import Group, publication
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonMerged, PersonSeparated, PersonTracingOverdue, PersonUnverified, Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.actor import Actor
 from shared.kernel.decision import JUST_AFTER, Deadline, Decision
 from shared.kernel.errors import RuleBroken

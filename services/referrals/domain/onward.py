@@ -14,12 +14,12 @@ from services.referrals.commands import RouteReferral
 from services.referrals.domain import deadlines, routing
 from services.referrals.domain.directory import Service
 from services.referrals.domain.life import LifeStatus
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, lacks_story
+from services.referrals.domain.person import Person, lacks_story
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import TRIAGED, OnwardObstacle, Referral, Status
 from shared.contracts.codes import IS_URGENT, STEP_DOWN_SERVICES, Locality, StepDown, Urgency
 from shared.contracts.event import Event
-from shared.contracts.practices import Practice
+from shared.contracts.practices import UNKNOWN_PRACTICE, Practice
 from shared.contracts.referral_codes import AskingService, OnwardRequest, Reason, Source
 from shared.contracts.referrals import OnwardOf, ReferralIdentified, ReferralIdentityUnverified, ReferralReceived, ReferralTriaged
 from shared.kernel.decision import Decision

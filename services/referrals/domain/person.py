@@ -16,6 +16,7 @@ from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, 
 from shared.access import stricter
 from shared.contracts.codes import IS_URGENT, Locality
 from shared.contracts.persons import PersonRecordRecorded, RecordField, SharingPreference, StatedBy, Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.decision import Decision
 from shared.kernel.errors import InvalidField, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -27,8 +28,6 @@ _IS_SHARED = total(
     {SharingPreference.DIRECT_CARE: True, SharingPreference.RESTRICTED: True, SharingPreference.WITHHELD: False},
 )
 
-#: Stands for the practice that an urgent referral lacks.
-UNKNOWN_PRACTICE = "unknown"
 _PLACEHOLDERS = {"given_name": NOT_GIVEN, "family_name": NOT_GIVEN, "address": NOT_GIVEN, "practice_code": UNKNOWN_PRACTICE}
 
 

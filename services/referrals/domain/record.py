@@ -9,10 +9,11 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person, recorded
+from services.referrals.domain.person import Person, recorded
 from services.referrals.domain.story import NOT_GIVEN, merge_contacts, merge_stories
 from shared.access import PREFERENCE_RANK
 from shared.contracts.persons import Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 

@@ -12,14 +12,15 @@ from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.risks import RISK
 from services.referrals.store.timeline import TIMELINE_EVENT
 from shared.access import Basis
-from shared.persistence.relationships import Fact, Relationships, is_of_own_practice, strictest
+from shared.persistence.relationships import Fact, Relationships, first_practice, is_of_own_practice, strictest
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid)
 _OWN, _OTHER = IDENTITY.alias("own_identity"), IDENTITY.alias("other_identity")
 _SURVIVOR = sa.func.coalesce(sa.select(_OWN.c.merged_into).where(_OWN.c.person_id == _PERSON_ID).scalar_subquery(), _PERSON_ID)
-_MERGED = sa.func.array(sa.select(_OTHER.c.person_id).where(_OTHER.c.merged_into == _SURVIVOR).scalar_subquery(), type_=sa.ARRAY(sa.Uuid))
+_OTHERS = sa.select(_OTHER.c.person_id).where(_OTHER.c.merged_into == _SURVIVOR).order_by(_OTHER.c.person_id)
+_MERGED = sa.func.array(_OTHERS.scalar_subquery(), type_=sa.ARRAY(sa.Uuid))
 #: Of the surviving record, and of those merged into it.
-_PERSON_IDS: sa.ColumnElement[Any] = sa.func.array_append(_MERGED, _SURVIVOR, type_=sa.ARRAY(sa.Uuid))
+_PERSON_IDS: sa.ColumnElement[Any] = sa.func.array_prepend(_SURVIVOR, _MERGED, type_=sa.ARRAY(sa.Uuid))
 
 #: The field of the policy with the organisation that runs the Community Point of Access.
 _POINT_OF_ACCESS = "organisation"
@@ -31,8 +32,8 @@ _ENDED_AT = sa.case(
 )
 #: A person was referred, or another service has published an event about them.
 _KNOWN = (PERSON.c.id, REFERRAL.c.person_id, TIMELINE_EVENT.c.person_id, RISK.c.person_id)
-#: Case finding and an onward referral may precede the person's record.
-_PRACTICES = ((PERSON.c.id, PERSON.c.practice_code), (RISK.c.person_id, RISK.c.practice_code))
+#: Case finding may precede the person's record, which alone counts as soon as it names a practice.
+_PRACTICE = first_practice((PERSON.c.id, PERSON.c.practice_code), (RISK.c.person_id, RISK.c.practice_code))
 
 _FACTS = (
     *(Fact(Basis.REGISTER, person, staff=_POINT_OF_ACCESS, is_same=True) for person in _KNOWN),
@@ -45,7 +46,7 @@ _FACTS = (
         where=[REFERRAL.c.ended_at.is_(None)],
     ),
     Fact(Basis.REFERRER, REFERRAL.c.person_id, REFERRAL.c.referrer_organisation, subject=REFERRAL.c.id, ended_at=_ENDED_AT),
-    *(Fact(Basis.REGISTERED_PRACTICE, person, where=[is_of_own_practice(code)], is_same=True) for person, code in _PRACTICES),
+    Fact(Basis.REGISTERED_PRACTICE, None, where=[is_of_own_practice(_PRACTICE)]),
     Fact(Basis.LEAD, LEAD.c.person_id, LEAD.c.organisation, professional_id=LEAD.c.professional_id, where=[LEAD.c.is_ended.is_(False)]),
 )
 

@@ -22,11 +22,12 @@ from services.referrals.domain.differences import (
     value_of,
     with_value,
 )
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Identity, Person
+from services.referrals.domain.person import Identity, Person
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_CONTACT, OF_PERSON, ContactName, FormerValue, is_equal, is_placeholder
 from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, RecordField
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.errors import InvalidField
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import DALE, MONDAY, a_person, a_request, a_story, some_demographics

@@ -16,6 +16,7 @@ from services.referrals.domain.referral import Referral, ReferralDeadline, Statu
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.codes import Condition, Locality, Urgency
 from shared.contracts.persons import PersonRecordRecorded, Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.contracts.referral_codes import AmendedPart, CancelReason, Discrepancy
 from shared.contracts.referrals import (
     ReferralAcknowledgementOverdue,
@@ -141,7 +142,7 @@ def test_absent_facts_are_marked_and_never_invented() -> None:
     _, person = _receive(None, demographics=None, story=None)
 
     assert (person.given_name, person.family_name, person.address, person.story.narrative) == (NOT_GIVEN,) * 4
-    assert (person.born_on, person.practice_code, person.telephone) == (None, people.UNKNOWN_PRACTICE, None)
+    assert (person.born_on, person.practice_code, person.telephone) == (None, UNKNOWN_PRACTICE, None)
 
 
 def test_later_referral_completes_unknown_person() -> None:

@@ -14,6 +14,7 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.story import merge_stories
 from shared.contracts.codes import Locality, Urgency
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.nhs_number import InvalidNhsNumber
@@ -68,7 +69,7 @@ def test_new_story_keeps_earlier_one_in_history() -> None:
 
 def test_first_practice_is_recorded() -> None:
     registered = a_request(demographics=some_demographics(practice_code="B01"), story=None)
-    known = a_person(practice_code=people.UNKNOWN_PRACTICE)
+    known = a_person(practice_code=UNKNOWN_PRACTICE)
 
     decision = people.update_from_referral(known, registered, referral_id=new_id(), locality=Locality.LOCALITY_B)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.record import Group, Records, compose, group_of, publication
 from services.referrals.domain.story import NOT_GIVEN, merge_stories
 from shared.contracts.codes import Locality
 from shared.contracts.persons import FamilyContact, PersonRecordRecorded, SharingPreference, Story
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.ids import PersonId, new_id
 from tests.builders.referrals import DALE, a_person, a_story
 

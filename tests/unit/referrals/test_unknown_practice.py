@@ -8,9 +8,10 @@ from services.referrals.commands import RouteReferral
 from services.referrals.domain import Policy, discrepancies, routing
 from services.referrals.domain import person as people
 from services.referrals.domain.directory import Applicant, PracticeNotCovered, Serves, eligibility_failures
-from services.referrals.domain.person import UNKNOWN_PRACTICE, Person
+from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Locality, Urgency
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.contracts.referral_codes import Discrepancy
 from shared.contracts.referrals import ReferralDiscrepancyFound, ReferralDiscrepancyResolved
 from tests.builders.referrals import MONDAY, a_person, a_referral, a_request, a_service

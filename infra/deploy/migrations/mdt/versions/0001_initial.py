@@ -12,7 +12,7 @@ from infra.deploy.migrations import (
     service_codes_v1,
     shared_tables_v1,
 )
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has, registered
 
 revision = "0001"
 down_revision = None
@@ -21,8 +21,7 @@ INSTANT = sa.DateTime(timezone=True)
 
 _IS_OWN_CASE = f"{has('meeting', is_staff=True)} AND {LASTS.format('closed_at')}"
 _IS_LISTED = "status IN ('found', 'screened', 'watched', 'below')"
-_IS_OWN_RISK = f"""
-    practice_code = ANY ((SELECT practices_of_reader())::text[]) OR {has("case-finding", is_staff=True)} AND {_IS_LISTED}"""
+_IS_OWN_RISK = f"{has('case-finding', is_staff=True)} AND {_IS_LISTED}"
 _IS_LEAD = "status IN ('proposed', 'active')"
 _IS_OWN_LEAD = f"{has('lead')} AND organisation = {OWN} AND professional_id = {PROFESSIONAL} AND {_IS_LEAD}"
 #: The tables with what a person said, who they are, and what was agreed. COPY writes the scores, which PostgreSQL refuses for a protected
@@ -39,8 +38,11 @@ _FACTS = (
     ("meeting", "\"case\" WHERE person_id = ANY (people) AND is_staff AND coalesce(closed_at, 'infinity') > ended_after"),
     ("case-finding", f"risk WHERE person_id = ANY (people) AND is_staff AND {_IS_LISTED}"),
     ("lead", f"lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND {_IS_LEAD}"),
-    ("registered-practice", "person WHERE person_id = ANY (people) AND record ->> 'practice_code' = ANY (practices)"),
-    ("registered-practice", "risk WHERE person_id = ANY (people) AND practice_code = ANY (practices)"),
+    registered(
+        person="person.person_id",
+        code="record ->> 'practice_code'",
+        merged="merged_person WHERE separated_at IS NULL AND merged_person.person_id",
+    ),
 )
 
 

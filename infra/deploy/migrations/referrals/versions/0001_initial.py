@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has, registered
 
 revision = "0001"
 down_revision = None
@@ -28,12 +28,13 @@ _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 _IS_OWN_REFERRAL = f"""
     {has("receiver")} AND receiver_organisation = {OWN} AND ended_at IS NULL
     OR {has("referrer")} AND referrer_organisation = {OWN} AND merged_into IS NULL AND {LASTS.format("ended_at")}"""
-_IS_OWN_PATIENT = "practice_code = ANY ((SELECT practices_of_reader())::text[])"
+_MERGED = "identity WHERE merged_into IS NOT NULL AND person_id"
+_IS_OWN_PATIENT = f"practice_code = ANY ((SELECT practices_of_reader())::text[]) AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"  # noqa: S608  names of this module
 #: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
     ProtectedTable("person", "id", _IS_OWN_PATIENT),
     ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
-    *(ProtectedTable(table) for table in ("life", "proposal")),
+    *(ProtectedTable(table) for table in ("life", "proposal", "risk")),
     DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
     *(RestrictedTable(table, "safeguarding") for table in ("safeguarding_concern", "safeguarding_account")),
 )
@@ -43,7 +44,7 @@ _PEOPLE = """
         UNION ALL SELECT identity.person_id FROM identity, survivor WHERE identity.merged_into = survivor.id"""
 _ENDED_AT = "CASE WHEN referral.merged_into IS NULL THEN referral.ended_at ELSE target.ended_at END"
 _FACTS = (
-    ("registered-practice", "person WHERE id = ANY (people) AND practice_code = ANY (practices)"),
+    registered(person="person.id", code="practice_code", merged=_MERGED, people=_PEOPLE),
     ("receiver", "referral WHERE person_id = ANY (people) AND receiver_organisation = own AND ended_at IS NULL"),
     (
         "referrer",
@@ -51,7 +52,6 @@ _FACTS = (
             WHERE referral.person_id = ANY (people) AND referral.referrer_organisation = own
             AND coalesce({_ENDED_AT}, 'infinity') > ended_after""",
     ),
-    ("registered-practice", "risk WHERE person_id = ANY (people) AND practice_code = ANY (practices)"),
     ("safeguarding", "safeguarding_concern WHERE person_id = ANY (people)"),
     ("lead", "lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND NOT is_ended"),
 )
