@@ -43,6 +43,14 @@ class Basis(StrEnum):
     BREAK_GLASS = "break-glass"
 
 
+class Holder(Enum):
+    """Whose basis it is: of any organisation, of those that provide the service, or of those that read safeguarding concerns."""
+
+    ANYONE = "anyone"
+    SERVICE = "service"
+    SAFEGUARDING = "safeguarding"
+
+
 class BreakGlassReason(StrEnum):
     """Why a caller opened a person beyond their relationship. Rapid Care's running clock is a reason of its own."""
 
@@ -155,6 +163,25 @@ SCOPES: Mapping[Basis, Collection[str]] = total(
         Basis.REGISTER: _POINT_OF_ACCESS,
         Basis.SAFEGUARDING: {"referrals:safeguarding"},
         Basis.BREAK_GLASS: {"mdt:lead", "referrals:receive", "referrals:refer"} | _POINT_OF_ACCESS | _RAPID_CARE | _MEETING | _NAVIGATION,
+    },
+)
+#: The organisations that may hold the basis at all; a scope of another one is worth nothing for it.
+HOLDER: Mapping[Basis, Holder] = total(
+    Basis,
+    {
+        Basis.LEAD: Holder.ANYONE,
+        Basis.POINT_OF_ACCESS: Holder.SERVICE,
+        Basis.RECEIVER: Holder.ANYONE,
+        Basis.RESPONSE: Holder.SERVICE,
+        Basis.MEETING: Holder.SERVICE,
+        Basis.TASK: Holder.ANYONE,
+        Basis.TASK_COORDINATION: Holder.ANYONE,
+        Basis.REGISTERED_PRACTICE: Holder.ANYONE,
+        Basis.REFERRER: Holder.ANYONE,
+        Basis.CASE_FINDING: Holder.SERVICE,
+        Basis.REGISTER: Holder.SERVICE,
+        Basis.SAFEGUARDING: Holder.SAFEGUARDING,
+        Basis.BREAK_GLASS: Holder.ANYONE,
     },
 )
 #: Whether who has the basis may break the glass. A referral that anyone may send, and a list of risk scores, are no reason to see a story.

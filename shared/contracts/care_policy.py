@@ -28,3 +28,8 @@ class CarePolicy(LocalTime):
     def own_organisations(self) -> Collection[str]:
         """The organisations whose staff provide the service itself."""
         return ()
+
+    @property
+    def safeguarding_staff(self) -> Collection[str]:
+        """The organisations that read safeguarding concerns."""
+        return ()

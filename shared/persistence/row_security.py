@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from shared.access import SCOPES
+from shared.access import HOLDER, SCOPES, Holder
 from shared.clock import Clock
 from shared.contracts.care_policy import CarePolicy
 from shared.kernel.actor import Actor
+from shared.kernel.totality import total
 from shared.persistence.statements import Connection
 
 #: The setting of a session that acts on events and deadlines, which concern no caller.
@@ -46,13 +47,15 @@ AS_SERVICE = RowSettings(_SERVICE)
 
 
 def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
-    """For a read: the caller, and the bases of the policy for which their scopes suffice."""
-    is_staff = "on" if actor.organisation in policy.own_organisations else "off"
-    who = (actor.organisation, actor.id, actor.issuer)
-    return RowSettings(_READER, (*who, _bases(actor.scopes), is_staff, policy.access_lasts, policy.timezone))
+    """For a read: the caller, and the bases of the policy for which their scopes suffice and which their organisation may hold."""
+    is_staff, is_of_safeguarding = (actor.organisation in each for each in (policy.own_organisations, policy.safeguarding_staff))
+    who = (actor.organisation, actor.id, actor.issuer, _bases(actor.scopes, is_staff=is_staff, is_of_safeguarding=is_of_safeguarding))
+    return RowSettings(_READER, (*who, "on" if is_staff else "off", policy.access_lasts, policy.timezone))
 
 
 @lru_cache(maxsize=256)
-def _bases(scopes: frozenset[str]) -> str:
+def _bases(scopes: frozenset[str], *, is_staff: bool, is_of_safeguarding: bool) -> str:
     """As an array of PostgreSQL."""
-    return "{" + ",".join(basis for basis, needed in SCOPES.items() if not scopes.isdisjoint(needed)) + "}"
+    is_held = total(Holder, {Holder.ANYONE: True, Holder.SERVICE: is_staff, Holder.SAFEGUARDING: is_of_safeguarding})
+    held = (basis for basis, needed in SCOPES.items() if is_held[HOLDER[basis]] and not scopes.isdisjoint(needed))
+    return "{" + ",".join(held) + "}"

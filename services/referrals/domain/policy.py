@@ -103,7 +103,6 @@ class Policy(CarePolicy):
 
     @property
     def safeguarding_staff(self) -> tuple[str, ...]:
-        """The organisations that read safeguarding concerns."""
         return (self.safeguarding_receiver, *self.safeguarding_organisations)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from shared.kernel.scope_holders import Holders
 from shared.persistence.transaction import Transaction
 from tests.builders.referrals import DALE, ReferralsClient, a_lead_activated
 from tests.builders.row_security import planted_get, protected_tables, seen_rows, without_row_security
+from tests.builders.safeguarding import raise_concern
 
 #: RECEIVER provides the district nursing of the directory.
 STRANGER, RECEIVER = "EVIL", "CLCH"
@@ -72,16 +73,21 @@ async def test_basis_that_never_ends_shows_no_person(client: ReferralsClient, *,
     assert shown == [(True, True), (False, False) if wall else (True, True)]
 
 
-async def test_scope_without_organisation_shows_no_person(client: ReferralsClient, *, wall: bool) -> None:
+@pytest.mark.parametrize(
+    ("scope", "path"),
+    [("triage", "/work"), ("handle", "/work"), ("safeguarding", "/safeguarding-concerns")],
+)
+async def test_scope_without_organisation_shows_no_person(client: ReferralsClient, scope: str, path: str, *, wall: bool) -> None:
     """Over HTTP, in an application that binds no scope to an organisation."""
-    await client.refer()
+    sent = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", nhs_number=None)
+    await raise_concern(client.context, "/referrals", sent["person_id"], client.ambulance)
     held, client.context.state.holders = client.context.state.holders, Holders()
-    stranger = client.context.token("referrals:triage", organisation=STRANGER, actor="evil-1")
+    stranger = client.context.token(f"referrals:{scope}", organisation=STRANGER, actor="evil-1")
 
-    work = (await client.get("/work", stranger)).json()["items"]
+    listed = (await client.get(path, stranger)).json()["items"]
     client.context.state.holders = held
 
-    assert len(work) == (0 if wall else 1)
+    assert len(listed) == (0 if wall else 1)
 
 
 async def test_connection_without_a_reader_sees_no_row(client: ReferralsClient) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import Keys
+from shared.access import HOLDER, SCOPES, Holder
 from tests.builders.row_security import planted_get, protected_tables, seen_rows, without_row_security
+from tests.builders.safeguarding import raise_concern
 from tests.builders.seeded_contexts import OPEN, SeededContext
 
 #: Tables with the id of a person that are not protected: they hold ids and codes, as public events do, COPY writes the scores, and the acts
@@ -38,6 +40,13 @@ STAFF = {
     "rapid_care": Staff("rapid-care:coordinate", "response", "ended_at"),
     "mdt": Staff("mdt:coordinate", "case", "closed_at"),
     "navigation": Staff("navigation:coordinate", "task", "ended_at"),
+}
+#: Tables with rows that only a basis of staff, or of safeguarding, shows.
+_OF_STAFF = {
+    "referrals": {"person", "referral", "safeguarding_concern", "safeguarding_account"},
+    "rapid_care": {"response"},
+    "mdt": {"case", "care_plan"},
+    "navigation": set[str](),
 }
 
 
@@ -75,6 +84,23 @@ async def test_scope_of_another_organisation_sees_no_row(sample: SeededContext, 
     assert work.table in staff
     assert stranger == {}
     assert without.keys() >= staff.keys()
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+async def test_stranger_with_all_scopes_of_staff_sees_nothing(context: str, owner_url: str, keys: Keys) -> None:
+    """Scopes whose organisation no one checked, of each basis that belongs to the service's staff or to safeguarding."""
+    scopes = {scope for basis, holder in HOLDER.items() if holder is not Holder.ANYONE for scope in SCOPES[basis]}
+    async with OPEN[context](owner_url, keys) as opened:
+        if context == "referrals":
+            await raise_concern(opened.context, "/referrals", opened.ids["person_id"], opened.context.token("referrals:triage"))
+        seen = {}
+        for organisation in ("EVIL", "CLCH"):
+            async with planted_get(opened.context, organisation, *scopes) as tx:
+                rows = await seen_rows(tx, await protected_tables(opened.context))
+            seen[organisation] = {table for table, found in rows.items() if found}
+
+    assert seen["EVIL"] == set()
+    assert seen["CLCH"] >= _OF_STAFF[context]
 
 
 async def test_basis_ends_without_the_policy(sample: SeededContext, name: str, tables: list[str], owner_url: str) -> None:
