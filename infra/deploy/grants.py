@@ -41,12 +41,20 @@ _SHARED: Mapping[str, str] = {
     "relay_state": _CHANGE,
     "schema_version": _READ,
 }
-#: Reference data, which a context only reads, by the contexts that have it.
-_REFERENCE = {"practice": WITH_PRACTICES, "service": ("referrals",), "service_code": WITH_SERVICE_CODES}
+#: Reference data and views, which a context only reads, by the contexts that have them.
+_ONLY_READ = {"merged_record": ("referrals",), "practice": WITH_PRACTICES, "service": ("referrals",), "service_code": WITH_SERVICE_CODES}
 #: The tables whose rows a context deletes.
 _EMPTIED: Mapping[str, tuple[str, ...]] = {"referrals": ("claim",), "mdt": ("joined_referral", "risk_score"), "navigation": ("lead",)}
-#: The functions that a context's role may call; each runs with more rights than the role has.
-_FUNCTIONS = ("append_audit", "create_partitions", "remove_expired_inbox", "remove_ended_deadlines")
+#: The functions that a context's role may call; most have more rights than the role. The last three are those of row-level security.
+_FUNCTIONS = (
+    "append_audit",
+    "create_partitions",
+    "remove_expired_inbox",
+    "remove_ended_deadlines",
+    "practices_of_reader",
+    "sees_everyone",
+    "sees_person",
+)
 #: What each function may do that the role may not. A role without a login owns it.
 _OF_KEEPER: Mapping[str, Mapping[str, str]] = {
     "append_audit": {"audit": "INSERT, SELECT (id)", "audit_unsealed": "INSERT"},
@@ -55,20 +63,21 @@ _OF_KEEPER: Mapping[str, Mapping[str, str]] = {
 }
 #: Roles access the event log through `event`; its rights apply to every partition.
 _TABLES = sa.text("""
-SELECT relname FROM pg_class WHERE relnamespace = CAST(CAST(:context AS text) AS regnamespace) AND relkind IN ('r', 'p')
+SELECT relname FROM pg_class WHERE relnamespace = CAST(CAST(:context AS text) AS regnamespace) AND relkind IN ('r', 'p', 'v')
 AND NOT relispartition""")
 
 
 def rights(context: str, tables: Iterable[str]) -> Mapping[str, str]:
     """The rights by table."""
-    reference = [table for table, contexts in _REFERENCE.items() if context in contexts]
-    stated = {**_SHARED, **dict.fromkeys(reference, _READ), **dict.fromkeys(_EMPTIED.get(context, ()), _ALL)}
+    only_read = [table for table, contexts in _ONLY_READ.items() if context in contexts]
+    stated = {**_SHARED, **dict.fromkeys(only_read, _READ), **dict.fromkeys(_EMPTIED.get(context, ()), _ALL)}
     return {table: stated.get(table, _CHANGE) for table in tables}
 
 
 def grant(connection: Connection, context: str, user: str, keeper: str) -> None:
-    """Replaces the rights of the role of a context, and of the role that owns its functions."""
+    """Replaces the rights of the role of a context, and of the role that owns its functions. Everyone may call a new function."""
     tables = connection.execute(_TABLES, {"context": context}).scalars().all()
+    connection.exec_driver_sql(f'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA "{context}" FROM PUBLIC')
     for role in (user, keeper):
         connection.exec_driver_sql(f'REVOKE ALL ON ALL TABLES IN SCHEMA "{context}" FROM "{role}"')
         connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{context}" TO "{role}"')

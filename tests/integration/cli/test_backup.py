@@ -5,11 +5,27 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
+from infra.dev_stack.temporary_resources import administer
 from tests.integration.cli.care_process import Workspace
 
 _SCHEMAS = "SELECT array_agg(nspname::text) FROM pg_namespace WHERE nspname = ANY ($1::text[])"
+_PRIVILEGES = """
+WITH protected AS (
+    SELECT proname || '()' AS name, pronamespace AS schema, proowner AS owner, coalesce(proacl, acldefault('f', proowner)) AS rights
+    FROM pg_proc
+    UNION ALL
+    SELECT relname, relnamespace, relowner, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'S')
+    UNION ALL
+    SELECT relname || '.' || attname, relnamespace, relowner, attacl FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE attacl IS NOT NULL)
+SELECT concat_ws(' ', nspname, name, owner::regrole, CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END, privilege_type)
+    AS privilege
+FROM protected JOIN pg_namespace ON pg_namespace.oid = schema, aclexplode(rights)
+WHERE nspname = ANY ($1) ORDER BY 1"""
 _MARKER = "Zebedee Marmalade"
 _ROW = f"INSERT INTO mdt.note VALUES (repeat('{_MARKER} ', 9))"  # noqa: S608  a constant of this module
 
@@ -122,3 +138,31 @@ async def test_backup_without_a_key_is_refused(workspace: Workspace, tmp_path: P
 
     assert message in refused.refusal
     assert _files(tmp_path) == []
+
+
+async def test_restored_database_has_the_same_privileges(workspace: Workspace, tmp_path: Path) -> None:
+    """A backup is restored without privileges, and everyone may call a function that PostgreSQL creates."""
+    database, server = str(make_url(workspace.database_url).database), make_url(workspace.database_url).set(database="postgres")
+    administration = server.render_as_string(hide_password=False)
+    file, key = tmp_path / "care.backup", tmp_path / "care.key"
+    recipient = await _key(workspace, key)
+    assert (await workspace.run("migrate")).code == 0
+    before = await _privileges(workspace)
+    assert (await workspace.run("backup", "write", str(file), CARE_BACKUP_RECIPIENTS=recipient)).code == 0
+
+    await administer(administration, f'DROP DATABASE "{database}" WITH (FORCE)')
+    await administer(administration, f'CREATE DATABASE "{database}"')
+    for command in (("backup", "restore", str(file), "--key", str(key)), ("migrate",)):
+        assert (await workspace.run(*command)).code == 0
+
+    assert [each for each in before if " PUBLIC " in each] == []
+    assert await _privileges(workspace) == before
+
+
+async def _privileges(workspace: Workspace) -> list[str]:
+    """Of each table, column, sequence and function of the contexts: who owns it, and who may do what."""
+    owner = await asyncpg.connect(workspace.database_url)
+    try:
+        return [row["privilege"] for row in await owner.fetch(_PRIVILEGES, list(CONTEXTS))]
+    finally:
+        await owner.close()
