@@ -108,4 +108,5 @@ def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.Column
 
 
 def _tables_of(statement: sa.sql.ClauseElement) -> frozenset[str]:
-    return frozenset(part.name for part in visitors.iterate(statement) if isinstance(part, sa.Table))
+    """Of a view, the table `of` which it shows rows."""
+    return frozenset(part.info.get("of", part.name) for part in visitors.iterate(statement) if isinstance(part, sa.Table))

@@ -13,7 +13,7 @@ from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
 from services.referrals.store import responses
 from services.referrals.store.directory import codes_of_practice
-from services.referrals.store.identity import IDENTITY, find_group
+from services.referrals.store.identity import MERGED_RECORD, find_group
 from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.relationships import RELATIONSHIPS
@@ -37,7 +37,7 @@ _MERGED_INTO = Statement(sa.select(REFERRAL).where(REFERRAL.c.merged_into == sa.
 
 _TARGET = REFERRAL.alias("target")
 _WITH_TARGET = REFERRAL.outerjoin(_TARGET, REFERRAL.c.merged_into == _TARGET.c.id)
-_WITH_IDENTITY = _WITH_TARGET.outerjoin(IDENTITY, IDENTITY.c.person_id == REFERRAL.c.person_id)
+_WITH_SURVIVOR = _WITH_TARGET.outerjoin(MERGED_RECORD, MERGED_RECORD.c.person_id == REFERRAL.c.person_id)
 _IS_OPEN = sa.or_(REFERRAL.c.ended_at.is_(None), sa.and_(_TARGET.c.id.is_not(None), _TARGET.c.ended_at.is_(None)))
 
 
@@ -66,13 +66,13 @@ def _newest_first(rows: sa.FromClause, organisation: "sa.Column[str]", is_seen: 
 #: A referrer sees what it sent for a time after its end; a practice, the people who are registered with it today.
 _LASTS = sa.or_(_IS_OPEN, sa.func.coalesce(_TARGET.c.ended_at, REFERRAL.c.ended_at) > sa.bindparam("ended_after", type_=INSTANT))
 #: `coalesce` would keep PostgreSQL from using the index of a table with row-level security.
-_SURVIVOR = sa.case((IDENTITY.c.merged_into.is_(None), REFERRAL.c.person_id), else_=IDENTITY.c.merged_into)
+_SURVIVOR = sa.case((MERGED_RECORD.c.merged_into.is_(None), REFERRAL.c.person_id), else_=MERGED_RECORD.c.merged_into)
 _IS_REGISTERED = sa.exists().where(PERSON.c.id == _SURVIVOR, _in(PERSON.c.practice_code, "organisations"))
 _FOLLOWED = total(
     Whose,
     {
         Whose.SENT: _newest_first(_WITH_TARGET, REFERRAL.c.referrer_organisation, _LASTS),
-        Whose.REGISTERED: _newest_first(_WITH_IDENTITY, REFERRAL.c.practice_code, _IS_REGISTERED),
+        Whose.REGISTERED: _newest_first(_WITH_SURVIVOR, REFERRAL.c.practice_code, _IS_REGISTERED),
     },
 )
 

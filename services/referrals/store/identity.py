@@ -40,6 +40,15 @@ IDENTITY = sa.Table(
     comment="Persons without a verified NHS number, and records merged into another. A person without a row is verified.",
 )
 
+#: A view of the ids alone. Every question about a person begins with their records, before it is known whether the caller may see them.
+MERGED_RECORD = sa.Table(
+    "merged_record",
+    sa.MetaData(),
+    sa.Column("person_id", sa.Uuid, primary_key=True),
+    sa.Column("merged_into", sa.Uuid, nullable=False, comment="the surviving record"),
+    info={"of": IDENTITY.name},
+)
+
 identities = BatchRepository(
     Identity, IDENTITY, topic="referrals.person", key=lambda identity: identity.person_id, not_found=PersonNotFound
 )
@@ -50,8 +59,8 @@ _GROUPS = Sql(
     """
 SELECT asked, survivor, array_remove(array_agg(merged.person_id), NULL) AS merged
 FROM (SELECT asked, coalesce(own.merged_into, asked) AS survivor FROM unnest($1::uuid[]) AS asked
-      LEFT JOIN identity AS own ON own.person_id = asked) AS surviving
-LEFT JOIN identity AS merged ON merged.merged_into = survivor GROUP BY asked, survivor""",
+      LEFT JOIN merged_record AS own ON own.person_id = asked) AS surviving
+LEFT JOIN merged_record AS merged ON merged.merged_into = survivor GROUP BY asked, survivor""",
     "people",
     tables=["identity"],
 )

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.referrals.domain import Policy
-from services.referrals.store.identity import IDENTITY
+from services.referrals.store.identity import MERGED_RECORD
 from services.referrals.store.leads import LEAD
 from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL
@@ -15,7 +15,7 @@ from shared.access import Basis
 from shared.persistence.relationships import Fact, Relationships, first_practice, is_of_own_practice, strictest
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid)
-_OWN, _OTHER = IDENTITY.alias("own_identity"), IDENTITY.alias("other_identity")
+_OWN, _OTHER = MERGED_RECORD.alias("own_record"), MERGED_RECORD.alias("other_record")
 _SURVIVOR = sa.func.coalesce(sa.select(_OWN.c.merged_into).where(_OWN.c.person_id == _PERSON_ID).scalar_subquery(), _PERSON_ID)
 _OTHERS = sa.select(_OTHER.c.person_id).where(_OTHER.c.merged_into == _SURVIVOR).order_by(_OTHER.c.person_id)
 _MERGED = sa.func.array(_OTHERS.scalar_subquery(), type_=sa.ARRAY(sa.Uuid))

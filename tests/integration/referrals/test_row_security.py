@@ -75,7 +75,7 @@ async def test_basis_that_never_ends_shows_no_person(client: ReferralsClient, *,
 
 @pytest.mark.parametrize(
     ("scope", "path"),
-    [("triage", "/work"), ("handle", "/work"), ("safeguarding", "/safeguarding-concerns")],
+    [("triage", "/work"), ("handle", "/work"), ("identity", "/people/unverified"), ("safeguarding", "/safeguarding-concerns")],
 )
 async def test_scope_without_organisation_shows_no_person(client: ReferralsClient, scope: str, path: str, *, wall: bool) -> None:
     """Over HTTP, in an application that binds no scope to an organisation."""
@@ -177,3 +177,18 @@ async def _people(client: ReferralsClient, organisation: str, scope: str, actor:
     async with planted_get(client.context, organisation, scope, actor=actor) as tx:
         found: int = await tx.driver.fetchval("SELECT count(*) FROM person")
     return found
+
+
+async def test_words_about_an_identity_are_behind_the_wall(client: ReferralsClient, *, wall: bool) -> None:
+    """The reason of a separation. The ids of merged records are no words: each question about a person begins with them."""
+    unverified = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", nhs_number=None)
+    await client.refer(reason="falls")
+    path = f"/people/{unverified['person_id']}"
+    for verb, body in (("verification", {"nhs_number": DALE}), ("separation", {"reason": "His brother, who lives with him."})):
+        version = (await client.get(f"{path}/identity")).json()["version"]
+        assert (await client.post(f"{path}/{verb}", body, version=version)).status_code == 200
+
+    async with planted_get(client.context, STRANGER, "referrals:identity", "referrals:refer") as tx:
+        words = await tx.driver.fetchval("SELECT count(*) FROM identity WHERE separations::text LIKE '%brother%'")
+
+    assert words == (0 if wall else 1)

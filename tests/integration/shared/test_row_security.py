@@ -17,7 +17,7 @@ from tests.builders.seeded_contexts import OPEN, SeededContext
 #: of break-glass and the requests for erasure are the information governance role's, which has no relationship to anyone.
 _EVERYWHERE = {"break_glass", "merged_person", "person_change"}
 IDS_AND_CODES = {
-    "referrals": {"break_glass", "erasure", "identity", "lead", "timeline_event"},
+    "referrals": {"break_glass", "erasure", "lead", "timeline_event"},
     "rapid_care": {"lead"} | _EVERYWHERE,
     "mdt": {"crisis", "joined_referral", "notification", "risk_score"} | _EVERYWHERE,
     "navigation": {"care_plan", "feed_entry", "lead", "risk"} | _EVERYWHERE,

@@ -28,20 +28,20 @@ _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 _IS_OWN_REFERRAL = f"""
     {has("receiver")} AND receiver_organisation = {OWN} AND ended_at IS NULL
     OR {has("referrer")} AND referrer_organisation = {OWN} AND merged_into IS NULL AND {LASTS.format("ended_at")}"""
-_MERGED = "identity WHERE merged_into IS NOT NULL AND person_id"
+_MERGED = "merged_record WHERE merged_record.person_id"
 _IS_OWN_PATIENT = f"practice_code = ANY ((SELECT practices_of_reader())::text[]) AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"  # noqa: S608  names of this module
 #: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
     ProtectedTable("person", "id", _IS_OWN_PATIENT),
     ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
-    *(ProtectedTable(table) for table in ("life", "proposal", "risk")),
+    *(ProtectedTable(table) for table in ("identity", "life", "proposal", "risk")),
     DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
     *(RestrictedTable(table, "safeguarding") for table in ("safeguarding_concern", "safeguarding_account")),
 )
 _PEOPLE = """
-        WITH survivor AS (SELECT coalesce((SELECT merged_into FROM identity WHERE person_id = person), person) AS id)
+        WITH survivor AS (SELECT coalesce((SELECT merged_into FROM merged_record WHERE person_id = person), person) AS id)
         SELECT id FROM survivor
-        UNION ALL SELECT identity.person_id FROM identity, survivor WHERE identity.merged_into = survivor.id"""
+        UNION ALL SELECT merged.person_id FROM merged_record AS merged, survivor WHERE merged.merged_into = survivor.id"""
 _ENDED_AT = "CASE WHEN referral.merged_into IS NULL THEN referral.ended_at ELSE target.ended_at END"
 _FACTS = (
     registered(person="person.id", code="practice_code", merged=_MERGED, people=_PEOPLE),
@@ -126,6 +126,7 @@ def _identities() -> None:
         comment="Persons without a verified NHS number, and records merged into another. A person without a row is verified.",
     )
     op.create_index("ix_identity_merged_into", "identity", ["merged_into"])
+    op.execute("CREATE VIEW merged_record AS SELECT person_id, merged_into FROM identity WHERE merged_into IS NOT NULL")
     op.create_index("ix_identity_unverified_due_at", "identity", ["due_at", "id"], postgresql_where=sa.text("status = 'unverified'"))
 
 
