@@ -1,10 +1,14 @@
 """Every read asks the access policy, is a list that applies it, is the audit, or concerns no person (docs/access.md)."""
 
 import importlib
+import inspect
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from infra.codegen.states import scopes
@@ -66,14 +70,9 @@ CONCERNS_NO_PERSON = {
     "GET /navigation/navigators/{navigator_id}": "the roster",
     "GET /navigation/navigators/{navigator_id}/actions": "commands on a navigator",
 }
-#: Reads of the audit, which show ids and codes to the information governance role.
-GOVERNED = {f"GET {prefix(context)}/audit/{path}" for context in CONTEXTS for path in ("people/{person_id}", "actors")}
-#: The modules of a context with the routers that every context has, by the module that makes them.
-_MADE = {
-    "shared.web.break_glass": "services.{}.api.break_glass",
-    "shared.web.audit_view": "services.{}.api.audit",
-    "shared.web.safeguarding": "services.{}.api.safeguarding",
-}
+#: Reads of the audit and of break-glass, which show ids and codes to the information governance role.
+_GOVERNED = ("audit/people/{person_id}", "audit/actors", "break-glass")
+GOVERNED = {f"GET {prefix(context)}/{path}" for context in CONTEXTS for path in _GOVERNED}
 #: Commands that concern no person of the context's record, or that decide by the caller alone.
 NOT_ABOUT_A_PERSON = {
     "POST /referrals": "a referral, which anyone may send: the receipt asks the policy",
@@ -93,9 +92,12 @@ _CONCERNS = "services.referrals.store.safeguarding.RELATIONSHIPS"
 
 
 class Route(NamedTuple):
+    """`passed` are the values that the function of a route which every context has uses of those that its factory received."""
+
     context: str
     address: str
     endpoint: Definition
+    passed: tuple[object, ...] = ()
 
     def __str__(self) -> str:
         return self.address
@@ -103,22 +105,26 @@ class Route(NamedTuple):
     @property
     def asks_policy(self) -> bool:
         own = _of(f"services.{self.context}.store.relationships.RELATIONSHIPS")
-        return not {own, _of(_CONCERNS)}.isdisjoint(reached_from(self.endpoint))
+        is_passed = any(each is _value(own) for each in self.passed)
+        return is_passed or not {own, _of(_CONCERNS)}.isdisjoint(reached_from(self.endpoint))
 
 
 def _routes() -> Iterator[Route]:
     for context in CONTEXTS:
-        for route in iter_route_contexts(importlib.import_module(f"services.{context}.api").router.routes):
-            if isinstance(original := route.original_route, APIRoute):
-                endpoint = _endpoint(context, original)
-                path = route.path_format or original.path_format
-                yield from (Route(context, f"{method} {path}", endpoint) for method in sorted(route.methods or ()))
+        yield from _routes_of(context, importlib.import_module(f"services.{context}.api").router)
 
 
-def _endpoint(context: str, route: APIRoute) -> Definition:
-    """The function of the route; for those that every context has, the context's router that makes them."""
-    made = _MADE.get(module := route.endpoint.__module__)
-    return Definition(made.format(context), "router") if made else Definition(module, route.endpoint.__name__)
+def _routes_of(context: str, router: APIRouter) -> Iterator[Route]:
+    for route in iter_route_contexts(router.routes):
+        if isinstance(original := route.original_route, APIRoute):
+            endpoint = Definition(original.endpoint.__module__, original.endpoint.__name__)
+            passed = tuple(inspect.getclosurevars(original.endpoint).nonlocals.values())
+            path = route.path_format or original.path_format
+            yield from (Route(context, f"{method} {path}", endpoint, passed) for method in sorted(route.methods or ()))
+
+
+def _value(definition: Definition) -> object:
+    return getattr(importlib.import_module(definition.module), definition.name)
 
 
 def _of(name: str) -> Definition:
@@ -171,3 +177,21 @@ def test_definition_that_never_asks_is_seen() -> None:
     assert not planted.asks_policy
     assert planted.address not in NOT_ABOUT_A_PERSON
     assert asking.isdisjoint({"GET /rapid-care/responses", "GET /navigation/tasks", "GET /navigation/navigators", "GET /mdt/cases"})
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize(
+    ("factory", "command"), [("safeguarding", "safeguarding-concerns"), ("break_glass", "people/{person_id}/break-glass")]
+)
+def test_factory_whose_route_never_asks_is_seen(monkeypatch: pytest.MonkeyPatch, factory: str, command: str, *, asks: bool) -> None:
+    """Each context passes its relationships to the factory, whose route may forget them."""
+    source = inspect.getsource(importlib.import_module(f"shared.web.{factory}"))
+    planted, own = ModuleType(f"shared.web.{factory}"), ModuleType("own")
+    monkeypatch.setitem(sys.modules, "planted", planted)
+    exec(source if asks else source.replace("relationships.access(", "unit.access("), vars(planted))  # noqa: S102  the product's own source
+    router = inspect.getsource(importlib.import_module(f"services.mdt.api.{factory}"))
+    exec(router.replace(f"from shared.web.{factory} import", "from planted import"), vars(own))  # noqa: S102  the same
+
+    [route] = [each for each in _routes_of("mdt", vars(own)["router"]) if each.address == f"POST /mdt/{command}"]
+
+    assert route.asks_policy == asks
