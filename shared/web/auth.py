@@ -19,6 +19,8 @@ from shared.web.signing_keys import KeysUnread, SigningKeys
 ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 _LEEWAY_SECONDS = 30
 _TOKENS_REMEMBERED = 10_000
+#: Characters of a subject or a role.
+_MAX_NAME = 200
 #: A client id: printable characters without a blank (RFC 6749, appendix A.1).
 _SYSTEM_NAME = re.compile(r"[!-~]{1,200}")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="care"'}
@@ -76,7 +78,7 @@ class Tokens:
             raise _unauthorised("token-expired", "The token has expired.") from problem
         except MissingClaimError as problem:
             raise _unauthorised("token-invalid", f"The token has no claim {problem.claim}.") from problem
-        except (JoseError, ValueError) as problem:
+        except (JoseError, ValueError, RecursionError) as problem:
             raise _unauthorised("token-invalid", "The token is not valid for this service.") from problem
 
     def token(self, authorization: str | None) -> "Token":
@@ -119,7 +121,7 @@ class Token:
         """Zero once the token has ended or its key was withdrawn."""
         try:
             ends = self._tokens.valid(self._text).ends
-        except (JoseError, ValueError, KeysUnread, HttpProblem):
+        except (JoseError, ValueError, RecursionError, KeysUnread, HttpProblem):
             return timedelta()
         return timedelta(seconds=max(0.0, ends - wall_clock().timestamp()))
 
@@ -133,11 +135,9 @@ def _bearer(authorization: str | None) -> str:
 
 def _actor(claims: dict[str, Any]) -> Actor:
     """Raises InvalidClaimError for an organisation that is no code, and for a name that the product reserves for itself."""
-    subject, organisation, role = (str(claims[name]) for name in ("sub", "org", "role"))
-    if not re.fullmatch(CODE_PATTERN, organisation):
+    subject, organisation, role = _name(claims, "sub"), _name(claims, "org"), _name(claims, "role")
+    if not re.fullmatch(CODE_PATTERN, organisation) or _is_same(organisation, SYSTEM.organisation):
         raise InvalidClaimError("org")
-    if subject == SYSTEM.id or organisation == SYSTEM.organisation:
-        raise InvalidClaimError("sub")
     scopes = frozenset(str(claims.get("scope", "")).split())
     return Actor(subject, organisation, role, scopes, str(claims["iss"]), _system(claims, subject, role))
 
@@ -147,16 +147,30 @@ def _system(claims: dict[str, Any], subject: str, role: str) -> str | None:
 
     The subject of a token without a user is the client itself, or a subject with the role of a system.
     """
-    if role == SUPPLIER_SYSTEM:
+    if _is_same(role, SUPPLIER_SYSTEM):
         return subject
     client = claims.get("client_id", claims.get("azp"))
     act = claims.get("act", None if client is None else {"sub": client})
     if act is None:
         return None
     system = act.get("sub") if isinstance(act, dict) else None
-    if not isinstance(system, str) or not _SYSTEM_NAME.fullmatch(system):
+    if not isinstance(system, str) or not _SYSTEM_NAME.fullmatch(system) or _is_same(system, SYSTEM.id):
         raise InvalidClaimError("act")
     return system
+
+
+def _name(claims: dict[str, Any], claim: str) -> str:
+    """A text that a reader of the audit can see and type. Raises InvalidClaimError, also for a subject that the product reserves."""
+    value = claims[claim]
+    if not isinstance(value, str) or not value.isprintable() or value != value.strip() or not 0 < len(value) <= _MAX_NAME:
+        raise InvalidClaimError(claim)
+    if claim == "sub" and _is_same(value, SYSTEM.id):
+        raise InvalidClaimError(claim)
+    return value
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _unauthorised(code: str, detail: str) -> HttpProblem:

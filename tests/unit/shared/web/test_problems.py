@@ -2,6 +2,7 @@
 
 import json
 
+import asyncpg
 import pytest
 
 from shared.kernel.date_limits import DateOutOfLimits
@@ -63,3 +64,9 @@ def test_route_lists_each_refusal_under_its_status() -> None:
         409: "own-rule, conflict",
         412: "version-conflict",
     }
+
+
+def test_value_that_the_database_refuses_is_invalid() -> None:
+    answer = response_to(asyncpg.CharacterNotInRepertoireError("invalid byte sequence"))
+
+    assert (answer.status_code, json.loads(bytes(answer.body))["code"]) == (422, "validation-failed")
