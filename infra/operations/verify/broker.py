@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
 
+import shared.messaging.inbound.readable_records  # noqa: F401  a record of a foreign program must not end a verification
 from infra.deploy.topics import declarations
 from infra.errors import StackError
 from shared.contracts.envelope import Record

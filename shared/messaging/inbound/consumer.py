@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+import shared.messaging.inbound.readable_records  # noqa: F401  a record of a foreign program must not stop a consumer
 from shared.contracts.envelope import Record
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.inbound.gap_detector import GapDetector
