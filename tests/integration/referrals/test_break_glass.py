@@ -199,6 +199,18 @@ async def test_own_act_is_reviewed_by_another(client: ReferralsClient) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "own-break-glass")
 
 
+async def test_same_subject_elsewhere_reviews_no_own_act(client: ReferralsClient) -> None:
+    """An issuer may give a person with two posts one subject."""
+    person_id = await _withheld(client)
+    nurse = client.context.token("mdt:lead", "referrals:refer", actor="nurse-1", organisation="W07")
+    act = (await _break(client, person_id, nurse)).json()
+    auditor = client.context.token("referrals:audit", actor="nurse-1")
+
+    refused = await client.post(f"/break-glass/{act['id']}/review", {"outcome": "justified"}, caller=auditor)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "own-break-glass")
+
+
 async def test_stranger_breaks_no_glass(client: ReferralsClient) -> None:
     person_id, unknown = await _withheld(client), str(new_id())
     stranger = client.context.token("referrals:refer", "referrals:receive", organisation="EVIL")
