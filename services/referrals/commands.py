@@ -33,7 +33,8 @@ class ReceiveReferral:
     """A referrer asks for help for a person. Demographics and story are given once: a known person needs neither (AC1).
 
     `unreadable` has the text of each value of an urgent referral that its field cannot have, after the name of the field.
-    `sharing` is the preference that the person has stated, `sharing_stated_by` who stated it to the referrer.
+    `sharing` is the preference that the person has stated, `sharing_stated_by` who stated it to the referrer. The number is compared with
+    no record when it `needs_tracing`: its sender has guessed too often.
     """
 
     nhs_number: str | None
@@ -46,6 +47,7 @@ class ReceiveReferral:
     sharing: SharingPreference | None = None
     sharing_stated_by: StatedBy | None = None
     unreadable: tuple[str, ...] = ()
+    needs_tracing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,10 @@ class UnitOfWork:
         except LimitReached as reached:
             await refuse_beyond_limit(self._request, caller, reached)
 
+    def may_guess(self, caller: Actor) -> bool:
+        """Whether what is received from the caller may be compared with what is stored about a person."""
+        return self._limits.may_guess(caller)
+
     async def guessed(self, caller: Actor) -> None:
         """Counts a wrong guess that was received all the same; beyond the limit it is reported, not refused."""
         if reached := self._limits.guessed(caller):

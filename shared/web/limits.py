@@ -174,6 +174,11 @@ class CallerLimits:
                     self._count_guess(usages)
                 raise
 
+    def may_guess(self, actor: Actor) -> bool:
+        """Whether fewer wrong guesses were counted than may be."""
+        now = self._clock()
+        return not any(usage.guesses.wait(now) for usage in self._usages(actor))
+
     def guessed(self, actor: Actor) -> LimitReached | None:
         """Counts a wrong guess that is not refused; returns the limit that it exceeds."""
         usages = self._usages(actor)

@@ -1,6 +1,6 @@
 """The collection of referrals: receipt and acknowledgement, the list of the referrer, and the list of the Community Point of Access."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -63,11 +63,12 @@ async def send_referral(body: requests.NewReferral, caller: Referrer, key: Idemp
 
 
 async def receive(command: ReceiveReferral, caller: Actor, key: IdempotencyKey, unit: UnitOfWork) -> HttpResponse:
-    """The acknowledgement, after the commit. An urgent referral is received beyond every limit of wrong guesses; the others wait."""
+    """The acknowledgement, after the commit. Beyond the limit of wrong guesses an urgent referral is unverified; the others wait."""
     if not IS_URGENT[command.urgency]:
         return (await unit.submit_guess(caller, key, acknowledge, command)).response
-    receipt = await unit.submit(caller, key, acknowledge, command)
-    if receipt.is_guess:
+    needs_tracing = not unit.may_guess(caller)
+    receipt = await unit.submit(caller, key, acknowledge, replace(command, needs_tracing=True) if needs_tracing else command)
+    if needs_tracing or receipt.is_guess:
         await unit.guessed(caller)
     return receipt.response
 

@@ -121,6 +121,8 @@ def claimed_nhs_number(received: ReceiveReferral) -> str | None:
 
     Raises InvalidNhsNumber, NhsNumberMissing.
     """
+    if received.needs_tracing:
+        return None
     try:
         if not received.nhs_number:
             raise NhsNumberMissing("A referral that is not urgent needs an NHS number.")

@@ -142,6 +142,8 @@ async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
     The audit of the other person shows that an urgent referral named their number: its referrer learns that the identity differs.
     """
     nhs_number = people.claimed_nhs_number(command)
+    if command.needs_tracing and (unread := people.valid_nhs_number(command)):
+        tx.audit(tx.secrets.pseudonym(unread), refusal=identity_check.IdentityDiffers.code)
     if nhs_number is None:
         return _unverified()
     person_id = tx.secrets.pseudonym(nhs_number)

@@ -180,6 +180,22 @@ async def test_urgent_guesses_beyond_limit_are_received_and_reported(limited_cli
     assert (await limited_client.try_refer(caller=limited_client.ambulance, reason="falls")).status_code == 429
 
 
+async def test_urgent_right_guess_beyond_limit_tells_nothing(limited_client: ReferralsClient) -> None:
+    """Received as unverified, like a wrong one, for the Community Point of Access to trace."""
+    sent = await limited_client.refer()
+    await send_batch(limited_client, [each | {"urgency": "urgent"} for each in guesses(100)], limited_client.ambulance)
+
+    wrong, right = [
+        (await limited_client.try_refer(caller=limited_client.ambulance, **each | {"urgency": "urgent"})).json()
+        for each in (guesses(1)[0], a_body())
+    ]
+
+    assert (wrong["is_identified"], right["is_identified"]) == (False, False)
+    assert wrong["discrepancies"] == right["discrepancies"]
+    assert "identity-differs" in right["discrepancies"]
+    assert sent["person_id"] not in {wrong["person_id"], right["person_id"]}
+
+
 async def test_guessed_references_are_lookups(limited_client: ReferralsClient) -> None:
     answers = [await limited_client.get("", limited_client.gp(), reference=reference_of(number)) for number in range(1000, 1080)]
 
