@@ -14,7 +14,6 @@ from shared.access import HOLDER, SCOPES, Holder
 from shared.clock import Clock
 from shared.contracts.care_policy import CarePolicy
 from shared.kernel.actor import Actor
-from shared.kernel.totality import total
 from shared.persistence.statements import Connection
 
 #: The setting of a session that acts on events and deadlines, which concern no caller.
@@ -56,6 +55,6 @@ def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
 @lru_cache(maxsize=256)
 def _bases(scopes: frozenset[str], *, is_staff: bool, is_of_safeguarding: bool) -> str:
     """As an array of PostgreSQL."""
-    is_held = total(Holder, {Holder.ANYONE: True, Holder.SERVICE: is_staff, Holder.SAFEGUARDING: is_of_safeguarding})
-    held = (basis for basis, needed in SCOPES.items() if is_held[HOLDER[basis]] and not scopes.isdisjoint(needed))
+    holders = {Holder.ANYONE, *[Holder.SERVICE] * is_staff, *[Holder.SAFEGUARDING] * is_of_safeguarding}
+    held = (basis for basis, needed in SCOPES.items() if HOLDER[basis] in holders and not scopes.isdisjoint(needed))
     return "{" + ",".join(held) + "}"

@@ -71,16 +71,16 @@ async def test_operator_sees_who_viewed_a_person_and_is_seen(product: RunningPro
     try:
         await refer(product)
         person = await owner.fetchval("SELECT person_id FROM referrals.referral ORDER BY id DESC LIMIT 1")
-        about = ("audit", "person", str(person), "--by", "louise", "--name", product.name)
+        about = ("audit", "person", str(person), "--by", "governor-1", "--name", product.name)
 
         first, second = [await product.workspace.run(*about) for _ in range(2)]
-        of_actor = await product.workspace.run("audit", "actor", "CARE", "louise", "--name", product.name)
+        of_actor = await product.workspace.run("audit", "actor", "CARE", "governor-1", "--name", product.name)
     finally:
         await owner.close()
 
     assert (first.code, second.code, of_actor.code) == (0, 0, 0)
     assert "ReceiveReferral" in first.out
-    assert "louise" not in first.out
+    assert "governor-1" not in first.out
     assert second.out.count("audit person") == 4
     assert of_actor.out.count("audit person") == 8
 

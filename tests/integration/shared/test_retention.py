@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from shared.kernel.ids import new_id
@@ -18,13 +19,14 @@ RESTRICTED, PUBLIC = "referrals.person-record.recorded.v1", "rapid-care.response
 
 
 async def test_stored_response_is_removed_when_expired(harness: DeliveryHarness) -> None:
+    old, young = [sha256(key.encode()).hexdigest() for key in ("old", "young")]
     for key in ("old", "young"):
         await harness.post(None, **{"Idempotency-Key": key})
-    await harness.owner.execute("UPDATE rapid_care.idempotency SET created_at = created_at - interval '8 days' WHERE key = 'old'")
+    await harness.owner.execute("UPDATE rapid_care.idempotency SET created_at = created_at - interval '8 days' WHERE key = $1", old)
 
     assert await remove_expired(harness.sender.database, DEFAULT_RETENTION) == 1
 
-    assert await harness.owner.fetchval("SELECT key FROM rapid_care.idempotency") == "young"
+    assert await harness.owner.fetchval("SELECT key FROM rapid_care.idempotency") == young
     assert await harness.count("rapid_care.parcel") == 2
 
 
