@@ -23,7 +23,7 @@ from shared.persistence.statements import ReadSession, Statement, any_of
 
 _EVENTS = Statement(
     sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
-    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.bindparam("topic"))
+    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column("'referrals.referral'"))
     .order_by(EVENT.c.seq)
 )
 #: What Rapid Care has published of its responses to these referrals.
@@ -157,7 +157,7 @@ async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> l
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     chain = {"subjects": subjects, "correlation_id": referral.correlation_id}
     responses = await reader.fetch(_RESPONSES, types=list(_OF_RESPONSE), **chain)
-    own = await reader.fetch(_EVENTS, subjects=subjects, topic="referrals.referral")
+    own = await reader.fetch(_EVENTS, subjects=subjects)
     rows = sorted([*responses, *own], key=lambda row: row["occurred_at"])
     names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
     since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
