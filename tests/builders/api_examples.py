@@ -16,6 +16,7 @@ import nhs_number
 from infra.dev_stack.scopes import SCOPES
 from shared.clock import LONDON
 from shared.kernel.ids import new_id
+from tests.builders.population import HEADER
 from tests.builders.seeded_stack import CALLERS_OF, SeededStack
 
 #: The ids of a path, and a caller.
@@ -145,6 +146,14 @@ class ExampleRun:
             answer = await self.stack.context("referrals").http.post("/referrals", json=body, headers=headers)
             assert answer.is_success, answer.text
         assert await self.stack.connection.fetchval(_PROPOSALS) > 1
+
+    async def find(self) -> None:
+        """Case finding finds a person for each example of a screening; more arise by chance alone."""
+        day = self.stack.contexts.now.date() - timedelta(days=30)
+        content = "\n".join([HEADER, *[f"{self._unused.pop()},W07,27.10,,{day}" for _ in range(4)], ""])
+        headers = self._headers(("importer", "BCCG")) | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+        answer = await self.stack.context("mdt").http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
+        assert answer.is_success, answer.text
 
     async def move_on(self, known: Sequence[Example], number: int) -> None:
         """One step of every item; sometimes new referrals, and time; deadlines that are due fire."""

@@ -41,6 +41,7 @@ def test_every_example_is_accepted(stack: SeededStack, record_property: Callable
     run = ExampleRun(stack, documents, Random(1))  # noqa: S311  a seed must repeat the run
     waiting, refusals, tries = bodies, dict[str, Counter[str]](), 0
     stack.run(run.propose())
+    stack.run(run.find())
     for number in range(_ROUNDS):
         stack.run(run.read_offers())
         results = [(each, *stack.run(run.accept(each))) for each in waiting]
