@@ -7,9 +7,9 @@ only new events; unread events would be lost. An absent topic with events in the
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
+from infra.database_owner import connected_owner
 from infra.deploy.topics import declarations, forget_cluster
 from shared.contracts.event import producer_of
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
@@ -30,13 +30,10 @@ async def ensure_topics(bootstrap: str, database_url: str, layout: Layout, crede
 
 
 async def _mark_for_republication(absent: list[str], database_url: str) -> None:
-    owner = await asyncpg.connect(database_url)
-    try:
+    async with connected_owner(database_url) as owner:
         lost = [topic for topic in absent if await owner.fetchval(_HOLDS.format(context=producer_of(topic)), topic)]
         for context in {producer_of(topic) for topic in lost}:
             await forget_cluster(owner, context)
-    finally:
-        await owner.close()
 
 
 async def _topics(options: Mapping[str, Any]) -> set[str]:

@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import asyncpg
-
 from infra.contexts import CONTEXTS
+from infra.database_owner import connected_owner
 from infra.deploy.kafka_access import apply_access, withdraw_access
 from infra.deploy.migrate import migrate
 from infra.deploy.topic_recovery import ensure_topics
@@ -159,11 +158,8 @@ async def _prepare(addresses: StackAddresses, keys: Keys, layout: Layout, progre
 
 
 async def _set_clock(addresses: StackAddresses, instant: datetime) -> None:
-    owner = await asyncpg.connect(addresses.database_url)
-    try:
+    async with connected_owner(addresses.database_url) as owner:
         await set_clock(owner, instant)
-    finally:
-        await owner.close()
 
 
 def metrics_ports(variables: Mapping[str, str], api_port: int | None = None) -> dict[str, int]:

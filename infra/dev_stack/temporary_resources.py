@@ -8,10 +8,10 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
+from infra.database_owner import connected_owner
 from infra.deploy.database_roles import Roles
 from infra.deploy.migrate import drop_roles
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
@@ -49,8 +49,5 @@ async def temporary_topics(bootstrap: str, prefix: str, credentials: KafkaCreden
 
 async def administer(url: str, statement: str) -> None:
     """Runs one statement on a new connection, such as CREATE DATABASE."""
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected_owner(url) as connection:
         await connection.execute(statement)
-    finally:
-        await connection.close()

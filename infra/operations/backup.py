@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import asyncpg
 import pyrage
 from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import connected_owner
 from infra.dev_stack.local.postgres_programs import installed_programs
 from infra.errors import StackError
 
@@ -122,10 +122,7 @@ def _program(
 
 
 async def _require_empty(database_url: str) -> None:
-    connection = await asyncpg.connect(make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False))
-    try:
+    async with connected_owner(make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
         held = await connection.fetchval(_HELD, list(CONTEXTS))
-    finally:
-        await connection.close()
     if held:
         raise StackError(f"The database has the schemas {', '.join(sorted(held))}. Restore into an empty database.")

@@ -3,14 +3,15 @@
 Invariant: pruning drops no partition that contains an unpublished event or a day that a new Kafka cluster would be refilled from.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import asyncpg
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import Owner, connected_owner
 from infra.deploy.topics import declarations
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
@@ -149,10 +150,5 @@ async def _delete_rows(owner: "asyncpg.Connection[asyncpg.Record]", context: str
     return rows
 
 
-@asynccontextmanager
-async def _owner(name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    owner = await asyncpg.connect(endpoints(name).database_url, server_settings={"timezone": "UTC"})
-    try:
-        yield owner
-    finally:
-        await owner.close()
+def _owner(name: str) -> AbstractAsyncContextManager[Owner]:
+    return connected_owner(endpoints(name).database_url, timezone="UTC")

@@ -1,19 +1,14 @@
-"""Wraps the data keys of all sealed events under the present key of the ring, so that an older one can be withdrawn (docs/adr/0040).
+"""Wraps the data keys of all sealed events under the present key of the ring, so that an older one can be withdrawn (docs/adr/0041).
 
 Invariant: an erased data key stays erased, also when it is erased during the command.
 """
 
-from typing import TypeAlias
-
-import asyncpg
-
 from infra.contexts import CONTEXTS
+from infra.database_owner import Owner, change, connected_owner
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.replay import database_of
 from shared.contracts.encryption import DecryptionFailed, KeyRing
-
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PORTION = 5_000
 _KEYS = """
@@ -32,13 +27,11 @@ async def rewrap(name: str) -> dict[str, int]:
     done: dict[str, int] = {}
     for context in CONTEXTS:
         async with database_of(context, name) as database:
-            owner = await asyncpg.connect(endpoints(name).database_url)
             try:
-                done[context] = await rewrap_log(owner, context, database.secrets.key_ring)
+                async with connected_owner(endpoints(name).database_url) as owner:
+                    done[context] = await rewrap_log(owner, context, database.secrets.key_ring)
             except DecryptionFailed as problem:
                 raise StackError(f"A data key cannot be unwrapped: {problem}. CARE_ENCRYPTION_KEYS needs every older key.") from problem
-            finally:
-                await owner.close()
     return done
 
 
@@ -48,9 +41,7 @@ async def rewrap_log(owner: Owner, context: str, ring: KeyRing) -> int:
     while rows := await owner.fetch(_KEYS.format(context=context), last, _PORTION):
         before = [row["data_key"] for row in rows]
         after = [ring.rewrap(each) for each in before]
-        total += int(
-            (await owner.execute(_REPLACE.format(context=context), [row["seq"] for row in rows], before, after)).rpartition(" ")[2]
-        )
+        total += await change(owner, _REPLACE.format(context=context), [row["seq"] for row in rows], before, after)
         last = rows[-1]["seq"]
     await owner.execute(_REQUEUE.format(context=context))
     return total

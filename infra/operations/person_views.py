@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import connected_owner
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
@@ -86,11 +87,8 @@ class Views:
 
 async def print_views(out: Console, name: str, person_id: UUID) -> bool:
     """Prints the views as a table; whether they agree. Raises StackError when no stack runs and for an unknown person."""
-    owner = await asyncpg.connect(endpoints(name).database_url)
-    try:
+    async with connected_owner(endpoints(name).database_url) as owner:
         views = await views_of(owner, person_id)
-    finally:
-        await owner.close()
     if not any(value for values in views.facts.values() for value in values.values()):
         raise StackError("No service knows a person with this id: GET /referrals/{id} has it as `person_id`.")
     out.print(_table(views))

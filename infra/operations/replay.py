@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
-
 from infra.contexts import CONTEXTS, policy_of, settings_of, subscribed_types, subscriptions_of
+from infra.database_owner import connected_owner
 from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.external_secrets import external_secrets, require
 from infra.dev_stack.local.paths import stack_folders
@@ -154,8 +153,7 @@ async def _require_foreign(database: Database[Any], context: str, parked: Parked
         _require_unauthentic(database, context, parked)
     if parked.event_id is None:
         return
-    owner = await asyncpg.connect(owner_url)
-    try:
+    async with connected_owner(owner_url) as owner:
         for producer in CONTEXTS:
             logged = await owner.fetchval(_LOGGED.format(context=producer), parked.event_id)
             if logged and parked.is_authentic:
@@ -169,8 +167,6 @@ async def _require_foreign(database: Database[Any], context: str, parked: Parked
                     f"{context} has not applied the event whose id record {parked.id} bears. Publish the event again with "
                     f"`care republish {producer} --since DATE`; once it is applied, the record can be discarded."
                 )
-    finally:
-        await owner.close()
 
 
 def _require_unauthentic(database: Database[Any], context: str, parked: ParkedRecord) -> None:

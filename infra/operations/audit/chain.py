@@ -2,9 +2,9 @@
 
 from time import monotonic
 
-import asyncpg
 from rich.console import Console
 
+from infra.database_owner import connected_owner
 from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
@@ -22,12 +22,8 @@ async def judge_audits(out: Console, name: str) -> bool:
         raise StackError("KAFKA_BOOTSTRAP_SERVERS is not set: without the published heads the end of a chain proves nothing.")
     begun = monotonic()
     heads = await _heads(found.kafka_bootstrap)
-    owner = await asyncpg.connect(found.database_url, server_settings={"jit": "off"})
-    try:
-        async with owner.transaction(isolation="repeatable_read", readonly=True):
-            findings, waiting = await check_audits(owner, heads, keys)
-    finally:
-        await owner.close()
+    async with connected_owner(found.database_url, jit="off") as owner, owner.transaction(isolation="repeatable_read", readonly=True):
+        findings, waiting = await check_audits(owner, heads, keys)
     verdict = Verdict(findings, waiting, monotonic() - begun)
     print_verdict(out, verdict)
     return verdict.holds

@@ -3,17 +3,17 @@
 Each reading leaves an entry in every audit that it read.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from uuid import UUID
 
-import asyncpg
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import Owner, connected_owner
 from infra.dev_stack.stack_state import endpoints
 from infra.operations.person_views import GROUP
 from shared.kernel.ids import derived_id
@@ -54,13 +54,8 @@ async def _entries(name: str, read: _Read, about: tuple[str, UUID], by: str) -> 
     return sorted(found, key=lambda each: each[1].recorded_at, reverse=True)
 
 
-@asynccontextmanager
-async def _connected(name: str, context: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    owner = await asyncpg.connect(endpoints(name).database_url, server_settings={"search_path": context, "timezone": "UTC"})
-    try:
-        yield owner
-    finally:
-        await owner.close()
+def _connected(name: str, context: str) -> AbstractAsyncContextManager[Owner]:
+    return connected_owner(endpoints(name).database_url, search_path=context, timezone="UTC")
 
 
 def _print(out: Console, title: str, entries: Sequence[tuple[str, AuditEntry]]) -> None:

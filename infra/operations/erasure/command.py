@@ -13,14 +13,13 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from infra.contexts import CONTEXTS, subscribed_types
+from infra.database_owner import Owner, connected_owner
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.erasure import certificate as certificates
 from infra.operations.erasure.certificate import Certificate
-from infra.operations.erasure.words import RESTRICTED, Owner, closed_concerns, erase_in
+from infra.operations.erasure.words import RESTRICTED, closed_concerns, erase_in
 from infra.operations.replay import database_of, required_reason
 from services.referrals.domain.access import AUDIT, holders
 from services.referrals.domain.erasure import Erasure
@@ -110,14 +109,11 @@ async def _transaction(database: Database[Any], caller: Actor, action: str) -> A
 
 async def _erase(url: str, people: Mapping[PersonId, int]) -> tuple[list[PersonId], Mapping[str, Mapping[str, int]], datetime]:
     """The people, the number of erased rows by context and kind, and the end. Raises StackError."""
-    owner = await asyncpg.connect(url)
-    try:
+    async with connected_owner(url) as owner:
         await _until_applied(owner, list(people))
         concerns = await closed_concerns(owner, list(people))
         erased = {context: await erase_in(owner, context, people, concerns) for context in CONTEXTS}
         return list(people), erased, await owner.fetchval("SELECT clock_timestamp()")
-    finally:
-        await owner.close()
 
 
 async def _until_applied(owner: Owner, people: Sequence[UUID]) -> None:

@@ -4,17 +4,13 @@ Those of a safeguarding concern go once the council has closed it. Their number 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
 from uuid import UUID
 
-import asyncpg
-
+from infra.database_owner import Owner, change
 from services.referrals.domain.safeguarding import ConcernStatus
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.registry import registry
 from shared.kernel.ids import PersonId
-
-Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 RESTRICTED = sorted({event.TOPIC for event in registry().values() if event.RESTRICTED})
 _OF_PERSON = "person_id = ANY($1::uuid[])"
@@ -98,13 +94,13 @@ async def erase_in(owner: Owner, context: str, people: Mapping[PersonId, int], c
     keys = _kafka_keys(people)
     async with owner.transaction():
         erased = {
-            "data keys": await _count(owner, _KEYS.format(context=context), list(people), list(people.values())),
-            "stored responses": await _count(owner, _RESPONSES.format(context=context), list(people)),
-            "parked records": await _count(owner, _PARKED.format(context=context), RESTRICTED, keys),
+            "data keys": await change(owner, _KEYS.format(context=context), list(people), list(people.values())),
+            "stored responses": await change(owner, _RESPONSES.format(context=context), list(people)),
+            "parked records": await change(owner, _PARKED.format(context=context), RESTRICTED, keys),
         }
         for table, assignments, condition in WORDS[context]:
             update = _UPDATE.format(context=context, table=table, assignments=assignments, condition=condition)
-            erased[table] = await _count(owner, update, list(people))
+            erased[table] = await change(owner, update, list(people))
         await _erase_concerns(owner, context, concerns)
         await owner.execute(_TOMBSTONES.format(context=context), [*people, *concerns])
     return erased
@@ -119,7 +115,3 @@ async def _erase_concerns(owner: Owner, context: str, concerns: Sequence[UUID]) 
 
 def _kafka_keys(ids: Iterable[UUID]) -> list[bytes]:
     return [str(each).encode() for each in ids]
-
-
-async def _count(owner: Owner, statement: str, *values: object) -> int:
-    return int((await owner.execute(statement, *values)).rpartition(" ")[2])

@@ -10,6 +10,7 @@ from time import monotonic
 
 import asyncpg
 
+from infra.database_owner import connected_owner
 from infra.deploy.kafka_operator import operator_credentials
 from infra.deploy.topics import layout_of_environment
 from infra.dev_stack.local.external_servers import external_kafka_bootstrap
@@ -68,16 +69,12 @@ async def verify(
         snapshot = await snapshot_kafka(broker) if options.is_live else await _snapshot_at_the_end(broker)
         heads = await published_heads(broker)
         with deliveries(snapshot, on_progress, options.foreign_keys) as found:
-            owner = await asyncpg.connect(database_url, server_settings={"jit": "off"})
-            try:
-                async with owner.transaction(isolation="repeatable_read", readonly=True):
-                    findings = await _check_databases(owner, options, on_progress)
-                    findings += await client_log.compare(owner, options.log, options.retention) if options.log else []
-                    audits, unsealed = await check_audits(owner, heads, options.audit_keys)
-                    parked, pending = await pending_work.parked_counts(owner), await pending_work.pending_in_databases(owner)
-                    await found.read_logs(owner, options.retention, options.recorded_since)
-            finally:
-                await owner.close()
+            async with connected_owner(database_url, jit="off") as owner, owner.transaction(isolation="repeatable_read", readonly=True):
+                findings = await _check_databases(owner, options, on_progress)
+                findings += await client_log.compare(owner, options.log, options.retention) if options.log else []
+                audits, unsealed = await check_audits(owner, heads, options.audit_keys)
+                parked, pending = await pending_work.parked_counts(owner), await pending_work.pending_in_databases(owner)
+                await found.read_logs(owner, options.retention, options.recorded_since)
             await found.read_records(broker)
             compared, not_applied = compare(found)
     all_pending = {**pending, **unsealed, **not_applied, **_unread(snapshot)}

@@ -1,0 +1,24 @@
+"""Connections of the owner of the database, for commands on the schemas of several contexts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def connected_owner(url: str, **settings: str) -> AsyncIterator[Owner]:
+    """A connection that is closed at the end of the block; `settings` are those of its session."""
+    owner = await asyncpg.connect(url, server_settings=settings)
+    try:
+        yield owner
+    finally:
+        await owner.close()
+
+
+async def change(owner: Owner, statement: str, *values: object) -> int:
+    """Executes the statement; returns the number of rows that it changed."""
+    return int((await owner.execute(statement, *values)).rpartition(" ")[2])
