@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from infra.deploy.kafka_operator import operator_credentials
 from infra.dev_stack.local.ports import accepts
 from infra.errors import StackError
+from shared.messaging.kafka_settings import KafkaCredentials
 
 _TIMEOUT_SECONDS = 10
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
@@ -42,6 +44,11 @@ def require_postgresql(url: str) -> str:
 
 def external_kafka_bootstrap() -> str | None:
     return os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or None
+
+
+def external_kafka_credentials() -> KafkaCredentials | None:
+    """The operator's, for the brokers of `KAFKA_BOOTSTRAP_SERVERS`; None for open ones and for embedded ones. Raises ConfigurationError."""
+    return operator_credentials() if external_kafka_bootstrap() else None
 
 
 async def check_database(url: str) -> Server:

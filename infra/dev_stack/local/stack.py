@@ -11,10 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 
-from infra.deploy.kafka_operator import operator_credentials
 from infra.dev_stack.local.brokers import Broker, choose_broker
 from infra.dev_stack.local.class_data_cache import start_building
-from infra.dev_stack.local.external_servers import Server, check_database, check_kafka, external_database_url, external_kafka_bootstrap
+from infra.dev_stack.local.external_servers import (
+    Server,
+    check_database,
+    check_kafka,
+    external_database_url,
+    external_kafka_bootstrap,
+    external_kafka_credentials,
+)
 from infra.dev_stack.local.kafka import LocalKafka
 from infra.dev_stack.local.kafka_settings import ExtraListener
 from infra.dev_stack.local.lock import take
@@ -84,7 +90,7 @@ class Stack:
             kafka_bootstrap=broker.result().address,
             postgres_version=database.result().version,
             kafka_version=broker.result().version,
-            kafka_credentials=operator_credentials() if external_kafka_bootstrap() else None,
+            kafka_credentials=external_kafka_credentials(),
         )
 
     async def _claim(self, folders: StackFolders) -> None:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from infra.database_owner import connected_owner
 from infra.deploy.topics import layout_of_environment
+from infra.dev_stack.local.external_servers import external_kafka_credentials
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify.audit_chain import check_audits
@@ -30,5 +31,5 @@ async def judge_audits(out: Console, name: str) -> bool:
 
 
 async def _heads(bootstrap: str) -> list[Head]:
-    async with connected(bootstrap, layout_of_environment().prefix) as broker:
+    async with connected(bootstrap, layout_of_environment().prefix, external_kafka_credentials()) as broker:
         return await published_heads(broker)

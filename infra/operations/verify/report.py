@@ -11,9 +11,8 @@ from time import monotonic
 import asyncpg
 
 from infra.database_owner import connected_owner
-from infra.deploy.kafka_operator import operator_credentials
 from infra.deploy.topics import layout_of_environment
-from infra.dev_stack.local.external_servers import external_kafka_bootstrap
+from infra.dev_stack.local.external_servers import external_kafka_credentials
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.verify import client_log, pending_work
@@ -87,7 +86,7 @@ async def verify_stack(name: str, options: Options, on_progress: OnProgress = si
     found, prefix = endpoints(name), layout_of_environment().prefix
     if not found.kafka_bootstrap:
         raise StackError(f"KAFKA_BOOTSTRAP_SERVERS is not set, and the stack “{name}” is not running: set it, as DATABASE_URL is set.")
-    credentials = operator_credentials() if external_kafka_bootstrap() else None
+    credentials = external_kafka_credentials()
     options = replace(options, audit_keys=options.audit_keys or public_keys(name))
     return await verify(found.database_url, found.kafka_bootstrap, credentials, prefix=prefix, options=options, on_progress=on_progress)
 

@@ -43,6 +43,12 @@ async def test_operator_finds_an_altered_entry(product: RunningProduct) -> None:
     assert json.loads(found.out.splitlines()[-1])["verify"] == "failed"
 
 
+async def test_verification_reads_brokers_as_the_operator(product: RunningProduct) -> None:
+    refused = await product.workspace.run("audit", "verify", "--name", product.name, KAFKA_SECURITY_PROTOCOL="SASL_SSL")
+
+    assert "KAFKA_" in refused.refusal
+
+
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit SET actor_id = 'someone-else'", "DELETE FROM audit", "INSERT INTO audit DEFAULT VALUES"]
 )
