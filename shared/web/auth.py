@@ -138,6 +138,8 @@ def _actor(claims: dict[str, Any]) -> Actor:
     subject, organisation, role = _name(claims, "sub"), _name(claims, "org"), _name(claims, "role")
     if not re.fullmatch(CODE_PATTERN, organisation) or _is_same(organisation, SYSTEM.organisation):
         raise InvalidClaimError("org")
+    if _is_same(subject, SYSTEM.id):
+        raise InvalidClaimError("sub")
     scopes = frozenset(str(claims.get("scope", "")).split())
     return Actor(subject, organisation, role, scopes, str(claims["iss"]), _system(claims, subject, role))
 
@@ -160,11 +162,9 @@ def _system(claims: dict[str, Any], subject: str, role: str) -> str | None:
 
 
 def _name(claims: dict[str, Any], claim: str) -> str:
-    """A text that a reader of the audit can see and type. Raises InvalidClaimError, also for a subject that the product reserves."""
+    """A text that a reader of the audit can see and type. Raises InvalidClaimError."""
     value = claims[claim]
     if not isinstance(value, str) or not value.isprintable() or value != value.strip() or not 0 < len(value) <= _MAX_NAME:
-        raise InvalidClaimError(claim)
-    if claim == "sub" and _is_same(value, SYSTEM.id):
         raise InvalidClaimError(claim)
     return value
 
