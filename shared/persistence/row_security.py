@@ -55,6 +55,7 @@ def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
 @lru_cache(maxsize=256)
 def _bases(scopes: frozenset[str], *, is_staff: bool, is_of_safeguarding: bool) -> str:
     """As an array of PostgreSQL."""
-    holders = {Holder.ANYONE, *[Holder.SERVICE] * is_staff, *[Holder.SAFEGUARDING] * is_of_safeguarding}
+    is_held = ((Holder.ANYONE, True), (Holder.SERVICE, is_staff), (Holder.SAFEGUARDING, is_of_safeguarding))
+    holders = {holder for holder, is_one in is_held if is_one}
     held = (basis for basis, needed in SCOPES.items() if HOLDER[basis] in holders and not scopes.isdisjoint(needed))
     return "{" + ",".join(held) + "}"

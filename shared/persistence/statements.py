@@ -92,13 +92,13 @@ class ReadSession:
         return query if isinstance(query, Statement) else Statement(query)
 
 
-def any_of(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.Uuid) -> sa.CollectionAggregate[Any]:
-    """Any value of the array parameter `name`, for a comparison with a column.
+def any_of(name: str) -> sa.CollectionAggregate[Any]:
+    """Any of the ids in the array parameter `name`, for a comparison with a column.
 
     The subquery hides the array from the planner. PostgreSQL plans again at each call for an array that it sees to be short: it assumes ten
     values in one that it does not see.
     """
-    array = sa.ARRAY(kind)
+    array = sa.ARRAY(sa.Uuid)
     return sa.any_(sa.cast(sa.select(sa.bindparam(name, type_=array)).scalar_subquery(), array))
 
 
