@@ -14,7 +14,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
-from infra.deploy.database_roles import password_variable
+from infra.deploy.database_roles import Roles, password_variable
+from infra.dev_stack.dev_secrets import load
 from infra.dev_stack.local.ports import free_ports
 from infra.dev_stack.local.stack import StackAddresses
 from infra.dev_stack.temporary_resources import administer
@@ -63,6 +64,18 @@ class Workspace:
         process = await self.start(*arguments, **changes)
         out, err = await process.communicate()
         return Result(process.returncode or 0, out.decode(), err.decode())
+
+    async def migrate(self, name: str) -> Result:
+        """Runs `care migrate` for the roles of the stack `name`."""
+        roles = self.roles(name)
+        passwords = {password_variable(context): password for context, password in roles.passwords.items()}
+        return await self.run("migrate", "--roles", roles.prefix, **passwords)
+
+    def roles(self, name: str) -> Roles:
+        """Those of the stack `name`."""
+        keys = load(self.home / "stacks" / name)
+        assert keys
+        return keys.roles
 
     async def start(self, *arguments: str, **changes: str) -> ForkedProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PRODUCT_VARIABLES)}

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from infra.contexts import CONTEXTS
+from infra.deploy.database_roles import Roles
+from infra.deploy.migrate import drop_roles
 from infra.dev_stack.temporary_resources import administer
 from tests.integration.cli.care_process import Workspace
 
@@ -146,17 +148,21 @@ async def test_restored_database_has_the_same_privileges(workspace: Workspace, t
     administration = server.render_as_string(hide_password=False)
     file, key = tmp_path / "care.backup", tmp_path / "care.key"
     recipient = await _key(workspace, key)
-    assert (await workspace.run("migrate")).code == 0
+    migration = ("migrate", "--roles", "care_restored")
+    assert (await workspace.run(*migration)).code == 0
     before = await _privileges(workspace)
     assert (await workspace.run("backup", "write", str(file), CARE_BACKUP_RECIPIENTS=recipient)).code == 0
 
     await administer(administration, f'DROP DATABASE "{database}" WITH (FORCE)')
     await administer(administration, f'CREATE DATABASE "{database}"')
-    for command in (("backup", "restore", str(file), "--key", str(key)), ("migrate",)):
+    for command in (("backup", "restore", str(file), "--key", str(key)), migration):
         assert (await workspace.run(*command)).code == 0
 
+    after = await _privileges(workspace)
+    await administer(workspace.database_url, f"DROP SCHEMA {', '.join(CONTEXTS)} CASCADE")
+    await drop_roles(workspace.database_url, Roles("care_restored", {}))
     assert [each for each in before if " PUBLIC " in each] == []
-    assert await _privileges(workspace) == before
+    assert after == before
 
 
 async def _privileges(workspace: Workspace) -> list[str]:

@@ -94,7 +94,7 @@ async def test_owner_without_createrole_is_reported(workspace: Workspace) -> Non
     await administer(workspace.database_url, f"CREATE ROLE weak_{name} LOGIN; GRANT ALL ON DATABASE care_cli_{name} TO weak_{name}")
     weak = workspace.database_url.replace("postgres@", f"weak_{name}@", 1)
 
-    refusal = (await workspace.run("migrate", DATABASE_URL=weak)).refusal
+    refusal = (await workspace.run("migrate", "--roles", f"care_{name}", DATABASE_URL=weak)).refusal
 
     await administer(workspace.database_url, f"DROP OWNED BY weak_{name}; DROP ROLE weak_{name}")
     assert refusal.startswith("The database refused this (permission denied to create role).")

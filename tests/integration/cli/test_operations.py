@@ -14,8 +14,6 @@ import httpx
 import pytest
 
 from infra.contexts import CONTEXTS, subscriptions_of
-from infra.deploy.database_roles import password_variable
-from infra.dev_stack.dev_secrets import load
 from shared.clock import wall_clock
 from shared.contracts.envelope import Envelope, to_headers
 from shared.kernel.ids import new_id
@@ -343,17 +341,15 @@ async def test_another_number_of_partitions_is_mentioned(product: RunningProduct
 
 
 async def test_migrate_is_idempotent(product: RunningProduct) -> None:
-    keys = load(product.workspace.home / "stacks" / product.name)
-    assert keys
-    passwords = {password_variable(context): password for context, password in keys.roles.passwords.items()}
+    of_stack = product.workspace.roles(product.name)
 
-    migrated = await product.workspace.run("migrate", "--roles", keys.database_roles, **passwords)
+    migrated = await product.workspace.migrate(product.name)
 
     assert migrated.code == 0
-    roles = ", ".join(f"{keys.database_roles}_{context}" for context in CONTEXTS)
+    roles = ", ".join(of_stack.of(context) for context in CONTEXTS)
     assert f"Set the password of the roles {roles}." in migrated.out
-    assert len(set(passwords.values())) == len(CONTEXTS)
-    assert [password for password in passwords.values() if password in migrated.out] == []
+    assert len(set(of_stack.passwords.values())) == len(CONTEXTS)
+    assert [password for password in of_stack.passwords.values() if password in migrated.out] == []
     assert "Created monthly partitions: none." in migrated.out
 
 

@@ -87,7 +87,7 @@ async def test_restored_database_and_recreated_topics_agree(workspace: Workspace
     await administer(server, f'CREATE DATABASE "{database}"')
     restored = await workspace.run("backup", "restore", str(backup), "--key", str(keys))
     assert restored.code == 0, restored.err
-    migrated = await workspace.run("migrate")
+    migrated = await workspace.migrate("restored")
     assert migrated.code == 0, migrated.err
     recreated = await _recreate_topics(workspace, partitions="3")
     (advance,) = re.findall(r"SELECT setval\(.*;", _RUNBOOK)
