@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,6 @@ from tests.builders import mdt as meeting
 from tests.builders import navigation as navigators
 from tests.builders import rapid_care as response
 from tests.builders.context_app import RunningContext
-from tests.builders.population import HEADER
 from tests.builders.referrals import MONDAY, ReferralsClient, a_demographics_body, a_lead_activated, referrals
 
 #: The end of a relationship, before the present: within `access_lasts`, and after it.
@@ -242,10 +241,7 @@ async def _discussed(patient: meeting.Patient, phase: str, sharing: SharingPrefe
 
 async def _found(context: RunningContext, sharing: SharingPreference, held: Mapping[str, frozenset[str]]) -> Subject:
     number = _NUMBERS[list(SharingPreference).index(sharing)]
-    content = f"{HEADER}\n{number},W07,27.10,,{date(2015, 1, 31)}\n".encode()
-    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
-    assert (await context.http.post("/mdt/risk/imports", content=content, headers=headers)).status_code == 201
-    person_id = context.database.secrets.pseudonym(number)
+    person_id = await meeting.a_finding(context, number)
     await _record(context, person_id, sharing, f"found{sharing}")
     return Subject("found", sharing, {"person_id": str(person_id)}, held, f"secretfound{sharing}", lacks=_PLAN)
 
