@@ -12,10 +12,10 @@ EXPECTED: dict[str, int] = {
     # Two risk runs: into level 2, then into level 3 as a high climber.
     "mdt.risk.level-crossed.v1": 2,
     "mdt.risk.high-climber-found.v1": 1,
-    # Two referrals, and the onward one of the step-down; the story is given once, with the first.
+    # Two referrals, and the onward one of the step-down; the story is given once, with the first, whose triage confirms the practice.
     "referrals.referral.received.v1": 3,
     "referrals.referral.identified.v1": 3,
-    "referrals.person-record.recorded.v1": 1,
+    "referrals.person-record.recorded.v1": 2,
     "referrals.referral.triaged.v1": 3,
     "referrals.referral.routed.v1": 3,
     "referrals.referral.accepted.v1": 3,

@@ -78,7 +78,7 @@ class TriageReferral:
 
     `has_red_flag`: life is in danger (G23); None leaves the flag as it was. `is_by_telephone`: a call is enough to assess the
     person, and only then does a call stop the two-hour clock (G05). `condition` is asked for an urgent referral without one; None
-    leaves it as it was.
+    leaves it as it was. `is_practice_confirmed`: the practice that referred the person is theirs, although only it says so.
     """
 
     urgency: Urgency
@@ -87,6 +87,7 @@ class TriageReferral:
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
     condition: Condition | None = None
+    is_practice_confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

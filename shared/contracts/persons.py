@@ -126,7 +126,8 @@ class PersonRecordRecorded(Event):
     """The whole current record of a person; each record replaces the previous one. Restricted: its data is encrypted.
 
     An urgent referral may lack what a record has: `born_on` is then absent, and a missing text is `not given`. Old history is left
-    out of a record that would be larger than Kafka accepts.
+    out of a record that would be larger than Kafka accepts. Without
+    `is_practice_confirmed` only the practice itself says that the person is registered with it, which is no relationship yet.
     """
 
     TYPE = "referrals.person-record.recorded.v1"
@@ -143,6 +144,7 @@ class PersonRecordRecorded(Event):
     locality: Locality | None
     story: Story
     sharing: SharingPreference = SharingPreference.DIRECT_CARE
+    is_practice_confirmed: bool = True
 
 
 class PersonUnverified(Event):

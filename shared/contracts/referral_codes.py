@@ -103,11 +103,12 @@ class CancelReason(StrEnum):
 class Discrepancy(StrEnum):
     """A fault of an urgent referral, which is accepted all the same. The Community Point of Access resolves it.
 
-    `text-unreadable`: a value that its field cannot have. The history of the person's story has its text.
     `text-unreadable`: a value that its field cannot have; its text is kept in the history of the person's story.
-    `practice-unknown`: no table has the person's practice, or it closed without a successor. `receiver-uninformed`: a referrer sent
-    more while a receiver had the referral, or another referral joined it, and the words must be passed on. A referral of any urgency may
-    have these two.
+    `practice-unknown`: no table has the person's practice, or it closed without a successor. `practice-unconfirmed`: only the practice
+    itself says that the person is registered with it, and no triage has confirmed it; a correction of the record that names it does.
+    `receiver-uninformed`: a referrer sent more while a receiver had the referral, or another referral joined it, and the words must be
+    passed on. `details-unconfirmed`: a referrer without a relationship added a telephone or a family contact to a known person's record, or
+    restricted its sharing: staff ask the person. A referral of any urgency may have these four.
     """
 
     NUMBER_MISSING = "number-missing"
@@ -120,6 +121,8 @@ class Discrepancy(StrEnum):
     HISTORY_SHORTENED = "history-shortened"
     CONDITION_MISSING = "condition-missing"
     PRACTICE_UNKNOWN = "practice-unknown"
+    PRACTICE_UNCONFIRMED = "practice-unconfirmed"
+    DETAILS_UNCONFIRMED = "details-unconfirmed"
     RECEIVER_UNINFORMED = "receiver-uninformed"
 
 

@@ -46,7 +46,7 @@ from shared.contracts.event import Event
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import FamilyContact, Story
 from shared.contracts.practices import Practice
-from shared.contracts.referral_codes import CancelReason, Outcome, Reason, ReturnReason, Route, Source
+from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.state_table import Trigger
@@ -315,6 +315,7 @@ def transitions(
     `judged` is the urgency that the triage assigns.
     """
     triage_it = TriageReferral(judged, is_complex=False, reason="Seen")
+    doubted = a_person(locality=None, practice_code="W08", is_practice_confirmed=False)
     return {
         TriageReferral: lambda it: triage.triage(it, triage_it, triaged_by="clinician-1", now=now, policy=policy),
         RouteReferral: lambda it: _route(it, a_person(), now, policy),
@@ -341,8 +342,8 @@ def transitions(
             discrepancies.follow_identity(it, a_person(nhs_number=None if it.is_identified else DALE))
         ),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
-        Occurrence.TEXT_JOINED: lambda it: discrepancies.join_unreadable(it, now, policy),
-        Occurrence.PRACTICE_LOST: lambda it: _changed(discrepancies.follow_practice(it, a_person(locality=None), now, policy)),
+        Occurrence.FAULT_JOINED: lambda it: discrepancies.join_faults(it, [Discrepancy.TEXT_UNREADABLE], now, policy),
+        Occurrence.PRACTICE_IN_DOUBT: lambda it: _changed(discrepancies.follow_practice(it, doubted, now, policy)),
         Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),
         Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),

@@ -49,7 +49,7 @@ async def test_story_given_once_is_shown_in_every_service(story: StoryRun) -> No
     found = await access.get(f"/referrals/people/{person_found['id']}")
 
     assert {screen["story"]["narrative"] for screen in screens.values()} == {found["story"]["narrative"]}
-    assert len(story.of("referrals.person-record.recorded.v1")) == 1
+    assert len(story.of("referrals.person-record.recorded.v1")) == 2  # with the first referral, and with its practice confirmed
     assert story.world.seen["story_known"] is True
 
 

@@ -63,7 +63,7 @@ _FACT = """
 #: finding: asked once, under all ids of the person.
 _REGISTERED = """(
                 SELECT coalesce(
-                    (SELECT {code} FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown'
+                    (SELECT {code} FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown' AND {confirmed}
                         ORDER BY EXISTS (SELECT FROM {merged} = {person}), {person} LIMIT 1),
                     (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
                         ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)) AS code
@@ -88,9 +88,12 @@ OWN, PROFESSIONAL = "current_setting('care.organisation', true)", "current_setti
 LASTS = "coalesce({}, 'infinity') > nullif(current_setting('care.ended_after', true), '')::timestamptz"
 
 
-def registered(*, person: str, code: str, merged: str, people: str = MERGED) -> tuple[str, str]:
-    """The fact of the registered practice: the columns of the record with the id and the code, and the merged record of an id."""
-    return "registered-practice", _REGISTERED.format(person=person, code=code, merged=merged, people=people)
+def registered(*, person: str, code: str, confirmed: str, merged: str, people: str = MERGED) -> tuple[str, str]:
+    """The fact of the registered practice: the columns of the record with the id and the code, and the merged record of an id.
+
+    `confirmed` is whether not only the practice itself has stated it.
+    """
+    return "registered-practice", _REGISTERED.format(person=person, code=code, confirmed=confirmed, merged=merged, people=people)
 
 
 def has(basis: str, *, is_staff: bool = False) -> str:

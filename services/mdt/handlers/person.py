@@ -1,4 +1,4 @@
-"""Keeps the projection of the person's record. The GP as lead follows the registration (AC7)."""
+"""Keeps the projection of the person's record. The GP as lead follows the registration (AC7), once it is confirmed."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,5 +21,5 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
     person_id = PersonId(UUID(envelope.key))
     await project_person(tx, person_id, envelope.sequence, event)
     leading = await LEADING_PRACTICES.get(tx, person_id)
-    if leading is not None and leading != event.practice_code:
+    if event.is_practice_confirmed and leading is not None and leading != event.practice_code:
         await follow_registration(person_id, tx=tx)

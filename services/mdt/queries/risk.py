@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.mdt.domain.risk import LISTED, OPEN, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import practices, risk_import
-from services.mdt.store.person import PERSON, PRACTICE_CODE
+from services.mdt.store.person import PERSON, REGISTERED_PRACTICE
 from services.mdt.store.risk import OF_PERSON, RISK, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import RiskLevel
@@ -70,8 +70,8 @@ _FOUND = (
 #: Of a practice that is no member, only those whose record names no other one.
 _IS_OF_OTHER_PRACTICE = sa.exists().where(
     PERSON.c.person_id == RISK.c.person_id,
-    PRACTICE_CODE != sa.all_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))),
-    PRACTICE_CODE != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"),
+    REGISTERED_PRACTICE != sa.all_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))),
+    REGISTERED_PRACTICE != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"),
 )
 _FOUND_FOR_MEMBERS, _FOUND_FOR_PRACTICE = Statement(_FOUND), Statement(_FOUND.where(~_IS_OF_OTHER_PRACTICE))
 _OF_PERSON = Statement(OF_PERSON)

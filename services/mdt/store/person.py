@@ -24,8 +24,9 @@ PERSON = sa.Table(
     comment="Projection of the person's record, from referrals.",
 )
 
-#: The code of the practice that the record names, which may be unknown.
-PRACTICE_CODE: sa.ColumnElement[str] = PERSON.c.record["practice_code"].astext
+_IS_CONFIRMED = PERSON.c.record["is_practice_confirmed"].as_boolean()
+#: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
+REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), PERSON.c.record["practice_code"].astext))
 
 _UPSERT = upsert_if_newer(PERSON)
 
@@ -40,11 +41,12 @@ def _own_first(query: sa.Select[Any], column: sa.Column[Any], *order: sa.ColumnE
     return query.where(MERGED.is_of_group(column)).order_by(is_own.desc(), *order, column).limit(1)
 
 
-#: The newest record; else the practice of the newest case; else, for a person of case finding alone, the practice of the score.
+#: The practice of the record, if it is confirmed; else that of the newest case; else, for a person of case finding alone, that of the
+#: score.
 _PRACTICE = Statement(
     sa.select(
         sa.func.coalesce(
-            record_query().with_only_columns(PRACTICE_CODE).scalar_subquery(),
+            record_query().with_only_columns(REGISTERED_PRACTICE).scalar_subquery(),
             _own_first(sa.select(CASE.c.practice_code), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
             _own_first(sa.select(RISK.c.practice_code), RISK.c.person_id).scalar_subquery(),
         )

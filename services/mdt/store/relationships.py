@@ -7,7 +7,7 @@ from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import PRESENT
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD
-from services.mdt.store.person import PERSON, PRACTICE_CODE
+from services.mdt.store.person import PERSON, REGISTERED_PRACTICE
 from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED
 from shared.access import Basis
@@ -20,7 +20,7 @@ IS_SEEN = sa.or_(CASE.c.closed_at.is_(None), CASE.c.closed_at > sa.bindparam("cl
 #: The field of the policy with the member organisations of the meeting.
 _MEMBERS = "member_organisations"
 #: Case finding may precede the person's record, which alone counts as soon as it names a practice.
-_PRACTICE = first_practice((PERSON.c.person_id, PRACTICE_CODE), (RISK.c.person_id, RISK.c.practice_code))
+_PRACTICE = first_practice((PERSON.c.person_id, REGISTERED_PRACTICE), (RISK.c.person_id, RISK.c.practice_code))
 _FACTS = (
     Fact(Basis.MEETING, CASE.c.person_id, staff=_MEMBERS, ended_at=CASE.c.closed_at),
     Fact(Basis.CASE_FINDING, RISK.c.person_id, staff=_MEMBERS, where=[is_one_of(RISK.c.status, PRESENT)]),

@@ -61,8 +61,9 @@ class FormerValueView(ResponseModel):
 class PersonView(VersionedResponse):
     """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth.
 
-    `former_values` has the values that staff have replaced, the oldest first. `story` is absent without a referral that is open or ended
-    recently, and when the person withholds it (G12).
+    `is_practice_confirmed` is false for a practice that only itself has stated; a correction that names it confirms it. `former_values` has
+    the values that staff have replaced, the oldest first. `story` is absent without a referral that is open or ended recently, and when the
+    person withholds it (G12).
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class PersonView(VersionedResponse):
     address: str
     telephone: str | None
     practice_code: str
+    is_practice_confirmed: bool
     residence: str
     locality: Locality | None
     sharing: SharingPreference

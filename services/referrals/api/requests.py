@@ -159,7 +159,8 @@ class ConcernClosure(CommandModel[commands.CloseConcern]):
 class Triage(CommandModel[commands.TriageReferral]):
     """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05).
 
-    An urgent referral without a condition should have one here; without it, it is marked.
+    An urgent referral without a condition should have one here; without it, it is marked. Where only the referring practice says that the
+    person is registered with it, the triage confirms this: `is_practice_confirmed` false leaves it open, marked `practice-unconfirmed`.
     """
 
     urgency: Urgency
@@ -168,6 +169,7 @@ class Triage(CommandModel[commands.TriageReferral]):
     has_red_flag: Flag | None = None
     is_by_telephone: Flag = False
     condition: Condition | None = None
+    is_practice_confirmed: Flag = True
 
 
 class NewCondition(CommandModel[commands.SetCondition]):

@@ -81,6 +81,8 @@ _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
         Discrepancy.IDENTITY_DIFFERS: False,
         Discrepancy.BIRTHDAY_INVALID: False,
         Discrepancy.PRACTICE_UNKNOWN: False,
+        Discrepancy.PRACTICE_UNCONFIRMED: False,
+        Discrepancy.DETAILS_UNCONFIRMED: False,
         Discrepancy.RECEIVER_UNINFORMED: False,
         Discrepancy.DEMOGRAPHICS_MISSING: False,
         Discrepancy.STORY_MISSING: False,

@@ -184,7 +184,7 @@ def _stated(found: Difference, locality: Locality | None) -> dict[str, Any]:
         value = people.absent_value(found.field)
     elif found.field is RecordField.BORN_ON:
         value = date.fromisoformat(value)
-    practice = {"locality": locality} if found.field is RecordField.PRACTICE_CODE else {}
+    practice: dict[str, Any] = {"locality": locality, "is_practice_confirmed": True} if found.field is RecordField.PRACTICE_CODE else {}
     return {ATTRIBUTE[found.field]: value, **practice}
 
 

@@ -2,7 +2,8 @@
 
 Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends, and so does a merge; a separation
 opens those of the record again. An unknown practice is marked at any urgency, because no referrer can know the table of practices: the
-Community Point of Access asks, and signposts a person who is registered elsewhere (E8).
+Community Point of Access asks, and signposts a person who is registered elsewhere (E8). So is a practice that only the practice itself has
+stated, unless the triage of its own referral confirms it.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -11,11 +12,20 @@ from datetime import datetime
 from uuid import UUID
 
 from services.referrals.commands import ReceiveReferral, ResolveDiscrepancy, SetCondition
-from services.referrals.domain import deadlines
+from services.referrals.domain import deadlines, registration
 from services.referrals.domain import person as people
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.referral import Occurrence, Referral, ReferralDeadline, Status, is_with_receiver, permit
+from services.referrals.domain.referral import (
+    UNTRIAGED,
+    Occurrence,
+    Referral,
+    ReferralDeadline,
+    Status,
+    effective_status,
+    is_with_receiver,
+    permit,
+)
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
 from shared.contracts.referral_codes import AmendedPart, Discrepancy, Route
@@ -52,7 +62,9 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.TEXT_UNREADABLE: lambda received, _: bool(received.unreadable),
         Discrepancy.HISTORY_SHORTENED: lambda _, person: people.is_shortened(person),
         Discrepancy.CONDITION_MISSING: lambda received, _: received.condition is None,
-        Discrepancy.PRACTICE_UNKNOWN: lambda _, person: people.lacks_practice(person),
+        Discrepancy.PRACTICE_UNKNOWN: lambda _, person: registration.lacks_practice(person),
+        Discrepancy.PRACTICE_UNCONFIRMED: lambda received, person: not (person.is_practice_confirmed or people.states(received, person)),
+        Discrepancy.DETAILS_UNCONFIRMED: lambda _, __: False,
         Discrepancy.RECEIVER_UNINFORMED: lambda _, __: False,
     },
 )
@@ -70,6 +82,8 @@ _IS_FOR_ALL: Mapping[Discrepancy, bool] = total(
         Discrepancy.HISTORY_SHORTENED: False,
         Discrepancy.CONDITION_MISSING: False,
         Discrepancy.PRACTICE_UNKNOWN: True,
+        Discrepancy.PRACTICE_UNCONFIRMED: True,
+        Discrepancy.DETAILS_UNCONFIRMED: False,
         Discrepancy.RECEIVER_UNINFORMED: False,
     },
 )
@@ -87,7 +101,9 @@ _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
         Discrepancy.TEXT_UNREADABLE: lambda _: False,
         Discrepancy.HISTORY_SHORTENED: lambda _: False,
         Discrepancy.CONDITION_MISSING: lambda _: False,
-        Discrepancy.PRACTICE_UNKNOWN: lambda person: not people.lacks_practice(person),
+        Discrepancy.PRACTICE_UNKNOWN: lambda person: not registration.lacks_practice(person),
+        Discrepancy.PRACTICE_UNCONFIRMED: lambda person: person.is_practice_confirmed,
+        Discrepancy.DETAILS_UNCONFIRMED: lambda _: False,
         Discrepancy.RECEIVER_UNINFORMED: lambda _: False,
     },
 )
@@ -143,11 +159,22 @@ def settle(referral: Referral, person: Person, now: datetime) -> Decision[Referr
 
 
 def follow_practice(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:
-    """Marks an open referral whose person lacks a practice since its receipt; None when the mark is there or the practice is known."""
-    if Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies or not people.lacks_practice(person):
+    """Marks an open referral whose person lacks a confirmed practice since its receipt; None without a new mark.
+
+    The triage of the practice's own referral confirms it or not: until then it is no fault.
+    """
+    is_doubted = not (person.is_practice_confirmed or _is_before_triage(referral, person))
+    faults = ((Discrepancy.PRACTICE_UNKNOWN, registration.lacks_practice(person)), (Discrepancy.PRACTICE_UNCONFIRMED, is_doubted))
+    found = [each for each, is_present in faults if is_present and each not in referral.discrepancies]
+    if not found:
         return None
-    permit(referral, Occurrence.PRACTICE_LOST)
-    return _with(referral, [Discrepancy.PRACTICE_UNKNOWN], [], now, policy)
+    permit(referral, Occurrence.PRACTICE_IN_DOUBT)
+    return _with(referral, found, [], now, policy)
+
+
+def _is_before_triage(referral: Referral, person: Person) -> bool:
+    """Of the referral by the practice itself."""
+    return effective_status(referral) in UNTRIAGED and referral.referrer_organisation == person.practice_code
 
 
 def open_again(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:
@@ -185,10 +212,10 @@ def join(referral: Referral, merged_id: UUID, now: datetime, policy: Policy) -> 
     return _with(replace(referral, informed_at=now), [Discrepancy.RECEIVER_UNINFORMED], [amended], now, policy)
 
 
-def join_unreadable(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
-    """Marks the referral that an urgent one with unreadable values joined: the person's record has their text."""
-    permit(referral, Occurrence.TEXT_JOINED)
-    return _with(referral, [Discrepancy.TEXT_UNREADABLE], [], now, policy)
+def join_faults(referral: Referral, found: Collection[Discrepancy], now: datetime, policy: Policy) -> Decision[Referral]:
+    """Marks the referral with the faults of one that joined it."""
+    permit(referral, Occurrence.FAULT_JOINED)
+    return _with(referral, found, [], now, policy)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

@@ -38,6 +38,7 @@ class Person:
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
     no event contains them. `born_on` is None while it is unknown, and `sharing_stated_by` for a preference without a stated source.
     `former_values` are those that staff have replaced, the oldest first. From `erased_at` no earlier word is left, nor the number.
+    `is_practice_confirmed`: others than the practice itself say that the person is registered with it, or staff do.
     """
 
     id: PersonId
@@ -58,6 +59,7 @@ class Person:
     sharing_stated_by: StatedBy | None = None
     former_values: tuple[FormerValue, ...] = ()
     erased_at: datetime | None = None
+    is_practice_confirmed: bool = True
     version: int = 0
 
     @property
@@ -163,10 +165,10 @@ def differs(field: RecordField, recorded: Any, received: Any) -> bool:
     return recorded is not None and received is not None and not is_equal(field, str(recorded), str(received))
 
 
-def practice_after(person: Person | None, demographics: Demographics | None) -> str:
-    """The practice of the record after a referral; blank without one. A referral never replaces a recorded practice."""
-    recorded = recorded_value(person, RecordField.PRACTICE_CODE) if person else None
-    return recorded or (demographics.practice_code if demographics else None) or ""
+def states(received: ReceiveReferral, person: Person) -> bool:
+    """Whether the referral states the practice of the record."""
+    stated = received.demographics.practice_code if received.demographics else None
+    return stated is not None and is_equal(RecordField.PRACTICE_CODE, stated, person.practice_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,23 +187,31 @@ def record(
     referral_id: UUID,
     locality: Locality | None,
     policy: Policy,
+    is_confirmed: bool = True,
     as_one: Callable[[Person], Person] = lambda own: own,
 ) -> tuple[Person, Decision[Person] | None]:
     """The person after a referral, and the change of their record, if any. Raises what `register` raises.
 
-    `as_one` composes the record with those that were merged with it: they count as given.
+    `is_confirmed`: the referrer is not the practice that it states. `as_one` composes the record with those that were merged with it:
+    they count as given.
     """
     if known is None:
-        registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy)
+        registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy, is_confirmed=is_confirmed)
         return registered.state, registered
-    updated = update_from_referral(known, received, referral_id=referral_id, locality=locality)
+    updated = update_from_referral(known, received, referral_id=referral_id, locality=locality, is_confirmed=is_confirmed)
     person = updated.state if updated else known
     _require_complete(as_one(person), received, person.id)
     return person, updated
 
 
 def register(
-    received: ReceiveReferral, identity: Identity, *, referral_id: UUID, locality: Locality | None, policy: Policy
+    received: ReceiveReferral,
+    identity: Identity,
+    *,
+    referral_id: UUID,
+    locality: Locality | None,
+    policy: Policy,
+    is_confirmed: bool = True,
 ) -> Decision[Person]:
     """Registers a person with the demographics and the story of their first referral; an urgent one may lack parts of both.
 
@@ -218,6 +228,7 @@ def register(
         number_as_typed=None if identity.nhs_number else received.nhs_number,
         sharing=received.sharing or SharingPreference.DIRECT_CARE,
         sharing_stated_by=received.sharing_stated_by if received.sharing else None,
+        is_practice_confirmed=is_confirmed,
         **absent | given,
     )
     _require_complete(person, received, person.id)
@@ -268,7 +279,7 @@ def is_shortened(person: Person) -> bool:
 
 
 def update_from_referral(
-    person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality | None
+    person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality | None, is_confirmed: bool = True
 ) -> Decision[Person] | None:
     """Adds the new data of a later referral; None when it has none, the ordinary case (AC1). `locality` is that of the practice of today.
 
@@ -276,7 +287,9 @@ def update_from_referral(
     preference.
     """
     story = merge_stories(person.story, received.story) if received.story else person.story
-    updated = replace(_completed(_restricted(person, received), received.demographics), story=story, locality=locality)
+    completed = _completed(_restricted(person, received), received.demographics, is_confirmed=is_confirmed)
+    is_confirmed = completed.is_practice_confirmed or (is_confirmed and states(received, completed))
+    updated = replace(completed, story=story, locality=locality, is_practice_confirmed=is_confirmed)
     if updated == person:
         return None
     updated = replace(updated, correlation_id=referral_id)
@@ -289,14 +302,24 @@ def _restricted(person: Person, received: ReceiveReferral) -> Person:
     return person if sharing is person.sharing else replace(person, sharing=sharing, sharing_stated_by=received.sharing_stated_by)
 
 
-def _completed(person: Person, demographics: Demographics | None) -> Person:
+def is_completed(before: Person, after: Person) -> bool:
+    """Whether a referral gave a known person a telephone, a family contact or a stricter preference, for which no one had asked."""
+    return any(getattr(before, each) != getattr(after, each) for each in ("telephone", "sharing")) or _contacts(before) != _contacts(after)
+
+
+def _contacts(person: Person) -> set[tuple[str, str]]:
+    return {(contact.name, contact.relationship) for contact in person.story.contacts}
+
+
+def _completed(person: Person, demographics: Demographics | None, *, is_confirmed: bool) -> Person:
     """The person with received values of the fields that the record lacks."""
     if demographics is None:
         return person
     lacking = {field for field in OF_PERSON if recorded_value(person, field) is None}
     given = {ATTRIBUTE[field]: value for field in lacking if (value := getattr(demographics, ATTRIBUTE[field])) is not None}
     birthday: dict[str, Any] = {"born_as_typed": None} if "born_on" in given else {}
-    return replace(person, **given, **birthday)
+    practice: dict[str, Any] = {"is_practice_confirmed": is_confirmed} if "practice_code" in given else {}
+    return replace(person, **given, **birthday, **practice)
 
 
 def add_answer(person: Person, answer: str, *, referral_id: UUID) -> Decision[Person]:
@@ -315,16 +338,6 @@ def add_amendment(person: Person, amended: AmendReferral, *, referral_id: UUID) 
         return None
     updated = replace(updated, correlation_id=referral_id)
     return Decision(updated, [recorded(updated)])
-
-
-def follow_practice(person: Person, locality: Locality | None) -> Decision[Person] | None:
-    """The record with the locality of the practice of today; None when it has that locality already."""
-    return None if person.locality is locality else recorded_again(replace(person, locality=locality))
-
-
-def lacks_practice(person: Person) -> bool:
-    """Whether the record names a practice that stands for none today. A record without a practice lacks demographics."""
-    return person.locality is None and person.practice_code != UNKNOWN_PRACTICE
 
 
 def revise(person: Person, command: ReviseRecord, *, locality: Locality | None) -> Decision[Person]:
@@ -346,12 +359,16 @@ def recorded_again(person: Person) -> Decision[Person]:
 
 
 def _with_demographics(person: Person, demographics: Demographics | None, locality: Locality | None) -> Person:
-    """Given fields replace the recorded ones; fields that are None stay. A date of birth replaces an impossible one."""
+    """Given fields replace the recorded ones; fields that are None stay. A date of birth replaces an impossible one.
+
+    A practice that staff record is confirmed.
+    """
     if demographics is None:
         return person
     given = _given(demographics)
-    known = {"born_as_typed": None} if demographics.born_on else {}
-    return replace(person, locality=locality, **given | known)
+    known: dict[str, Any] = {"born_as_typed": None} if demographics.born_on else {}
+    confirmed: dict[str, Any] = {"is_practice_confirmed": True} if demographics.practice_code else {}
+    return replace(person, locality=locality, **given | known | confirmed)
 
 
 def _given(demographics: Demographics) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.referrals.commands import Demographics, ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies
+from services.referrals.domain import person as people
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.person import Person, recorded_value, require_born
 from services.referrals.domain.policy import Policy
@@ -20,6 +21,7 @@ from shared.contracts.codes import IS_URGENT, Urgency
 from shared.contracts.event import Event
 from shared.contracts.persons import RecordField, SharingPreference
 from shared.contracts.practices import Practice
+from shared.contracts.referral_codes import Discrepancy
 from shared.contracts.referrals import ReferralIdentified, ReferralIdentityUnverified, ReferralMerged, ReferralReceived
 from shared.kernel.actor import Actor
 from shared.kernel.decision import Decision
@@ -31,7 +33,10 @@ _RANK = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 2
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Facts about a received referral that the store supplies; `joins` is the referral that it merges into."""
+    """Facts about a received referral that the store supplies; `joins` is the referral that it merges into.
+
+    `is_completed_by_stranger`: it changed a known person's record, which its referrer has no relationship with.
+    """
 
     referral_id: UUID
     reference: str
@@ -40,6 +45,7 @@ class Arrival:
     is_practice_covered: bool
     joins: Referral | None
     person_is_recorded_as: LifeStatus | None = None
+    is_completed_by_stranger: bool = False
 
 
 def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
@@ -106,11 +112,20 @@ def may_confirm_story(before: Person | None, sharing: SharingPreference, practic
     """
     if before is None:
         return True
+    return decide(_held(before, practice, actor, policy), sharing, Part.STORY).answer is Answer.ALLOWED
+
+
+def is_completed_by_stranger(before: Person | None, after: Person, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
+    """Whether a referrer without an earlier relationship completed the record of a known person, or restricted its sharing."""
+    return before is not None and people.is_completed(before, after) and not _held(before, practice, actor, policy)
+
+
+def _held(before: Person, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:
+    """The relationships of the caller before the referral; those of a receiver or a lead are not looked up."""
     held = [Relationship(Basis.POINT_OF_ACCESS, policy.organisation)]
-    if practice is not None and recorded_value(before, RecordField.PRACTICE_CODE):
+    if practice is not None and recorded_value(before, RecordField.PRACTICE_CODE) and before.is_practice_confirmed:
         held.append(Relationship(Basis.REGISTERED_PRACTICE, practice.code))
-    verdict = decide([each for each in held if each.is_of(actor)], sharing, Part.STORY)
-    return verdict.answer is Answer.ALLOWED
+    return [each for each in held if each.is_of(actor)]
 
 
 def emergency_alternative(referral: Referral, now: datetime, policy: Policy) -> str | None:
@@ -138,6 +153,11 @@ def clock_starts_at(referral: Referral, policy: Policy) -> datetime:
     if not IS_URGENT[referral.urgency]:
         return referral.clock_starts_at
     return deadlines.opening_of(referral.clock_starts_at, policy.opens, policy.closes, policy)
+
+
+def _faults(received: ReceiveReferral, person: Person, arrival: Arrival) -> tuple[Discrepancy, ...]:
+    faults = discrepancies.at_receipt(received, person)
+    return (*faults, Discrepancy.DETAILS_UNCONFIRMED) if arrival.is_completed_by_stranger else faults
 
 
 def _waits(referral: Referral, now: datetime, policy: Policy) -> bool:
@@ -174,7 +194,7 @@ def _referral(received: ReceiveReferral, person: Person, arrival: Arrival, now: 
         received_at=now,
         clock_starts_at=now,
         was_urgent=IS_URGENT[received.urgency],
-        discrepancies=() if joins else discrepancies.at_receipt(received, person),
+        discrepancies=() if joins else _faults(received, person, arrival),
         person_is_recorded_as=arrival.person_is_recorded_as,
         merged_into=joins.id if joins else None,
         ended_at=now if joins else None,

@@ -26,7 +26,7 @@ _ABSENT: Mapping[str, Any] = {
     "address": NOT_GIVEN,
     "telephone": None,
 }
-_OF_PRACTICE = ("practice_code", "locality")
+_OF_PRACTICE = ("practice_code", "locality", "is_practice_confirmed")
 
 
 @dataclass(frozen=True, slots=True)

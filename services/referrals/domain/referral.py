@@ -98,8 +98,8 @@ class Occurrence(StrEnum):
     PERSON_RESTORED = "person-restored"
     PERSON_SEPARATED = "person-separated"
     IDENTITY_FOLLOWED = "identity-followed"
-    PRACTICE_LOST = "practice-lost"
-    TEXT_JOINED = "unreadable-text-joined"
+    PRACTICE_IN_DOUBT = "practice-in-doubt"
+    FAULT_JOINED = "fault-joined"
 
 
 class OnwardObstacle(StrEnum):
@@ -285,8 +285,8 @@ REFERRAL: Transitions = state_table(
             ReferralTriaged,
             ReferralRouted,
         ),
-        Occurrence.PRACTICE_LOST: transition(OPEN, (), ReferralDiscrepancyFound),
-        Occurrence.TEXT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.PRACTICE_IN_DOUBT: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.FAULT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified, ReferralDiscrepancyFound),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),
@@ -356,7 +356,7 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
         (ReferralDeadline.CALL, referral.answer_by is None),
         (ResolveDiscrepancy, not referral.discrepancies),
         (ReferralDeadline.DISCREPANCY, not referral.discrepancies),
-        (Occurrence.PRACTICE_LOST, Discrepancy.PRACTICE_UNKNOWN in referral.discrepancies),
+        (Occurrence.PRACTICE_IN_DOUBT, {Discrepancy.PRACTICE_UNKNOWN, Discrepancy.PRACTICE_UNCONFIRMED} <= set(referral.discrepancies)),
     ]
     return frozenset(trigger for trigger, is_absent in absent if is_absent)
 

@@ -1,6 +1,6 @@
 """Records and referrals follow the table of practices: on the day of an opening or closing, and when the table was loaded with changes."""
 
-from services.referrals.domain import person as people
+from services.referrals.domain import registration
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.store.identity import lock_groups
 from services.referrals.store.people import persons
@@ -28,7 +28,7 @@ async def on_practices_changed(deadline: DueDeadline, *, tx: Tx) -> None:
     for person_id in found:
         person = await persons.load(tx, person_id)
         practice = practices.on(person.practice_code, today)
-        decision = people.follow_practice(person, practice.locality if practice else None)
+        decision = registration.follow_practice(person, practice.locality if practice else None)
         if decision:
             await settle_discrepancies(await persons.save(tx, decision), tx=tx)
     if len(found) == _PORTION:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.referrals.commands import ReceiveReferral
-from services.referrals.domain import calls, deadlines, discrepancies, erasure, identity_check, receipt
+from services.referrals.domain import calls, deadlines, discrepancies, erasure, identity_check, receipt, registration
 from services.referrals.domain import identity as identities_of
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import differences, is_name_differing
@@ -25,6 +25,7 @@ from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS,
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import Story
+from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.ids import PersonId, new_id
 
 
@@ -71,7 +72,14 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     identity = people.Identity(match.person_id, match.nhs_number)
     known = erasure.referred_again(match.known, identity) if match.known else None
     own, change = people.record(
-        known, command, identity, referral_id=referral_id, locality=locality, policy=tx.policy, as_one=match.records.as_one
+        known,
+        command,
+        identity,
+        referral_id=referral_id,
+        locality=locality,
+        policy=tx.policy,
+        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, command.demographics, practice),
+        as_one=match.records.as_one,
     )
     person = match.records.as_one(own)
     arrival = Arrival(
@@ -82,6 +90,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         is_practice_covered=practice is not None,
         joins=receipt.to_join(command, await mergeable_for(tx, match.ids), tx.now, tx.policy),
         person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
+        is_completed_by_stranger=receipt.is_completed_by_stranger(before, person, practice, tx.actor, tx.policy),
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
@@ -92,14 +101,27 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     found = differences(person, command) if before else ()
     if found:
         await propose(found, person, received, tx=tx)
-    if before and change and (people.lacks_story(before) or people.lacks_demographics(before)):
+    if before and change and (people.lacks_story(before) or people.lacks_demographics(before) or not before.is_practice_confirmed):
         await settle_discrepancies(own, tx=tx)
-    joins = await _join(command, received, arrival.joins, tx, has_news=change is not None) if arrival.joins else None
+    joins = await _join(command, received, arrival, tx, has_news=change is not None)
     may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
     return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None)
 
 
-async def _join(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx, *, has_news: bool) -> Referral:
+async def _join(command: ReceiveReferral, received: Referral, arrival: Arrival, tx: Tx, *, has_news: bool) -> Referral | None:
+    """The joined referral, if any, with the faults of the one that joined it."""
+    joined = arrival.joins
+    if joined is None:
+        return None
+    faults = [Discrepancy.TEXT_UNREADABLE] if IS_URGENT[command.urgency] and command.unreadable else []
+    faults += [Discrepancy.DETAILS_UNCONFIRMED] if arrival.is_completed_by_stranger else []
+    if faults:
+        joined = await referrals.load(tx, joined.id)
+        joined = await referrals.save(tx, discrepancies.join_faults(joined, faults, tx.now, tx.policy))
+    return await _call(command, received, joined, tx, has_news=has_news)
+
+
+async def _call(command: ReceiveReferral, received: Referral, joined: Referral, tx: Tx, *, has_news: bool) -> Referral:
     """The joined referral after an urgent call: its receiver must answer the call; at the Community Point of Access it has a condition.
 
     New words that are not urgent are passed on to the receiver by the Community Point of Access.
@@ -107,8 +129,6 @@ async def _join(command: ReceiveReferral, received: Referral, joined: Referral, 
     if not IS_URGENT[command.urgency]:
         return await _pass_on(received, joined, tx) if has_news and is_with_receiver(joined) else joined
     joined = await referrals.load(tx, joined.id)
-    if command.unreadable:
-        joined = await referrals.save(tx, discrepancies.join_unreadable(joined, tx.now, tx.policy))
     if is_with_receiver(joined):
         service = await directory.service(tx, joined.service_code or "", tx.policy.day_of(tx.now))
         answer_by = deadlines.answer_call_by(service, tx.now, tx.policy)
@@ -161,4 +181,4 @@ def _unverified() -> _Match:
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:
-    return people.practice_after(known, command.demographics)
+    return registration.practice_after(known, command.demographics)

@@ -3,17 +3,18 @@
 from dataclasses import replace
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, reversal, routing, triage
+from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, registration, reversal, routing, triage
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.handlers import life
+from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
 from services.referrals.store.identity import lock_group
 from services.referrals.store.people import get_person, persons, records_of
-from services.referrals.store.referrals import is_relied_on, person_of, referrals
+from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer_alone
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
 from shared.kernel.ids import PersonId
@@ -22,8 +23,19 @@ from shared.kernel.target import Target
 
 
 async def triage_referral(target: Target, command: commands.TriageReferral, *, tx: Tx) -> Referral:
+    """The triage of a practice's own referral confirms that the person is registered with it, which only the practice says."""
+    doubtful = await stated_by_referrer_alone(tx, target.id)
+    if doubtful:
+        await lock_group(tx, doubtful)
     referral = await referrals.load(tx, target.id, if_version=target.version)
-    return await referrals.save(tx, triage.triage(referral, command, triaged_by=tx.actor.id, now=tx.now, policy=tx.policy))
+    triaged = await referrals.save(tx, triage.triage(referral, command, triaged_by=tx.actor.id, now=tx.now, policy=tx.policy))
+    if not doubtful:
+        return triaged
+    person = await persons.load(tx, doubtful)
+    if command.is_practice_confirmed and not person.is_practice_confirmed:
+        person = await persons.save(tx, registration.confirm_practice(person))
+    await settle_discrepancies(person, tx=tx)
+    return await referrals.load(tx, target.id)
 
 
 async def raise_urgency(target: Target, command: commands.RaiseUrgency, *, tx: Tx) -> Referral:

@@ -67,7 +67,7 @@ def _newest_first(rows: sa.FromClause, organisation: "sa.Column[str]", is_seen: 
 _LASTS = sa.or_(_IS_OPEN, sa.func.coalesce(_TARGET.c.ended_at, REFERRAL.c.ended_at) > sa.bindparam("ended_after", type_=INSTANT))
 #: `coalesce` would keep PostgreSQL from using the index of a table with row-level security.
 _SURVIVOR = sa.case((MERGED_RECORD.c.merged_into.is_(None), REFERRAL.c.person_id), else_=MERGED_RECORD.c.merged_into)
-_IS_REGISTERED = sa.exists().where(PERSON.c.id == _SURVIVOR, _in(PERSON.c.practice_code, "organisations"))
+_IS_REGISTERED = sa.exists().where(PERSON.c.id == _SURVIVOR, _in(PERSON.c.practice_code, "organisations"), PERSON.c.is_practice_confirmed)
 _FOLLOWED = total(
     Whose,
     {

@@ -35,6 +35,7 @@ PERSON = sa.Table(
     sa.Column("sharing_stated_by", sa.Text, comment="who stated the preference; null for the default one, and when no one is named"),
     sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
     sa.Column("erased_at", INSTANT, comment="no word from before is left; null again after a referral with the number"),
+    sa.Column("is_practice_confirmed", sa.Boolean, nullable=False, comment="not only the practice itself has stated it"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
     sa.Column("family_name_form", sa.Text),
@@ -50,11 +51,24 @@ PERSON = sa.Table(
     comment="People who were referred: identity, demographics, story and sharing preference.",
 )
 
+#: The practice that may see the person; null for one that only itself has stated.
+REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((PERSON.c.is_practice_confirmed, PERSON.c.practice_code))
+
 persons = PersonRepository(Person, PERSON, topic="referrals.person-record", key=lambda person: person.id, not_found=PersonNotFound)
 
 _BY_IDS = Statement(sa.select(PERSON).where(PERSON.c.id == any_of("people")))
 
-__all__ = ["PERSON", "find_people", "find_person", "get_person", "lock_people", "persons", "records_in", "records_of"]
+__all__ = [
+    "PERSON",
+    "REGISTERED_PRACTICE",
+    "find_people",
+    "find_person",
+    "get_person",
+    "lock_people",
+    "persons",
+    "records_in",
+    "records_of",
+]
 
 
 async def get_person(reader: ReadSession, person_id: UUID) -> Person:

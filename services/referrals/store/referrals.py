@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound, Status
+from services.referrals.store.people import PERSON
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
 from shared.persistence.batching.prefetch import PrefetchedLookup, PrefetchedSupply
@@ -116,6 +117,14 @@ _JOINED_ACROSS = Statement(
     .with_for_update(of=REFERRAL)
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
+_STATED_BY_REFERRER_ALONE = Statement(
+    sa.select(REFERRAL.c.person_id).where(
+        REFERRAL.c.id == sa.bindparam("referral_id"),
+        PERSON.c.id == REFERRAL.c.person_id,
+        PERSON.c.is_practice_confirmed.is_(False),
+        PERSON.c.practice_code == REFERRAL.c.referrer_organisation,
+    )
+)
 _IS_RELIED_ON = Statement(
     sa.select(
         sa.exists().where(
@@ -166,6 +175,12 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     person_id: UUID | None = await tx.fetch_value(_PERSON_OF, referral_id=referral_id)
     if person_id is None:
         raise ReferralNotFound(f"No referral has the id {referral_id}.")
+    return person_id
+
+
+async def stated_by_referrer_alone(tx: Tx, referral_id: UUID) -> UUID | None:
+    """The person of a referral by the practice that alone says that they are registered with it, without a lock."""
+    person_id: UUID | None = await tx.fetch_value(_STATED_BY_REFERRER_ALONE, referral_id=referral_id)
     return person_id
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.referrals.domain import Policy
 from services.referrals.store.identity import MERGED_RECORD
 from services.referrals.store.leads import LEAD
-from services.referrals.store.people import PERSON
+from services.referrals.store.people import PERSON, REGISTERED_PRACTICE
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.risks import RISK
 from services.referrals.store.timeline import TIMELINE_EVENT
@@ -33,7 +33,7 @@ _ENDED_AT = sa.case(
 #: A person was referred, or another service has published an event about them.
 _KNOWN = (PERSON.c.id, REFERRAL.c.person_id, TIMELINE_EVENT.c.person_id, RISK.c.person_id)
 #: Case finding may precede the person's record, which alone counts as soon as it names a practice.
-_PRACTICE = first_practice((PERSON.c.id, PERSON.c.practice_code), (RISK.c.person_id, RISK.c.practice_code))
+_PRACTICE = first_practice((PERSON.c.id, REGISTERED_PRACTICE), (RISK.c.person_id, RISK.c.practice_code))
 
 _FACTS = (
     *(Fact(Basis.REGISTER, person, staff=_POINT_OF_ACCESS, is_same=True) for person in _KNOWN),

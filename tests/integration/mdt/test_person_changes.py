@@ -277,6 +277,17 @@ async def test_fallback_lead_follows_registration(context: RunningContext) -> No
     assert [event.professional_id for event in await context.published(LeadActivated)] == ["gp-W07", "gp-B01"]
 
 
+async def test_fallback_lead_follows_no_doubtful_practice(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    stated = a_person_record(practice_code="B01", locality=Locality.LOCALITY_B, is_practice_confirmed=False)
+    await context.deliver(stated, key=patient.person_id, subject=patient.person_id, sequence=1)
+    before = [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]
+
+    await register(patient, "B01", 2, Locality.LOCALITY_B)
+
+    assert (before, [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]) == (["gp-W07"], ["gp-B01"])
+
+
 async def test_lead_by_name_falls_back_to_practice_of_today(context: RunningContext) -> None:
     patient = await Patient.discussed(context)
     await register(patient, "B01", 1, Locality.LOCALITY_B)

@@ -119,3 +119,35 @@ async def test_record_without_preference_opens_no_withheld_story(context: Runnin
     answers = [await context.http.get(f"/mdt/people/{each}/story", headers=member) for each in (patient.person_id, merged)]
 
     assert [answer.json()["code"] for answer in answers] == ["story-withheld"] * 2
+
+
+async def _stated(context: RunningContext, person_id: UUID, practice: str, *, is_confirmed: bool, sequence: int) -> None:
+    record = a_person_record(practice_code=practice, is_practice_confirmed=is_confirmed)
+    await context.deliver(record, key=person_id, subject=person_id, sequence=sequence)
+
+
+@pytest.mark.usefixtures("walls")
+async def test_practice_that_states_itself_is_a_stranger(context: RunningContext) -> None:
+    """Until the Community Point of Access confirms it."""
+    patient = await Patient.discussed(context)
+    await _stated(context, patient.person_id, "W08", is_confirmed=False, sequence=1)
+    before = await _statuses(context, patient.person_id, "W08")
+    await _stated(context, patient.person_id, "W08", is_confirmed=True, sequence=2)
+
+    assert (before, await _statuses(context, patient.person_id, "W08")) == ([404, 404], [200, 201])
+
+
+async def test_second_wall_hides_all_from_doubtful_practice(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    await _stated(context, patient.person_id, "W08", is_confirmed=False, sequence=1)
+
+    assert await _rows(context, "W08") == 0
+
+
+@pytest.mark.usefixtures("walls")
+async def test_score_outweighs_a_doubtful_practice(context: RunningContext) -> None:
+    person_id = await a_finding(context)
+    await _stated(context, person_id, "W08", is_confirmed=False, sequence=1)
+
+    assert [(await _statuses(context, person_id, practice))[0] for practice in ("W07", "W08")] == [200, 404]
+    assert await _listed(context, "W07") == 1

@@ -179,7 +179,7 @@ async def test_ended_lead_loses_the_timeline(client: ReferralsClient) -> None:
 
 async def test_preference_closes_story_and_timeline_to_staff(client: ReferralsClient) -> None:
     """Finding C7: the Community Point of Access read a withheld story without a reason."""
-    sent = await client.refer()
+    sent = await client.refer(caller=client.ambulance, source="ambulance")
     path = f"/people/{sent['person_id']}"
 
     seen = {}

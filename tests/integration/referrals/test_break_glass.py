@@ -18,7 +18,7 @@ _EMERGENCY = {"reason": "emergency", "explanation": "He is unconscious, and no o
 
 
 async def _withheld(client: ReferralsClient) -> str:
-    person_id: str = (await client.refer())["person_id"]
+    person_id: str = (await client.refer(caller=client.ambulance, source="ambulance"))["person_id"]
     await client.post(f"/people/{person_id}/record", {"sharing": "withheld"}, version=1)
     return person_id
 
@@ -244,7 +244,7 @@ async def test_reviews_belong_to_information_governance(client: ReferralsClient,
 
 
 async def test_practice_opens_a_restricted_story_by_an_act(client: ReferralsClient) -> None:
-    sent = await client.refer()
+    sent = await client.refer(caller=client.ambulance, source="ambulance")
     await client.post(f"/people/{sent['person_id']}/record", {"sharing": "restricted"}, version=1)
 
     act = await _break(client, sent["person_id"], client.gp(), reason="asked-by-person")

@@ -201,7 +201,7 @@ async def test_unverified_people_are_never_merged(client: ReferralsClient) -> No
 
 @pytest.mark.acceptance("referrals-7")
 async def test_known_story_is_returned_for_confirmation(client: ReferralsClient) -> None:
-    first = await client.refer()
+    first = await client.refer(caller=client.ambulance, source="ambulance")
     second = await client.refer(reason="falls", demographics=None, story=None)
 
     assert (first["is_story_known"], second["is_story_known"]) == (False, True)
@@ -211,7 +211,7 @@ async def test_known_story_is_returned_for_confirmation(client: ReferralsClient)
 
 
 async def test_new_story_keeps_earlier_story_in_history(client: ReferralsClient) -> None:
-    first = await client.refer()
+    first = await client.refer(caller=client.ambulance, source="ambulance")
     second = await client.refer(reason="falls", demographics=None, story={"narrative": "He fell in the kitchen."})
 
     assert second["story"]["narrative"] == "He fell in the kitchen."
@@ -299,7 +299,7 @@ async def test_unreadable_values_of_second_call_mark_joined_referral(client: Ref
 
 @pytest.mark.parametrize("narrative", [None, 7, ["He fell."]])
 async def test_urgent_referral_without_narrative_leaves_the_recorded_one(client: ReferralsClient, narrative: Any) -> None:
-    known = await client.refer()
+    known = await client.refer(caller=client.ambulance, source="ambulance")
     story = {"what_matters": "His dog"} | ({"narrative": narrative} if narrative else {})
 
     sent = await client.refer(urgency="urgent", reason="falls", condition="fall", demographics=None, story=story)

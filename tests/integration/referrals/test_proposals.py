@@ -385,9 +385,9 @@ async def test_referral_without_difference_adds_no_statement(client: ReferralsCl
 
 
 async def _known(client: ReferralsClient) -> dict[str, Any]:
-    return await client.refer(
-        demographics=a_demographics_body(telephone="020 7946 0999"), story={"narrative": "He is alone.", "contacts": [LOUISE]}
-    )
+    """A person whose practice another referrer has stated."""
+    about = {"demographics": a_demographics_body(telephone="020 7946 0999"), "story": {"narrative": "He is alone.", "contacts": [LOUISE]}}
+    return await client.refer(caller=client.ambulance, source="ambulance", **about)
 
 
 async def _refer_again(client: ReferralsClient, caller: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:

@@ -291,6 +291,7 @@ async def test_timeline_lists_whole_chain_in_order(client: ReferralsClient) -> N
         "referral.received.v1",
         "referral.identified.v1",
         "referral.triaged.v1",
+        "person-record.recorded.v1",
         "referral.routed.v1",
     ]
     assert "Dale" not in str(entries)

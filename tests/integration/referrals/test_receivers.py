@@ -106,7 +106,7 @@ async def test_receiver_sees_incoming_referral_and_story(client: ReferralsClient
 
 async def test_receiver_does_not_see_withheld_story(client: ReferralsClient) -> None:
     routed = await client.refer_and_route()
-    await client.post(f"/people/{routed['person_id']}/record", {"sharing": "withheld"}, version=1)
+    await client.post(f"/people/{routed['person_id']}/record", {"sharing": "withheld"}, version=2)
 
     record = (await client.get(f"/{routed['id']}/record", client.receiver("CLCH"))).json()
     again = await client.refer(reason="falls", demographics=None, story=None)

@@ -44,7 +44,7 @@ async def _moved(client: ReferralsClient) -> dict[str, Any]:
 async def _merged(client: ReferralsClient) -> dict[str, Any]:
     """A referral under a record of practice W07 that was merged into one of W08."""
     sent = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", nhs_number=None)
-    await client.refer(caller=client.gp("W08"), reason="falls", demographics=a_demographics_body(practice_code="W08"))
+    await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=a_demographics_body(practice_code="W08"))
     version = (await client.get(f"/people/{sent['person_id']}/identity")).json()["version"]
     verified = await client.post(f"/people/{sent['person_id']}/verification", {"nhs_number": DALE}, version=version)
     assert verified.status_code == 200, verified.text
@@ -104,3 +104,134 @@ async def test_score_names_the_practice_before_a_record(client: ReferralsClient)
         return (await client.post(f"/people/{person_id}/break-glass", _ACT, caller=caller)).status_code
 
     assert [await broken_by(practice) for practice in ("W07", "W08")] == [201, 404]
+
+
+async def _doubtful(client: ReferralsClient) -> dict[str, Any]:
+    """A referral by a practice that states itself as the practice of a person without a record, and the referral of an ambulance."""
+    await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(practice_code="W08"))
+    return await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=None)
+
+
+async def _confirm(client: ReferralsClient, person_id: str, practice: str = "W08") -> None:
+    version = (await client.get(f"/people/{person_id}")).json()["version"]
+    named = {"demographics": a_demographics_body(practice_code=practice)}
+    revised = await client.post(f"/people/{person_id}/record", named, version=version)
+    assert revised.status_code == 200, revised.text
+
+
+@pytest.mark.usefixtures("walls")
+async def test_practice_that_states_itself_is_a_stranger(client: ReferralsClient) -> None:
+    """Finding: it read the person from then on, and a number without a record could be occupied so."""
+    other = await _doubtful(client)
+
+    assert await _statuses(client, other, "W08") == [404, 403]
+    assert (await client.get("", client.gp("W08"), whose="registered")).json()["items"] == []
+
+
+async def test_second_wall_hides_other_referrals_from_doubtful_practice(client: ReferralsClient) -> None:
+    other = await _doubtful(client)
+
+    async with planted_get(client.context, "W08", "mdt:read") as tx:
+        assert await tx.driver.fetchval("SELECT count(*) FROM referral WHERE id = $1", UUID(other["id"])) == 0
+
+
+@pytest.mark.usefixtures("walls")
+async def test_confirmed_practice_sees_the_person(client: ReferralsClient) -> None:
+    other = await _doubtful(client)
+
+    await _confirm(client, other["person_id"])
+
+    assert await _statuses(client, other, "W08") == [200, 201]
+    assert other["id"] in {item["id"] for item in (await client.get("", client.gp("W08"), whose="registered")).json()["items"]}
+
+
+@pytest.mark.usefixtures("walls")
+async def test_score_confirms_a_doubtful_practice(client: ReferralsClient) -> None:
+    other = await _doubtful(client)
+
+    await _score(client, UUID(other["person_id"]), "W08")
+
+    assert (await client.get(f"/{other['id']}", client.gp("W08"))).status_code == 200
+
+
+async def test_other_referrer_confirms_a_doubtful_practice(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    stated = await client.refer(caller=client.ambulance, source="ambulance", reason="falls")
+
+    assert (await client.get(f"/{stated['id']}", client.gp())).status_code == 200
+    assert (await client.read(sent["id"]))["discrepancies"] == []
+
+
+_DECISION = {"urgency": "routine", "is_complex": False, "reason": "Needs help at home."}
+
+
+@pytest.mark.usefixtures("walls")
+async def test_triage_of_its_referral_confirms_the_practice(client: ReferralsClient) -> None:
+    sent = await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(practice_code="W08"))
+    other = await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=None)
+
+    triaged = await client.command(sent["id"], "triage", _DECISION)
+
+    assert (triaged["discrepancies"], (await client.read(other["id"]))["discrepancies"]) == ([], [])
+    assert (await client.get(f"/{other['id']}", client.gp("W08"))).status_code == 200
+
+
+async def test_triage_of_another_referral_confirms_no_practice(client: ReferralsClient) -> None:
+    other = await _doubtful(client)
+
+    triaged = await client.command(other["id"], "triage", _DECISION)
+
+    assert triaged["discrepancies"] == ["practice-unconfirmed"]
+    assert (await client.get(f"/{other['id']}", client.gp("W08"))).status_code == 404
+
+
+async def test_doubted_practice_waits_for_the_point_of_access(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    assert sent["discrepancies"] == []
+    doubted = await client.command(sent["id"], "triage", _DECISION | {"is_practice_confirmed": False})
+    work = (await client.get("/work", section="discrepancies")).json()
+
+    await _confirm(client, sent["person_id"], "W07")
+
+    assert (doubted["discrepancies"], doubted["discrepancies_due_at"]) == (["practice-unconfirmed"], doubted["deadline"]["due_at"])
+    assert [item["id"] for item in work["items"]] == [sent["id"]]
+    assert (await client.read(sent["id"]))["discrepancies"] == []
+    assert (await client.get(f"/people/{sent['person_id']}")).json()["is_practice_confirmed"]
+
+
+async def test_practice_of_its_withdrawn_referral_stays_a_stranger(client: ReferralsClient) -> None:
+    """A number without a record was occupied so."""
+    sent = await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(practice_code="W08"))
+    await client.command(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp("W08"))
+
+    later = await client.refer(demographics=a_demographics_body())
+    await client.command(later["id"], "triage", _DECISION)
+
+    assert (await client.get(f"/{later['id']}", client.gp("W08"))).status_code == 404
+    assert (await client.read(later["id"]))["discrepancies"] == ["practice-unconfirmed"]
+
+
+async def test_practice_that_completes_a_record_marks_the_joined_referral(client: ReferralsClient) -> None:
+    """The ambulance did not know the practice, and the referral of the practice merges."""
+    unknown = {name: value for name, value in a_demographics_body().items() if name != "practice_code"}
+    sent = await client.refer(caller=client.ambulance, source="ambulance", demographics=unknown, urgency="urgent")
+
+    merged = await client.refer(urgency="urgent")
+
+    assert merged["status"] == "merged"
+    assert "practice-unconfirmed" in (await client.read(sent["id"]))["discrepancies"]
+
+
+async def test_acknowledgement_shows_no_stored_story_to_a_doubtful_practice(client: ReferralsClient) -> None:
+    await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(practice_code="W08"))
+    await client.refer(
+        caller=client.ambulance,
+        source="ambulance",
+        reason="falls",
+        story={"narrative": "He fell.", "history": ["Lives alone"]},
+        demographics=None,
+    )
+
+    again = await client.refer(caller=client.gp("W08"), story=None, reason="enablement")
+
+    assert (again["is_story_known"], again["story"]) == (True, None)

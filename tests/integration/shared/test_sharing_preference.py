@@ -133,7 +133,7 @@ async def test_correction_publishes_new_words_with_their_preference(contexts: Fo
     receiver = Receiver(contexts, "mdt", sent)
     await receiver.watch()
 
-    await client.post(f"/people/{sent['person_id']}/record", {"story": {"narrative": SECRET}, "sharing": "withheld"}, version=1)
+    await client.post(f"/people/{sent['person_id']}/record", {"story": {"narrative": SECRET}, "sharing": "withheld"}, version=2)
     await receiver.watch()
 
     assert any("dog" in answer.text for answer in receiver.answers)

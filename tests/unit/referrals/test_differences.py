@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.referrals.commands import Demographics, ReceiveReferral
-from services.referrals.domain import Policy, identity_check
+from services.referrals.domain import Policy, identity_check, registration
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import (
     Difference,
@@ -88,9 +88,9 @@ def test_difference_of_contact_is_found() -> None:
 def test_known_practice_is_never_replaced_by_a_referral() -> None:
     """Finding B4: also not by a code of no directory."""
     for code in ("W70", "B01", "E85001"):
-        assert people.practice_after(a_person(), some_demographics(practice_code=code)) == "W07"
-    assert people.practice_after(a_person(practice_code=UNKNOWN_PRACTICE), some_demographics(practice_code="B01")) == "B01"
-    assert people.practice_after(None, None) == ""
+        assert registration.practice_after(a_person(), some_demographics(practice_code=code)) == "W07"
+    assert registration.practice_after(a_person(practice_code=UNKNOWN_PRACTICE), some_demographics(practice_code="B01")) == "B01"
+    assert registration.practice_after(None, None) == ""
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from datetime import UTC
 import pytest
 
 from services.referrals.commands import RouteReferral
-from services.referrals.domain import Policy, discrepancies, routing
-from services.referrals.domain import person as people
+from services.referrals.domain import Policy, discrepancies, registration, routing
 from services.referrals.domain.directory import Applicant, PracticeNotCovered, Serves, eligibility_failures
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Referral, ReferralDeadline, Status, pending_deadlines
@@ -73,12 +72,12 @@ def test_unknown_locality_is_no_reason_to_refuse() -> None:
 
 
 def test_record_follows_the_locality_of_the_practice_of_today() -> None:
-    followed = people.follow_practice(a_person(), Locality.LOCALITY_B)
+    followed = registration.follow_practice(a_person(), Locality.LOCALITY_B)
 
     assert followed
     assert followed.state.locality is Locality.LOCALITY_B
     assert [event.TYPE for event in followed.events] == ["referrals.person-record.recorded.v1"]
-    assert people.follow_practice(a_person(), Locality.WEST) is None
+    assert registration.follow_practice(a_person(), Locality.WEST) is None
 
 
 def test_urgent_need_of_unknown_practice_is_routed() -> None:

@@ -41,6 +41,7 @@ _FACTS = (
     registered(
         person="person.person_id",
         code="record ->> 'practice_code'",
+        confirmed="(record ->> 'is_practice_confirmed')::boolean",
         merged="merged_person WHERE separated_at IS NULL AND merged_person.person_id",
     ),
 )

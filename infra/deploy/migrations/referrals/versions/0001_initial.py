@@ -29,7 +29,9 @@ _IS_OWN_REFERRAL = f"""
     {has("receiver")} AND receiver_organisation = {OWN} AND ended_at IS NULL
     OR {has("referrer")} AND referrer_organisation = {OWN} AND merged_into IS NULL AND {LASTS.format("ended_at")}"""
 _MERGED = "merged_record WHERE merged_record.person_id"
-_IS_OWN_PATIENT = f"practice_code = ANY ((SELECT practices_of_reader())::text[]) AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"  # noqa: S608  names of this module
+_IS_OWN_PATIENT = f"""
+    is_practice_confirmed AND practice_code = ANY ((SELECT practices_of_reader())::text[])
+    AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"""  # noqa: S608  names of this module
 #: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
     ProtectedTable("person", "id", _IS_OWN_PATIENT),
@@ -44,7 +46,7 @@ _PEOPLE = """
         UNION ALL SELECT merged.person_id FROM merged_record AS merged, survivor WHERE merged.merged_into = survivor.id"""
 _ENDED_AT = "CASE WHEN referral.merged_into IS NULL THEN referral.ended_at ELSE target.ended_at END"
 _FACTS = (
-    registered(person="person.id", code="practice_code", merged=_MERGED, people=_PEOPLE),
+    registered(person="person.id", code="practice_code", confirmed="is_practice_confirmed", merged=_MERGED, people=_PEOPLE),
     ("receiver", "referral WHERE person_id = ANY (people) AND receiver_organisation = own AND ended_at IS NULL"),
     (
         "referrer",
@@ -93,6 +95,7 @@ def _people() -> None:
         sa.Column("sharing_stated_by", sa.Text, comment="who stated the preference; null for the default one, and when no one is named"),
         sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
         sa.Column("erased_at", INSTANT),
+        sa.Column("is_practice_confirmed", sa.Boolean, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
         sa.Column("family_name_form", sa.Text),

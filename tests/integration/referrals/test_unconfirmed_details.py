@@ -1,0 +1,56 @@
+"""A referrer without a relationship completes the record of a known person: care has the details at once, and staff ask the person."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders.referrals import ReferralsClient, a_demographics_body
+
+_TELEPHONE = {"demographics": a_demographics_body(telephone="020 7946 0999")}
+_CONTACT = {"demographics": None, "story": {"narrative": "He fell.", "contacts": [{"name": "Ann", "relationship": "friend"}]}}
+_RESTRICTED = {"demographics": None, "story": None, "sharing": "withheld", "sharing_stated_by": "person"}
+
+
+async def _known(client: ReferralsClient) -> dict[str, Any]:
+    """A person whose practice W07 another referrer has stated."""
+    return await client.refer(caller=client.ambulance, source="ambulance")
+
+
+@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _RESTRICTED])
+async def test_details_of_a_stranger_are_confirmed_by_staff(client: ReferralsClient, changes: dict[str, Any]) -> None:
+    await _known(client)
+
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", **changes)
+
+    assert sent["discrepancies"] == ["details-unconfirmed"]
+    work = (await client.get("/work", section="discrepancies", discrepancy="details-unconfirmed")).json()["items"]
+    assert [(item["id"], item["discrepancies_due_at"] is not None) for item in work] == [(sent["id"], True)]
+    resolved = await client.command(
+        sent["id"], "discrepancy-resolution", {"discrepancy": "details-unconfirmed", "reason": "He confirmed them."}
+    )
+    assert resolved["discrepancies"] == []
+
+
+@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _RESTRICTED])
+@pytest.mark.parametrize("urgency", ["routine", "urgent"])
+async def test_details_of_a_stranger_mark_the_joined_referral(client: ReferralsClient, urgency: str, changes: dict[str, Any]) -> None:
+    known = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", condition="fall")
+
+    merged = await client.refer(caller=client.gp("W08"), urgency=urgency, **changes)
+
+    assert (merged["status"], merged["discrepancies"]) == ("merged", [])
+    assert (await client.read(known["id"]))["discrepancies"] == ["details-unconfirmed"]
+
+
+async def test_registered_practice_completes_the_record(client: ReferralsClient) -> None:
+    await _known(client)
+
+    assert (await client.refer(reason="falls", **_TELEPHONE))["discrepancies"] == []
+
+
+async def test_new_story_alone_needs_no_confirmation(client: ReferralsClient) -> None:
+    await _known(client)
+
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story={"narrative": "He fell."})
+
+    assert sent["discrepancies"] == []
