@@ -83,9 +83,10 @@ MERGED = """
             WHERE merged.survivor_id = survivor.id AND merged.separated_at IS NULL"""
 
 _IS_SEEN = "(SELECT sees_everyone()) OR {}sees_person({}, (SELECT practices_of_reader()))"
-#: Conditions of rows that are themselves the reader's relationship: most rows of a list need no look at another table.
-OWN, PROFESSIONAL = "current_setting('care.organisation', true)", "current_setting('care.professional', true)"
-LASTS = "coalesce({}, 'infinity') > nullif(current_setting('care.ended_after', true), '')::timestamptz"
+#: Conditions of rows that are themselves the reader's relationship: most rows of a list need no look at another table. A setting is a
+#: subquery, which a statement asks once, and not for each row.
+OWN, PROFESSIONAL = "(SELECT current_setting('care.organisation', true))", "(SELECT current_setting('care.professional', true))"
+LASTS = "coalesce({}, 'infinity') > (SELECT nullif(current_setting('care.ended_after', true), '')::timestamptz)"
 
 
 def registered(*, person: str, code: str, confirmed: str, merged: str, people: str = MERGED) -> tuple[str, str]:
@@ -98,7 +99,12 @@ def registered(*, person: str, code: str, confirmed: str, merged: str, people: s
 
 def has(basis: str, *, is_staff: bool = False) -> str:
     """Whether the reader's scopes suffice for the basis, and whether they belong to the service's own staff."""
-    return f"{_HAS.format(basis)}{f' AND {_IS_STAFF}' if is_staff else ''}"
+    return f"(SELECT {_HAS.format(basis)}{f' AND {_IS_STAFF}' if is_staff else ''})"
+
+
+def seen_in(table: str, person: str) -> str:
+    """Whether the reader sees a row of this table about the same person: a cheaper question than for every relationship."""
+    return f"EXISTS (SELECT FROM {table} AS shared WHERE shared.person_id = {person})"
 
 
 @dataclass(frozen=True, slots=True)

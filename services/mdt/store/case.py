@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.case import OPEN, Case, CaseNotFound, Status
 from services.mdt.domain.meeting import AgendaUsage, Slot
@@ -58,12 +58,11 @@ _OPEN_OF_GROUP = Statement(
     sa.select(CASE).where(MERGED.is_of_group(CASE.c.person_id), is_one_of(CASE.c.status, OPEN)).order_by(CASE.c.id).with_for_update(of=CASE)
 )
 _OTHER = CASE.alias("other")
+_IS_OTHER = sa.and_(MERGED.is_of_group(_OTHER.c.person_id, CASE.c.person_id), _OTHER.c.id != CASE.c.id, is_one_of(_OTHER.c.status, OPEN))
 _OTHERS = Statement(
-    sa.select(CASE.c.id, sa.func.array_agg(aggregate_order_by(_OTHER.c.id, _OTHER.c.id)).label("others"))
-    .select_from(CASE)
-    .join(_OTHER, sa.and_(MERGED.is_of_group(_OTHER.c.person_id, CASE.c.person_id), _OTHER.c.id != CASE.c.id))
-    .where(CASE.c.id == any_of("case_ids"), is_one_of(_OTHER.c.status, OPEN))
-    .group_by(CASE.c.id)
+    sa.select(
+        CASE.c.id, sa.func.array(sa.select(_OTHER.c.id).where(_IS_OTHER).order_by(_OTHER.c.id).scalar_subquery()).label("others")
+    ).where(CASE.c.id == any_of("case_ids"))
 )
 _CLOSED_OF_PEOPLE = Statement(
     sa.select(CASE)
@@ -111,7 +110,8 @@ async def open_cases_of(tx: Tx, person_id: PersonId) -> list[Case]:
 
 async def other_open_cases(reader: ReadSession, case_ids: Sequence[UUID]) -> Mapping[UUID, tuple[UUID, ...]]:
     """The other open cases of the person of each case, for cases that have any."""
-    return {row["id"]: tuple(row["others"]) for row in await reader.fetch(_OTHERS, case_ids=list(case_ids))}
+    rows = await reader.fetch(_OTHERS, case_ids=list(case_ids))
+    return {row["id"]: tuple(row["others"]) for row in rows if row["others"]}
 
 
 async def closed_cases(tx: Tx, person_ids: Sequence[UUID]) -> list[Case]:

@@ -12,7 +12,7 @@ from infra.deploy.migrations import (
     service_codes_v1,
     shared_tables_v1,
 )
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has, registered
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has, registered, seen_in
 
 revision = "0001"
 down_revision = None
@@ -30,8 +30,7 @@ _PROTECTED: tuple[ProtectedTable | DependentTable, ...] = (
     ProtectedTable("case", is_own=_IS_OWN_CASE),
     ProtectedTable("risk", is_own=_IS_OWN_RISK),
     ProtectedTable("lead", is_own=_IS_OWN_LEAD),
-    ProtectedTable("person"),
-    ProtectedTable("care_plan"),
+    *(ProtectedTable(table, is_own=seen_in('"case"', f"{table}.person_id")) for table in ("person", "care_plan")),
     DependentTable("care_plan_version", of="care_plan WHERE care_plan.id = care_plan_version.care_plan_id"),
 )
 _FACTS = (

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infra.deploy.migrations import merged_persons_v1, person_changes_v1, row_security_v1, shared_tables_v1
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, ProtectedTable, has
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, ProtectedTable, has, seen_in
 
 revision = "0001"
 down_revision = None
@@ -23,7 +23,7 @@ _IS_OWN_TASK = f"({_COORDINATES} OR navigator_id = ANY ({_NAVIGATORS}::text[])) 
 _PROTECTED = (
     ProtectedTable("task", is_own=_IS_OWN_TASK),
     ProtectedTable("home_check", is_own=f"{_COORDINATES} AND {LASTS.format('ended_at')}"),
-    ProtectedTable("person"),
+    ProtectedTable("person", is_own=seen_in("task", "person.person_id")),
 )
 _EMPLOYED = "navigator_id IN (SELECT code FROM navigator WHERE organisation = own)"
 _TASKS = "task WHERE person_id = ANY (people) AND coalesce(ended_at, 'infinity') > ended_after"

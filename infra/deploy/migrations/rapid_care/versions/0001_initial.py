@@ -12,7 +12,7 @@ from infra.deploy.migrations import (
     service_codes_v1,
     shared_tables_v1,
 )
-from infra.deploy.migrations.row_security_v1 import LASTS, ProtectedTable, has
+from infra.deploy.migrations.row_security_v1 import LASTS, ProtectedTable, has, seen_in
 
 revision = "0001"
 down_revision = None
@@ -20,7 +20,10 @@ down_revision = None
 INSTANT = sa.DateTime(timezone=True)
 
 _IS_OWN_RESPONSE = f"{has('response', is_staff=True)} AND {LASTS.format('ended_at')}"
-_PROTECTED = (ProtectedTable("response", is_own=_IS_OWN_RESPONSE), *(ProtectedTable(table) for table in ("person", "care_plan")))
+_PROTECTED = (
+    ProtectedTable("response", is_own=_IS_OWN_RESPONSE),
+    *(ProtectedTable(table, is_own=seen_in("response", f"{table}.person_id")) for table in ("person", "care_plan")),
+)
 _FACTS = (("response", "response WHERE person_id = ANY (people) AND is_staff AND coalesce(ended_at, 'infinity') > ended_after"),)
 
 

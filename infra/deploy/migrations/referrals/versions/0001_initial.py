@@ -11,7 +11,17 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has, registered
+from infra.deploy.migrations.row_security_v1 import (
+    LASTS,
+    OWN,
+    DependentTable,
+    Protected,
+    ProtectedTable,
+    RestrictedTable,
+    has,
+    registered,
+    seen_in,
+)
 
 revision = "0001"
 down_revision = None
@@ -34,7 +44,7 @@ _IS_OWN_PATIENT = f"""
     AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"""  # noqa: S608  names of this module
 #: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
-    ProtectedTable("person", "id", _IS_OWN_PATIENT),
+    ProtectedTable("person", "id", f"{_IS_OWN_PATIENT} OR {seen_in('referral', 'person.id')}"),
     ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
     *(ProtectedTable(table) for table in ("identity", "life", "proposal", "risk")),
     DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
@@ -45,8 +55,8 @@ _PEOPLE = """
         SELECT id FROM survivor
         UNION ALL SELECT merged.person_id FROM merged_record AS merged, survivor WHERE merged.merged_into = survivor.id"""
 _ENDED_AT = "CASE WHEN referral.merged_into IS NULL THEN referral.ended_at ELSE target.ended_at END"
+#: The cheapest question first.
 _FACTS = (
-    registered(person="person.id", code="practice_code", confirmed="is_practice_confirmed", merged=_MERGED, people=_PEOPLE),
     ("receiver", "referral WHERE person_id = ANY (people) AND receiver_organisation = own AND ended_at IS NULL"),
     (
         "referrer",
@@ -56,6 +66,7 @@ _FACTS = (
     ),
     ("safeguarding", "safeguarding_concern WHERE person_id = ANY (people)"),
     ("lead", "lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND NOT is_ended"),
+    registered(person="person.id", code="practice_code", confirmed="is_practice_confirmed", merged=_MERGED, people=_PEOPLE),
 )
 
 
