@@ -32,10 +32,17 @@ _ALL = Sql("SELECT * FROM practice", tables=("practice",))
 
 async def practices_of(reader: ReadSession, codes: Iterable[str]) -> Practices:
     """The entries that decide about these codes on any day."""
-    asked = list(codes)
-    own = await reader.fetch(_OWN, codes=asked)
+    asked = frozenset(codes)
+    if ("practices", asked) not in reader.remembered:
+        reader.remembered["practices", asked] = await _read(reader, list(asked))
+    found: Practices = reader.remembered["practices", asked]
+    return found
+
+
+async def _read(reader: ReadSession, codes: list[str]) -> Practices:
+    own = await reader.fetch(_OWN, codes=codes)
     has_related = any(row["successor"] for row in own)
-    return _practices(await reader.fetch(_RELATED, codes=asked) if has_related else own)
+    return _practices(await reader.fetch(_RELATED, codes=codes) if has_related else own)
 
 
 async def all_practices(reader: ReadSession) -> Practices:

@@ -4,7 +4,7 @@ Core builds and types the SQL; the driver executes it. SQLAlchemy's engine would
 one insert (docs/adr/0011). Values have the driver's types: UUID, datetime, str, and JSON through the codec that `database.connect` sets.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -59,6 +59,7 @@ class ReadSession:
 
     def __init__(self, driver: Connection) -> None:
         self.driver = driver  # only of the tables of shared.persistence.schema: a batch defers no write to them
+        self.remembered: dict[Hashable, Any] = {}  # answers about reference data, by question: one session asks each of them once
 
     @property
     def connection(self) -> Connection:

@@ -62,6 +62,10 @@ set_deadlines AS (
 SELECT append_audit($15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[],
                     $23::int[], $24::text[], $25::text[], $26::text[], $27::int[])
 WHERE cardinality($15::timestamptz[]) > 0"""
+#: A read writes its audit alone.
+_WRITE_AUDIT = """
+SELECT append_audit($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
+                    $9::int[], $10::text[], $11::text[], $12::text[], $13::int[])"""
 _EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 13, 6, 4
 
 
@@ -269,7 +273,7 @@ class Transaction(ReadSession, Generic[P]):
         if self._cancelled:
             await self.driver.execute(_CANCEL_DEADLINES, self.now, *_columns(list(self._cancelled), 2))
         deadlines = [row for those in self._deadlines.values() for row in those]
-        if self._events or self._audit or self._responses or deadlines:
+        if self._events or self._responses or deadlines:
             await self.driver.execute(
                 _WRITE,
                 *_columns(self._events, _EVENT_COLUMNS),
@@ -277,6 +281,8 @@ class Transaction(ReadSession, Generic[P]):
                 *_columns(self._responses, _RESPONSE_COLUMNS),
                 *_columns(deadlines, _DEADLINE_COLUMNS),
             )
+        elif self._audit:
+            await self.driver.execute(_WRITE_AUDIT, *_columns(self._audit, _AUDIT_COLUMNS))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:

@@ -16,6 +16,7 @@ from statistics import mean
 from typing import Any
 
 from tests.bench.figures import Figure, shown
+from tests.bench.scenarios.reads import KINDS
 
 _ROOT = Path(__file__).parents[2]
 _SIDE = Path(__file__).with_name("side.py")
@@ -44,6 +45,7 @@ COMPARED: tuple[ComparedScenario, ...] = (
     ComparedScenario.of("intake", Figure("per second", "1/s", is_floor=True, ratio=2), Figure("p99", "ms")),
     ComparedScenario.of("response-100", Figure("p99", "ms", ratio=1), Figure("p50", "ms"), before="response", _PER_SECOND=100),
     ComparedScenario.of("feed", Figure("p99", "ms"), Figure("p50", "ms")),
+    ComparedScenario.of("reads", *(Figure(f"{kind}, {each}", "ms") for kind in KINDS for each in ("p50", "p99"))),
     ComparedScenario.of(
         "deadlines",
         Figure("drained per second", "1/s", is_floor=True, ratio=2),

@@ -159,12 +159,19 @@ async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> l
     responses = await reader.fetch(_RESPONSES, types=list(_OF_RESPONSE), **chain)
     own = await reader.fetch(_EVENTS, subjects=subjects)
     rows = sorted([*responses, *own], key=lambda row: row["occurred_at"])
-    names = {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
-    since = {referral.id: referral.received_at, referral.merged_into: referral.received_at}
-    relevant = [row for row in rows if row["occurred_at"] >= since[row["subject"]] and _is_own(row, referral.id)]
+    relevant = [row for row in rows if row["occurred_at"] >= referral.received_at and _is_own(row, referral.id)]
+    found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _data(row)))]
+    names = await _names(reader) if any(name in sentence for *_, sentence in found for name in _OF_SERVICE) else {}
     emergency = names.get(policy.emergency_service, "")
-    lines = [_line(row["type"], row["occurred_at"], _data(row), names, emergency) for row in relevant]
-    return [line for line in lines if line is not None]
+    return [_line(row["type"], row["occurred_at"], data, sentence, names, emergency) for row, data, sentence in found]
+
+
+#: The places of a sentence that have the name of a service.
+_OF_SERVICE = ("{service}", "{emergency}")
+
+
+async def _names(reader: ReadSession) -> dict[str, str]:
+    return {row["code"]: row["name"] for row in await reader.fetch(_NAMES)} | {POINT_OF_ACCESS: "The Community Point of Access"}
 
 
 #: Events that concern only the referral's own referrer, not the referrers of merged referrals.
@@ -182,14 +189,20 @@ def _data(row: Any) -> dict[str, Any]:
     return dict(orjson.loads(row["data"]) if isinstance(row["data"], bytes) else row["data"])
 
 
-def _line(kind: str, at: datetime, data: dict[str, Any], names: Mapping[str, str], emergency: str) -> Line | None:
-    verb = kind.split(".")[-2]
-    sentence = _OF_CODE.get(verb, {}).get(_code(data)) or _OF_RESPONSE.get(kind) or _SENTENCES.get(verb)
-    if sentence is None:
-        return None
+def _sentence(kind: str, data: dict[str, Any]) -> str | None:
+    """None for an event that is no news to the referrer."""
+    verb = _verb(kind)
+    return _OF_CODE.get(verb, {}).get(_code(data)) or _OF_RESPONSE.get(kind) or _SENTENCES.get(verb)
+
+
+def _verb(kind: str) -> str:
+    return kind.split(".")[-2]
+
+
+def _line(kind: str, at: datetime, data: dict[str, Any], sentence: str, names: Mapping[str, str], emergency: str) -> Line:
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {"service": service, "reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
-    return Line(at, verb, sentence.format(**values))
+    return Line(at, _verb(kind), sentence.format(**values))
 
 
 def _code(data: dict[str, Any]) -> str:

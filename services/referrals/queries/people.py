@@ -92,9 +92,10 @@ async def contact(reader: ReadSession, person_id: UUID, *, on: date, policy: Pol
     The risk import names the practice of a person who was never referred; `otherwise` is that of an onward referral without a record.
     Raises PersonNotFound.
     """
-    people = list((await find_group(reader, person_id)).ids)
+    group = await find_group(reader, person_id)
+    people = list(group.ids)
     row = await reader.fetch_one(_LEAD, people=people)
-    record = await find_person(reader, person_id)
+    record = await find_person(reader, person_id, group)
     is_informed = record is not None and record.is_family_kept_informed
     practice_code = record.practice_code if record else await reader.fetch_value(_PRACTICE, people=people) or otherwise
     codes = [practice_code, row["organisation"] if row else None]

@@ -84,9 +84,10 @@ async def get_person(reader: ReadSession, person_id: UUID) -> Person:
     return person
 
 
-async def find_person(reader: ReadSession, person_id: UUID) -> Person | None:
+async def find_person(reader: ReadSession, person_id: UUID, group: Group | None = None) -> Person | None:
+    """The person's one record under this id; `group` spares a statement."""
     own = await persons.find(reader, person_id)
-    group = await find_group(reader, person_id) if own else None
+    group = (group or await find_group(reader, person_id)) if own else None
     if own is None or group is None or not group.merged:
         return own
     return compose(own, group, await _records(reader, group.ids))

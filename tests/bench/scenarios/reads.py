@@ -15,7 +15,7 @@ from tests.bench.scenarios.streams import FIRST, navigators
 
 _INTAKE_PER_SECOND, _READS_PER_SECOND = 300, 30
 _QUEUE, _FEED, _REFERRAL = "queue of open responses", "feed page", "one referral"
-_KINDS = (_QUEUE, _FEED, _REFERRAL)
+KINDS = (_QUEUE, _FEED, _REFERRAL)
 _ENTRY = """
 INSERT INTO navigation.feed_entry (navigator_id, sequence, at, change, task_id, person_id, kind, status, due_at)
 SELECT $1, n, clock_timestamp(), 'assigned', uuidv7(), uuidv7(), 'signpost', 'assigned', clock_timestamp()
@@ -38,7 +38,7 @@ async def _run(product: ProductUnderTest, seconds: float) -> Run:
     load = asyncio.create_task(product.send(referrals, "gp", seconds=whole, rate=_INTAKE_PER_SECOND))
     await asyncio.sleep(_LEAD_IN)
     with spending(product.running) as spent:
-        found = await read(product, _KINDS, seconds)
+        found = await read(product, KINDS, seconds)
     intake = await load
     await product.wait_until_drained()
     return {**found, "intake responses other than 201": sum(status != 201 for status in intake.status), **spent.cores(seconds)}
@@ -86,6 +86,6 @@ SCENARIO = Scenario(
     "Open loop of 30 reads per second during an intake of 300 referrals per second: in turn the first page of the queue of 1,000 open "
     "responses, a page of 50 feed entries, and one referral by id. Every read is audited.",
     minutes=2.2,
-    figures=tuple(Figure(f"{kind}, p99", "ms", 25, yardstick="bare p99") for kind in _KINDS),
+    figures=tuple(Figure(f"{kind}, p99", "ms", 25, yardstick="bare p99") for kind in KINDS),
     measure=measure,
 )
