@@ -11,17 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1
-from infra.deploy.migrations.row_security_v1 import (
-    LASTS,
-    OWN,
-    DependentTable,
-    Protected,
-    ProtectedTable,
-    RestrictedTable,
-    has,
-    registered,
-    seen_in,
-)
+from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has, registered
 
 revision = "0001"
 down_revision = None
@@ -44,7 +34,7 @@ _IS_OWN_PATIENT = f"""
     AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"""  # noqa: S608  names of this module
 #: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
-    ProtectedTable("person", "id", f"{_IS_OWN_PATIENT} OR {seen_in('referral', 'person.id')}"),
+    ProtectedTable("person", "id", f"{_IS_OWN_PATIENT} OR {row_security_v1.seen_in('referral', 'person.id')}"),
     ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
     *(ProtectedTable(table) for table in ("identity", "life", "proposal", "risk")),
     DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
