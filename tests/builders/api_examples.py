@@ -246,7 +246,7 @@ class ExampleRun:
             changes["nhs_number"] = self._unused.pop()
         for name in {"person_id", "into"} & example.body.keys():
             changes[name] = self.random.choice(await self.stack.find_ids(["person_id"]))["person_id"]
-        if example.operation == "ReassignTask":
+        if example.operation in {"AssignTask", "ReassignTask"}:
             fitting = await self.stack.connection.fetchval(_FITTING, ids["task_id"])
             changes["navigator_id"] = fitting or example.body["navigator_id"]
         if example.operation == "FulfilAction":

@@ -52,7 +52,7 @@ _STREAM = "follow_feed"
 _REAL = 0.8
 #: The least parts of the cases that are accepted, and of the operations that accept a case, by context. `test_api_examples.py` has every
 #: body accepted; here random bodies of most commands do not suit the state of a random item.
-_LEAST = {"referrals": (0.3, 0.7), "rapid_care": (0.15, 0.35), "mdt": (0.05, 0.35), "navigation": (0.15, 0.6)}
+_LEAST = {"referrals": (0.3, 0.7), "rapid_care": (0.15, 0.35), "mdt": (0.05, 0.3), "navigation": (0.15, 0.6)}
 #: The octets of a header, which may be others than ASCII.
 _LATIN = "latin-1"
 
