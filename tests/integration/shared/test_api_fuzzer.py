@@ -52,7 +52,7 @@ _STREAM = "follow_feed"
 _REAL = 0.8
 #: The least parts of the cases that are accepted, and of the operations that accept a case, by context. `test_api_examples.py` has every
 #: body accepted; here random bodies of most commands do not suit the state of a random item.
-_LEAST = {"referrals": (0.3, 0.7), "rapid_care": (0.15, 0.35), "mdt": (0.05, 0.3), "navigation": (0.15, 0.6)}
+_LEAST = {"referrals": (0.3, 0.7), "rapid_care": (0.15, 0.35), "mdt": (0.05, 0.35), "navigation": (0.15, 0.6)}
 #: The octets of a header, which may be others than ASCII.
 _LATIN = "latin-1"
 
@@ -84,10 +84,11 @@ def stack(databases: Databases, keys: Keys) -> Iterator[SeededStack]:
 
 
 async def _hold_meeting(stack: SeededStack) -> None:
-    """Leads new referrals through a meeting, so that there are care plans and leads."""
+    """Leads new referrals through a meeting, so that there are care plans and leads; case finding finds people."""
     documents = {context: (await stack.context(context).http.get(f"{prefix(context)}/openapi.json")).json() for context in CONTEXTS}
     known = [each for context, document in documents.items() for each in examples(context, document)]
     run = ExampleRun(stack, documents, Random(1))  # noqa: S311  a seed must repeat the run
+    await run.find()
     for number in ROUNDS_OF_A_MEETING:
         await run.read_offers()
         await run.move_on(known, number)
