@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import asyncpg
 import httpx
 from rich.console import Console
 
+from infra.database_owner import connected_owner
 from infra.demo.assertions import deviations
 from infra.demo.observe import ObservedEvent, Observer
 from infra.demo.story import CHAPTERS, Chapter
@@ -53,17 +53,14 @@ async def play(out: Console, *, keep: bool) -> None:
 
 async def print_story(out: Console, product: Product) -> PrintedStory:
     """Plays and prints every chapter. Raises StackError when a request fails."""
-    owner = await asyncpg.connect(product.addresses.database_url)
     try:
-        async with httpx.AsyncClient(base_url=product.url, timeout=30) as http:
+        async with connected_owner(product.addresses.database_url) as owner, httpx.AsyncClient(base_url=product.url, timeout=30) as http:
             world, observer = World(product, http, owner), Observer(owner)
             out.print("\n[bold]The services start[/]")
             events = [event for chapter in CHAPTERS for event in await _chapter(out, world, observer, chapter)]
             return PrintedStory(events, world.seen)
     except (StoryBroken, TimeoutError) as failure:
         raise StackError(f"The story stopped: {failure}") from failure
-    finally:
-        await owner.close()
 
 
 async def _chapter(out: Console, world: World, observer: Observer, chapter: Chapter) -> list[ObservedEvent]:

@@ -5,10 +5,10 @@ Invariant: no worker runs, so no process relies on the old topics or their commi
 
 import asyncio
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import Owner, connected_owner
 from infra.deploy.topics import declarations, forget_cluster, layout_of_environment
 from infra.errors import StackError
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
@@ -21,29 +21,28 @@ async def recreate_topics(bootstrap: str, database_url: str, credentials: KafkaC
     """Returns the names of the topics. Raises StackError while a worker runs."""
     layout = layout_of_environment()
     admin = AIOKafkaAdminClient(**client_options(bootstrap, credentials))
-    owner = await asyncpg.connect(database_url)
-    try:
-        await admin.start()
-        await _require_no_worker(admin, owner, layout.prefix)
-        for context in CONTEXTS:
-            await forget_cluster(owner, context)
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
-            while True:
-                await _delete(admin, layout)
-                created = await create(bootstrap, declarations(), layout, credentials)
-                if len(created) == len(declarations()):
-                    return created
-                await asyncio.sleep(0.5)  # a broker learns of new topics later than its controller
-    finally:
-        await owner.close()
-        await admin.close()
+    async with connected_owner(database_url) as owner:
+        try:
+            await admin.start()
+            await _require_no_worker(admin, owner, layout.prefix)
+            for context in CONTEXTS:
+                await forget_cluster(owner, context)
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                while True:
+                    await _delete(admin, layout)
+                    created = await create(bootstrap, declarations(), layout, credentials)
+                    if len(created) == len(declarations()):
+                        return created
+                    await asyncio.sleep(0.5)  # a broker learns of new topics later than its controller
+        finally:
+            await admin.close()
 
 
 def _groups(prefix: str) -> set[str]:
     return {f"{prefix}{context.replace('_', '-')}" for context in CONTEXTS}
 
 
-async def _require_no_worker(admin: AIOKafkaAdminClient, owner: "asyncpg.Connection[asyncpg.Record]", prefix: str) -> None:
+async def _require_no_worker(admin: AIOKafkaAdminClient, owner: Owner, prefix: str) -> None:
     """Raises StackError when a relay holds its lock or a consumer group has members."""
     for context in CONTEXTS:
         lock = f"SELECT pg_try_advisory_lock(hashtext('relay {context}'))"
