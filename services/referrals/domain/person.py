@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
-from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, is_equal
+from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, contact_form, is_equal
 from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, published
 from shared.access import stricter
 from shared.contracts.codes import IS_URGENT, Locality
@@ -287,7 +287,7 @@ def update_from_referral(
     preference.
     """
     story = merge_stories(person.story, received.story) if received.story else person.story
-    completed = _completed(_restricted(person, received), received.demographics, is_confirmed=is_confirmed)
+    completed = _completed(_restricted(person, received), received.demographics)
     is_confirmed = completed.is_practice_confirmed or (is_confirmed and states(received, completed))
     updated = replace(completed, story=story, locality=locality, is_practice_confirmed=is_confirmed)
     if updated == person:
@@ -304,21 +304,22 @@ def _restricted(person: Person, received: ReceiveReferral) -> Person:
 
 def is_completed(before: Person, after: Person) -> bool:
     """Whether a referral gave a known person a telephone, a family contact or a stricter preference, for which no one had asked."""
-    return any(getattr(before, each) != getattr(after, each) for each in ("telephone", "sharing")) or _contacts(before) != _contacts(after)
+    return _unasked(before) != _unasked(after)
 
 
-def _contacts(person: Person) -> set[tuple[str, str]]:
-    return {(contact.name, contact.relationship) for contact in person.story.contacts}
+def _unasked(person: Person) -> tuple[str | None, SharingPreference, set[tuple[str, str]]]:
+    contacts = {contact_form(contact.name, contact.relationship) for contact in person.story.contacts}
+    return person.telephone, person.sharing, contacts
 
 
-def _completed(person: Person, demographics: Demographics | None, *, is_confirmed: bool) -> Person:
-    """The person with received values of the fields that the record lacks."""
+def _completed(person: Person, demographics: Demographics | None) -> Person:
+    """The person with received values of the fields that the record lacks. A practice among them is not confirmed yet."""
     if demographics is None:
         return person
     lacking = {field for field in OF_PERSON if recorded_value(person, field) is None}
     given = {ATTRIBUTE[field]: value for field in lacking if (value := getattr(demographics, ATTRIBUTE[field])) is not None}
     birthday: dict[str, Any] = {"born_as_typed": None} if "born_on" in given else {}
-    practice: dict[str, Any] = {"is_practice_confirmed": is_confirmed} if "practice_code" in given else {}
+    practice: dict[str, Any] = {"is_practice_confirmed": False} if "practice_code" in given else {}
     return replace(person, **given, **birthday, **practice)
 
 

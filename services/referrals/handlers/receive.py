@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies, erasure, identity_check, receipt, registration
@@ -25,7 +26,9 @@ from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS,
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import Story
+from shared.contracts.practices import Practice
 from shared.contracts.referral_codes import Discrepancy
+from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId, new_id
 
 
@@ -68,19 +71,8 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     match = await _match(command, tx)
     before = match.records.as_one(match.known) if match.known else None
     practice = await PRACTICES.get(tx, _practice_code(command, before))
-    referral_id, locality = new_id(), practice.locality if practice else None
-    identity = people.Identity(match.person_id, match.nhs_number)
-    known = erasure.referred_again(match.known, identity) if match.known else None
-    own, change = people.record(
-        known,
-        command,
-        identity,
-        referral_id=referral_id,
-        locality=locality,
-        policy=tx.policy,
-        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, command.demographics, practice),
-        as_one=match.records.as_one,
-    )
+    referral_id = new_id()
+    own, change = _record(command, match, practice, referral_id, tx)
     person = match.records.as_one(own)
     arrival = Arrival(
         referral_id=referral_id,
@@ -106,6 +98,23 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     joins = await _join(command, received, arrival, tx, has_news=change is not None)
     may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
     return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None)
+
+
+def _record(
+    command: ReceiveReferral, match: _Match, practice: Practice | None, referral_id: UUID, tx: Tx
+) -> tuple[Person, Decision[Person] | None]:
+    """The person under the id of the referral's number, and the change of that record, if any."""
+    identity = people.Identity(match.person_id, match.nhs_number)
+    return people.record(
+        erasure.referred_again(match.known, identity) if match.known else None,
+        command,
+        identity,
+        referral_id=referral_id,
+        locality=practice.locality if practice else None,
+        policy=tx.policy,
+        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, command.demographics, practice),
+        as_one=match.records.as_one,
+    )
 
 
 async def _join(command: ReceiveReferral, received: Referral, arrival: Arrival, tx: Tx, *, has_news: bool) -> Referral | None:

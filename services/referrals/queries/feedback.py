@@ -163,7 +163,7 @@ async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> l
     found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _data(row)))]
     names = await _names(reader) if any(name in sentence for *_, sentence in found for name in _OF_SERVICE) else {}
     emergency = names.get(policy.emergency_service, "")
-    return [_line(row["type"], row["occurred_at"], data, sentence, names, emergency) for row, data, sentence in found]
+    return [_line(row, data, sentence, names, emergency) for row, data, sentence in found]
 
 
 #: The places of a sentence that have the name of a service.
@@ -199,10 +199,10 @@ def _verb(kind: str) -> str:
     return kind.split(".")[-2]
 
 
-def _line(kind: str, at: datetime, data: dict[str, Any], sentence: str, names: Mapping[str, str], emergency: str) -> Line:
+def _line(row: Any, data: dict[str, Any], sentence: str, names: Mapping[str, str], emergency: str) -> Line:
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {"service": service, "reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
-    return Line(at, _verb(kind), sentence.format(**values))
+    return Line(row["occurred_at"], _verb(row["type"]), sentence.format(**values))
 
 
 def _code(data: dict[str, Any]) -> str:
