@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Header, Request
+from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
 
 from services.navigation.api.auth import Cursor, Limit, NavigatorCode, Staff
@@ -22,7 +23,7 @@ from shared.web.dependencies import Unit, stream_place
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.requests import strict_router
-from shared.web.responses import Page
+from shared.web.responses import Page, json_response
 
 router = strict_router(prefix="/navigation", tags=["feeds"])
 
@@ -30,10 +31,8 @@ _ID_MALFORMED = "last-event-id-malformed"
 _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenied, CursorBeyondEnd)
 
 
-@router.get("/navigators/{navigator_id}/feed", responses=_REFUSALS)
-async def read_feed(
-    navigator_id: NavigatorCode, caller: Staff, unit: Unit, cursor: Cursor = None, limit: Limit = 50
-) -> Page[FeedEntryView]:
+@router.get("/navigators/{navigator_id}/feed", response_model=Page[FeedEntryView], responses=_REFUSALS)
+async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> HttpResponse:
     """The changes of the navigator's tasks, oldest first, without a gap. A feed has no last page: `next` is always given."""
     after = decode_sequence(cursor) if cursor else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
@@ -41,7 +40,7 @@ async def read_feed(
         await queries.require_reached(tx, navigator_id, after)
         entries = await queries.entries(tx, navigator_id, after=after, limit=limit)
     following = encode_sequence(entries[-1].sequence if entries else after)
-    return Page(items=[FeedEntryView.model_validate(entry) for entry in entries], next=following)
+    return json_response(Page[FeedEntryView](items=[FeedEntryView.model_validate(entry) for entry in entries], next=following))
 
 
 @router.get(

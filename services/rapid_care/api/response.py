@@ -36,7 +36,7 @@ router = strict_router(prefix="/rapid-care", tags=["rapid-care"])
 _MAX_LIMIT = 100
 
 
-@router.get("/responses", responses=problems(OrganisationNotInvolved))
+@router.get("/responses", response_model=Page[ListedResponseView], responses=problems(OrganisationNotInvolved))
 async def list_responses(
     caller: Staff,
     unit: Unit,
@@ -47,7 +47,7 @@ async def list_responses(
     referral_id: UUID | None = None,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT)] = 50,
-) -> Page[ListedResponseView]:
+) -> HttpResponse:
     """The queue, the earliest deadline first; of ended responses, the latest deadline first.
 
     The work list of the coordinator is `attention=any`, that of a clinician `clinician_id` with `status=open`. A response is listed until
@@ -58,7 +58,8 @@ async def list_responses(
     async with unit.transaction(caller) as tx:
         responses = await queries.list_responses(tx, selection, after=after, limit=limit + 1)
         items = await _listed(tx, responses[:limit])
-    return Page(items=items, next=encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None)
+    following = encode_cursor(items[-1].due_at, items[-1].id) if len(responses) > limit else None
+    return json_response(Page[ListedResponseView](items=items, next=following))
 
 
 @router.get("/responses/{response_id:uuid}", response_model=ResponseView, responses=problems(ResponseNotFound, OrganisationNotInvolved))

@@ -28,7 +28,7 @@ from shared.web.dependencies import IdempotencyHeader, Unit, UnitOfWork
 from shared.web.fast_route import FastRoute
 from shared.web.problems import problems
 from shared.web.requests import strict_router
-from shared.web.responses import Page, created
+from shared.web.responses import Page, created, json_response
 
 router = strict_router(prefix="/referrals", tags=["referrals"], route_class=FastRoute)
 
@@ -82,7 +82,11 @@ async def acknowledge(command: ReceiveReferral, tx: Transaction[Policy]) -> Rece
     return Receipt(response, Discrepancy.IDENTITY_DIFFERS in received.referral.discrepancies)
 
 
-@router.get("", responses=problems(ReferenceMistyped, ReferralNotFound))
+@router.get(
+    "",
+    response_model=Page[FollowedReferralView] | Page[ReferralView],
+    responses=problems(ReferenceMistyped, ReferralNotFound),
+)
 async def own_referrals(
     caller: Referrer,
     unit: Unit,
@@ -91,16 +95,16 @@ async def own_referrals(
     status: Literal["open", "closed"] = "open",
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[FollowedReferralView] | Page[ReferralView]:
+) -> HttpResponse:
     """The referrals that the organisation sent or of people registered with it, newest first; with `reference`, that one with feedback."""
     if reference is not None:
-        return await _by_reference(reference, caller, unit)
+        return json_response(await _by_reference(reference, caller, unit))
     before = pages.newest_first(cursor)
     async with unit.transaction(caller) as tx:
         page = await referrals.followed_by(tx, whose, is_open=status == "open", before=before, limit=limit)
         tx.audit_all(each.person_id for each in page)
         items = await views(tx, page)
-    return pages.of_newest(page, items, limit)
+    return json_response(pages.of_newest(page, items, limit))
 
 
 async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[FollowedReferralView]:

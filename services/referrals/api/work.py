@@ -53,7 +53,7 @@ class WorkItemView(NamedReferralView):
     claim: ClaimView | None
 
 
-@router.get("/work")
+@router.get("/work", response_model=Page[WorkItemView])
 async def work_list(
     caller: PointOfAccess,
     unit: Unit,
@@ -65,7 +65,7 @@ async def work_list(
     discrepancy: Annotated[Discrepancy | None, Query(description="With this discrepancy; all by default")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[WorkItemView]:
+) -> HttpResponse:
     """Referrals that the Community Point of Access must act on, with names and claims: urgent first, then by deadline.
 
     It has those that need triage or a route, returned and overdue ones, unanswered calls, discrepancies, and those whose receiver is at
@@ -76,7 +76,8 @@ async def work_list(
     async with unit.transaction(caller) as tx:
         found = await work.work(tx, section, chosen, caller=caller.id, now=tx.now, after=after, limit=limit)
         items = await _views(tx, found)
-    return Page[WorkItemView](items=items, next=pages.after_most_urgent([each.referral for each in found], limit))
+    following = pages.after_most_urgent([each.referral for each in found], limit)
+    return json_response(Page[WorkItemView](items=items, next=following))
 
 
 @router.post("/{referral_id:uuid}/claim", name="ClaimReferral", response_model=ClaimedReferralView, responses=problems(*_ANY))
