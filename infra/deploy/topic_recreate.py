@@ -12,7 +12,7 @@ from infra.database_owner import Owner, connected_owner
 from infra.deploy.topics import declarations, forget_cluster, layout_of_environment
 from infra.errors import StackError
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
-from shared.messaging.topics import Layout, create
+from shared.messaging.topics import create, delete
 
 _TIMEOUT_SECONDS = 60
 
@@ -29,7 +29,7 @@ async def recreate_topics(bootstrap: str, database_url: str, credentials: KafkaC
                 await forget_cluster(owner, context)
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 while True:
-                    await _delete(admin, layout)
+                    await delete(admin, [layout.prefix + each.name for each in declarations()])
                     created = await create(bootstrap, declarations(), layout, credentials)
                     if len(created) == len(declarations()):
                         return created
@@ -54,12 +54,3 @@ async def _require_no_worker(admin: AIOKafkaAdminClient, owner: Owner, prefix: s
         for _, _, state, *_ in response.groups:
             if state not in {"Empty", "Dead"}:
                 raise StackError(f"The consumer group {group} still has members: stop all workers and wait for their session timeout.")
-
-
-async def _delete(admin: AIOKafkaAdminClient, layout: Layout) -> None:
-    """Deletes the topics, and with them their committed offsets."""
-    topics = {layout.prefix + each.name for each in declarations()}
-    if existing := topics & set(await admin.list_topics()):
-        await admin.delete_topics([*existing])
-    while topics & set(await admin.list_topics()):
-        await asyncio.sleep(0.2)

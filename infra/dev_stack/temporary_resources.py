@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from infra.database_owner import connected_owner
 from infra.deploy.database_roles import Roles
 from infra.deploy.migrate import drop_roles
+from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 
@@ -42,7 +43,7 @@ async def temporary_topics(bootstrap: str, prefix: str, credentials: KafkaCreden
         admin = AIOKafkaAdminClient(**client_options(bootstrap, credentials))
         try:
             await admin.start()
-            await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(prefix)])
+            await topics.delete(admin, [topic for topic in await admin.list_topics() if topic.startswith(prefix)])
         finally:
             await asyncio.shield(admin.close())
 

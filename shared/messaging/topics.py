@@ -1,7 +1,7 @@
 """Topics as declared in infra/kafka/topics.yaml, created by `care topics`. Brokers create no topic automatically."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -12,7 +12,7 @@ from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsErr
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 _ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
-_WAIT_FOR_BROKERS_SECONDS = 15.0
+_WAIT_FOR_BROKERS_SECONDS, _WAIT_FOR_DELETION_SECONDS = 15.0, 60.0
 #: A replaced record of a restricted topic is removed within about a day, or Kafka would keep the words of an erased person (docs/adr/0040).
 _COMPACTION_LAG_MILLISECONDS = 24 * 60 * 60 * 1000
 
@@ -55,6 +55,17 @@ async def create(
         return await _create(admin, [_topic(declaration, layout) for declaration in declarations], wait_seconds)
     finally:
         await admin.close()
+
+
+async def delete(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """Deletes the topics, and with them their committed offsets; returns when the broker lists none of them.
+
+    A broker learns of a deletion later than its controller. Raises TimeoutError after a minute.
+    """
+    async with asyncio.timeout(_WAIT_FOR_DELETION_SECONDS):
+        while existing := set(names) & set(await admin.list_topics()):
+            await admin.delete_topics(sorted(existing))
+            await asyncio.sleep(0.1)
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], wait_seconds: float) -> list[str]:

@@ -25,7 +25,7 @@ from tests.chaos.defects.consumers import SkippingProcessor
 from tests.chaos.defects.stack import DefectStack, run_consumer, running
 from tests.chaos.poison_check import PoisonOutcome, classify, not_parked, read_contents
 from tests.chaos.poison_records import TOPICS, AcknowledgedRecord, poison, send_poison
-from tests.timeouts import LONGEST_WAIT, until
+from tests.timeouts import until
 
 _CONTEXT = subscriptions.SUBSCRIPTIONS.context
 _LOST = f"poison record lost by the same cluster, not parked in {_CONTEXT}"
@@ -108,10 +108,7 @@ async def _recreate_topics(stack: DefectStack) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap)
     try:
         await admin.start()
-        await admin.delete_topics(sorted(names))
-        async with asyncio.timeout(LONGEST_WAIT):
-            while names & set(await admin.list_topics()):
-                await asyncio.sleep(0.1)
+        await topics.delete(admin, names)
     finally:
         await admin.close()
     await topics.create(stack.kafka.bootstrap, declarations(), Layout(prefix=stack.kafka.prefix, partitions=1))

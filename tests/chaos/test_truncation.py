@@ -48,12 +48,7 @@ async def _recreate(bootstrap: str, layout: Layout) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        await admin.delete_topics([layout.prefix + _DECLARATION.name])
-        await until(lambda: _is_deleted(admin, layout))
+        await topics.delete(admin, [layout.prefix + _DECLARATION.name])
     finally:
         await admin.close()
     await topics.create(bootstrap, [_DECLARATION], layout)
-
-
-async def _is_deleted(admin: AIOKafkaAdminClient, layout: Layout) -> bool:
-    return layout.prefix + _DECLARATION.name not in await admin.list_topics()

@@ -12,6 +12,7 @@ from infra.dev_stack.dev_secrets import Keys
 from infra.dev_stack.local.stack import StackAddresses
 from shared.contracts.envelope import read_envelope
 from shared.kernel.ids import new_id
+from shared.messaging import topics
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import ClusterChanged, Relay, RelaySettings
 from shared.messaging.topics import Layout
@@ -43,10 +44,7 @@ async def _delete_topic(topic: str, bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.delete_topics([topic])
-        async with asyncio.timeout(LONGEST_WAIT):
-            while topic in await admin.list_topics():
-                await asyncio.sleep(0.1)
+        await topics.delete(admin, [topic])
     finally:
         await admin.close()
 

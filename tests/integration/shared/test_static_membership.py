@@ -1,6 +1,5 @@
 """A static member that restarts is given the assignment of the process before it; it must still read what that one did not know."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -40,9 +39,7 @@ async def _add_partitions(kafka: KafkaSettings) -> None:
 
 async def _delete_topic(kafka: KafkaSettings) -> None:
     async with _administrating(kafka) as admin:
-        await admin.delete_topics([kafka.prefix + TOPIC])
-        while kafka.prefix + TOPIC in await admin.list_topics():
-            await asyncio.sleep(0.05)
+        await topics.delete(admin, [kafka.prefix + TOPIC])
 
 
 async def _until_assigned(running: ConsumerStack, count: int) -> None:
