@@ -38,6 +38,7 @@ _ACTIONS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text
 _FITTING = """
 SELECT code FROM navigation.navigator JOIN navigation.task USING (role)
 WHERE task.id::text = $1 AND code IS DISTINCT FROM navigator_id AND presence = 'available' ORDER BY code LIMIT 1"""
+_WAITING_TASKS = "SELECT count(*) FROM navigation.task WHERE status = 'unassigned' AND locality IS NULL"
 _NEXT_MEETING = 'SELECT min(starts_at) FROM mdt.meeting JOIN mdt."case" ON meeting_id = meeting.id WHERE starts_at > $1'
 #: Commands on a part of the resource, which has a version of its own, by the last part of their path.
 _VERSIONED_BY = {
@@ -154,6 +155,18 @@ class ExampleRun:
         headers = self._headers(("importer", "BCCG")) | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
         answer = await self.stack.context("mdt").http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
         assert answer.is_success, answer.text
+
+    async def bereave(self, known: Sequence[Example]) -> None:
+        """Tasks for the families of people of no locality, which no navigator is given at once: one for each example that ends one."""
+        first = next(each for each in known if str(each) == "ReceiveReferral, a first referral")
+        elsewhere = replace(first, body=first.body | {"demographics": first.body["demographics"] | {"practice_code": "E85001"}})
+        death = next(each for each in known if each.operation == "RecordDeath")
+        for _ in range(4):
+            sent = await self.send(elsewhere, {}, CALLERS_OF["referrals"][1])
+            answer = await self.send(death, {"person_id": sent.json()["person_id"]}, CALLERS_OF["referrals"][0])
+            assert answer.is_success, answer.text
+        await self.stack.contexts.settle()
+        assert await self.stack.connection.fetchval(_WAITING_TASKS) > 1
 
     async def move_on(self, known: Sequence[Example], number: int) -> None:
         """One step of every item; sometimes new referrals, and time; deadlines that are due fire."""

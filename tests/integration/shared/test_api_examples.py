@@ -42,6 +42,7 @@ def test_every_example_is_accepted(stack: SeededStack, record_property: Callable
     waiting, refusals, tries = bodies, dict[str, Counter[str]](), 0
     stack.run(run.propose())
     stack.run(run.find())
+    stack.run(run.bereave(known))
     for number in range(_ROUNDS):
         stack.run(run.read_offers())
         results = [(each, *stack.run(run.accept(each))) for each in waiting]
