@@ -95,6 +95,7 @@ class ReferralTriaged(Event):
 class ReferralRouted(Event):
     """The Community Point of Access asked a receiver to accept the referral. The original received time is kept (G02).
 
+    `practice_code` is unknown for a practice that alone says that the person is registered with it.
     `routing` counts the routings of the referral; an answer repeats the number of the routing that it answers.
     `is_by_telephone`: triage chose to assess the person by telephone (G05).
     """

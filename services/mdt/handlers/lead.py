@@ -28,6 +28,7 @@ from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import CaseCloseReason
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
@@ -151,8 +152,7 @@ async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
 async def _led(tx: Tx, plan: CarePlan) -> CasePerson:
     """The person of a plan, with their practice of today, else the one that has closed."""
     practice_code = await practice_of(tx, plan.person_id) or await registered_practice(tx, plan.person_id)
-    assert practice_code is not None  # noqa: S101  a plan has a case, and a case a practice
-    return CasePerson(plan.person_id, plan.correlation_id, practice_code, plan.id)
+    return CasePerson(plan.person_id, plan.correlation_id, practice_code or UNKNOWN_PRACTICE, plan.id)
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:

@@ -11,6 +11,7 @@ from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.ids import PersonId
 from shared.persistence.projection import upsert_if_newer
 from shared.persistence.statements import Statement
@@ -27,6 +28,7 @@ PERSON = sa.Table(
 _IS_CONFIRMED = PERSON.c.record["is_practice_confirmed"].as_boolean()
 #: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
 REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), PERSON.c.record["practice_code"].astext))
+_KNOWN_THEN: sa.ColumnElement[str] = sa.func.nullif(CASE.c.practice_code, UNKNOWN_PRACTICE)
 
 _UPSERT = upsert_if_newer(PERSON)
 
@@ -41,13 +43,12 @@ def _own_first(query: sa.Select[Any], column: sa.Column[Any], *order: sa.ColumnE
     return query.where(MERGED.is_of_group(column)).order_by(is_own.desc(), *order, column).limit(1)
 
 
-#: The practice of the record, if it is confirmed; else that of the newest case; else, for a person of case finding alone, that of the
-#: score.
+#: The practice of the record, if it is confirmed; else that of the newest case, which was known then; else that of the score.
 _PRACTICE = Statement(
     sa.select(
         sa.func.coalesce(
             record_query().with_only_columns(REGISTERED_PRACTICE).scalar_subquery(),
-            _own_first(sa.select(CASE.c.practice_code), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
+            _own_first(sa.select(_KNOWN_THEN), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
             _own_first(sa.select(RISK.c.practice_code), RISK.c.person_id).scalar_subquery(),
         )
     )
@@ -61,7 +62,7 @@ async def locality_of(tx: Tx, person_id: PersonId) -> Locality | None:
 
 
 async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
-    """The practice of today, whose GP is the fallback lead; None for an unknown person and for a practice closed without a successor.
+    """The practice of today, whose GP is the fallback lead; None for an unknown one and for one closed without a successor.
 
     A practice outside the table stands for itself.
     """

@@ -43,6 +43,7 @@ async def triage_referral(referral_id: UUID, body: requests.Triage, caller: Tria
         directory.ServiceNotInDirectory,
         directory.BelowMinimumAge,
         directory.PracticeNotCovered,
+        directory.PracticeUnconfirmed,
         directory.ResidenceElsewhere,
         directory.LocalityNotCovered,
         directory.EligibleHere,

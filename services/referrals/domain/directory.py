@@ -131,6 +131,13 @@ class PracticeNotCovered(RuleBroken):
     )
 
 
+class PracticeUnconfirmed(RuleBroken):
+    """The GP is the practice that alone says that the person is registered with it, which is no relationship yet."""
+
+    code = "practice-unconfirmed"
+    advice = "Ask the person which practice cares for them, and record that one (ReviseRecord); or choose another service."
+
+
 class ResidenceElsewhere(RuleBroken):
     """The service requires residence in the borough (G13)."""
 

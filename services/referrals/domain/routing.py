@@ -14,6 +14,7 @@ from services.referrals.domain.directory import (
     Applicant,
     BelowMinimumAge,
     PracticeNotCovered,
+    PracticeUnconfirmed,
     Service,
     age_on,
     eligibility_failures,
@@ -23,7 +24,7 @@ from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import IS_RECALLED, Occurrence, Referral, Status, permit
 from services.referrals.domain.urgency import made_urgent
 from shared.contracts.codes import IS_URGENT, Urgency
-from shared.contracts.practices import Practice
+from shared.contracts.practices import UNKNOWN_PRACTICE, Practice
 from shared.contracts.referral_codes import ReturnReason, Route
 from shared.contracts.referrals import (
     ReferralAcceptanceCrossed,
@@ -162,14 +163,15 @@ def route(
 ) -> Decision[Referral]:
     """Asks a receiver to accept the referral, with its original received time (G02) and the person's practice of today.
 
-    Raises IllegalTransition, EmergencyCall999, RouteNotAllowed, NotComplex and the refusals of eligibility.
+    Raises IllegalTransition, EmergencyCall999, RouteNotAllowed, NotComplex, PracticeUnconfirmed and the refusals of eligibility.
     """
     permit(referral, RouteReferral)
     _require_route(referral, command, service, policy)
+    _require_receiver(service, person)
     is_overridden = _is_overridden(referral, command, service, _applicant(person, practice, now, policy))
     routed = _routed(referral, command, service, person, practice, is_overridden=is_overridden)
     acknowledge_by = deadlines.acknowledge_by(routed, service, now, policy)
-    event = _event(routed, command, service, acknowledge_by, is_overridden=is_overridden)
+    event = _event(routed, command, service, person, acknowledge_by, is_overridden=is_overridden)
     return deadlines.begin(routed, [event], acknowledge_by)
 
 
@@ -301,6 +303,12 @@ def _require_route(referral: Referral, command: RouteReferral, service: Service,
         raise NotComplex("The referral is not triaged as complex.")
 
 
+def _require_receiver(service: Service, person: Person) -> None:
+    """A receiver sees the story, so that the GP is no practice in doubt. Raises PracticeUnconfirmed."""
+    if service.organisation is None and not person.is_practice_confirmed:
+        raise PracticeUnconfirmed(f"Only the practice {person.practice_code} says that the person is registered with it.")
+
+
 def _is_overridden(referral: Referral, command: RouteReferral, service: Service, applicant: Applicant) -> bool:
     """Whether the route needs a clinician's override. Raises the first failure that no reason may override."""
     failures = eligibility_failures(service, applicant)
@@ -332,7 +340,10 @@ def _routed(
     )
 
 
-def _event(routed: Referral, command: RouteReferral, service: Service, acknowledge_by: datetime, *, is_overridden: bool) -> ReferralRouted:
+def _event(
+    routed: Referral, command: RouteReferral, service: Service, person: Person, acknowledge_by: datetime, *, is_overridden: bool
+) -> ReferralRouted:
+    """Names no practice in doubt, whose GP would be the fallback lead and read the story."""
     return ReferralRouted(
         route=command.route,
         service_code=service.code,
@@ -343,7 +354,7 @@ def _event(routed: Referral, command: RouteReferral, service: Service, acknowled
         received_at=routed.received_at,
         clock_starts_at=routed.clock_starts_at,
         acknowledge_by=acknowledge_by,
-        practice_code=routed.practice_code,
+        practice_code=routed.practice_code if person.is_practice_confirmed else UNKNOWN_PRACTICE,
         locality=routed.locality,
         is_eligibility_overridden=is_overridden,
         is_by_telephone=routed.is_by_telephone,

@@ -21,6 +21,7 @@ from shared.contracts.mdt import (
     RiskRestored,
 )
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.contracts.referral_codes import CancelReason, Outcome, ReopenReason
 from shared.contracts.referrals import ReferralCancelled, ReferralClosed, ReferralReopened
 from shared.kernel.ids import new_id
@@ -278,14 +279,30 @@ async def test_fallback_lead_follows_registration(context: RunningContext) -> No
 
 
 async def test_fallback_lead_follows_no_doubtful_practice(context: RunningContext) -> None:
-    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    """The chair seeks another lead until the Community Point of Access has confirmed a practice."""
+    patient = await Patient.listed(context, practice_code=UNKNOWN_PRACTICE)
     stated = a_person_record(practice_code="B01", locality=Locality.LOCALITY_B, is_practice_confirmed=False)
     await context.deliver(stated, key=patient.person_id, subject=patient.person_id, sequence=1)
+    await patient.discuss(lead=a_lead(has_accepted=False))
     before = [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]
+    asked = await context.database.pool.fetch("SELECT kind FROM notification WHERE kind = 'no-lead-found'")
 
     await register(patient, "B01", 2, Locality.LOCALITY_B)
 
-    assert (before, [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]) == (["gp-W07"], ["gp-B01"])
+    after = [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"]
+    assert (before, len(asked), after) == (["gp-unknown"], 1, ["gp-B01"])
+
+
+async def test_score_names_fallback_lead_before_doubtful_practice(context: RunningContext) -> None:
+    person = await a_finding(context)
+    patient = await Patient.referred(context, person_id=person, practice_code=UNKNOWN_PRACTICE)
+    stated = a_person_record(practice_code="B01", locality=Locality.LOCALITY_B, is_practice_confirmed=False)
+    await context.deliver(stated, key=person, subject=person, sequence=1)
+    await patient.command("screening", {"outcome": "eligible"})
+
+    await patient.discuss(lead=a_lead(has_accepted=False))
+
+    assert [lead["professional_id"] for lead in await patient.leads() if lead["status"] == "active"] == ["gp-W07"]
 
 
 async def test_lead_by_name_falls_back_to_practice_of_today(context: RunningContext) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskLevelCrossed
+from shared.contracts.referrals import ReferralRouted
 from shared.kernel.ids import new_id
 from tests.builders.referrals import DALE, MONDAY, ReferralsClient, a_demographics_body
 from tests.builders.row_security import planted_get, without_row_security
@@ -209,6 +210,35 @@ async def test_practice_of_its_withdrawn_referral_stays_a_stranger(client: Refer
 
     assert (await client.get(f"/{later['id']}", client.gp("W08"))).status_code == 404
     assert (await client.read(later["id"]))["discrepancies"] == ["practice-unconfirmed"]
+
+
+async def _left_in_doubt(client: ReferralsClient, **triage: Any) -> dict[str, Any]:
+    """A referral by practice W08, whose triage leaves open whether the person is registered with it."""
+    sent = await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(practice_code="W08"))
+    await client.command(sent["id"], "triage", _DECISION | {"is_practice_confirmed": False} | triage)
+    return sent
+
+
+async def test_practice_in_doubt_is_no_receiver(client: ReferralsClient) -> None:
+    """Finding: it became the receiver as the person's GP, and read the story."""
+    sent, to_gp = await _left_in_doubt(client), {"route": "service", "service_code": "gp"}
+
+    refused = await client.try_command(sent["id"], "route", to_gp)
+    await _confirm(client, sent["person_id"])
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "practice-unconfirmed")
+    assert (await client.command(sent["id"], "route", to_gp))["status"] == "routed"
+    assert (await client.get(f"/{sent['id']}", client.receiver("W08"))).status_code == 200
+
+
+async def test_routing_names_no_practice_in_doubt(client: ReferralsClient) -> None:
+    """Finding: the meeting made its GP the fallback lead."""
+    sent = await _left_in_doubt(client, is_complex=True)
+
+    await client.command(sent["id"], "route", {"route": "mdt", "service_code": "mdt"})
+
+    [routed] = await client.context.published(ReferralRouted)
+    assert (routed.practice_code, routed.locality) == ("unknown", "west")
 
 
 async def test_practice_that_completes_a_record_marks_the_joined_referral(client: ReferralsClient) -> None:
