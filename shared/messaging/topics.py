@@ -7,11 +7,12 @@ from time import monotonic
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from shared.messaging.kafka_settings import KafkaCredentials, client_options
 
 _ALREADY_THERE, _TOO_FEW_BROKERS = TopicAlreadyExistsError.errno, InvalidReplicationFactorError.errno
+_ABSENT = UnknownTopicOrPartitionError.errno
 _WAIT_FOR_BROKERS_SECONDS, _WAIT_FOR_DELETION_SECONDS = 15.0, 60.0
 #: A replaced record of a restricted topic is removed within about a day, or Kafka would keep the words of an erased person (docs/adr/0040).
 _COMPACTION_LAG_MILLISECONDS = 24 * 60 * 60 * 1000
@@ -58,13 +59,15 @@ async def create(
 
 
 async def delete(admin: AIOKafkaAdminClient, names: Collection[str]) -> None:
-    """Deletes the topics, and with them their committed offsets; returns when the broker lists none of them.
+    """Deletes the topics that exist, and with them their committed offsets; returns when the broker lists none of them.
 
-    A broker learns of a deletion later than its controller. Raises TimeoutError after a minute.
+    A broker learns of a deletion later than its controller. Raises KafkaError for a refusal, TimeoutError after a minute.
     """
+    for name, code in (await admin.delete_topics(sorted(names))).topic_error_codes:
+        if code not in {0, _ABSENT}:
+            raise for_code(code)(f"topic {name}")
     async with asyncio.timeout(_WAIT_FOR_DELETION_SECONDS):
-        while existing := set(names) & set(await admin.list_topics()):
-            await admin.delete_topics(sorted(existing))
+        while not set(names).isdisjoint(await admin.list_topics()):
             await asyncio.sleep(0.1)
 
 

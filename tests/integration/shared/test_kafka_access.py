@@ -98,6 +98,18 @@ async def test_context_creates_no_topic(kafka: ProtectedKafka) -> None:
     assert not [name for name in await _topics_seen_by(kafka, kafka.operator) if name.startswith("matrix.other.")]
 
 
+async def test_context_deletes_no_topic(kafka: ProtectedKafka) -> None:
+    admin = AIOKafkaAdminClient(**client_options(kafka.bootstrap, kafka.context("mdt", PREFIX)))
+    await admin.start()
+    try:
+        with pytest.raises(TopicAuthorizationFailedError, match="matrix.mdt.lead"):
+            await topics.delete(admin, [f"{PREFIX}mdt.lead"])
+    finally:
+        await admin.close()
+
+    assert f"{PREFIX}mdt.lead" in await _topics_seen_by(kafka, kafka.operator)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
