@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 #: `OWNERS_STEPS=1000000` for the long run, which takes other steps each time; the usual run repeats its own.
 _STEPS = int(os.environ.get("OWNERS_STEPS", "20000"))
-_STEPS_OF_AN_EXAMPLE = 200
+_STEPS_OF_AN_EXAMPLE = 400
 #: The rows of the state tables that a run of the usual length passes at least; it has passed 121 to 127 of 151, one of 40,000 steps 137.
 _LEAST_ROWS, _USUAL_STEPS = 115, 20_000
 #: The plan of the long statement that finds faults is made once.
@@ -165,7 +165,7 @@ def test_no_person_falls_between_two_desks(databases: Databases, keys: Keys, rec
         run_state_machine_as_test(
             OwnersAndDeadlines,
             settings=settings(
-                max_examples=_STEPS // (_STEPS_OF_AN_EXAMPLE - 5) + 1,  # the last steps of some examples are not taken
+                max_examples=_STEPS // (_STEPS_OF_AN_EXAMPLE - 10) + 1,  # the last steps of some examples are not taken
                 stateful_step_count=_STEPS_OF_AN_EXAMPLE,
                 derandomize="OWNERS_STEPS" not in os.environ,
                 deadline=None,
