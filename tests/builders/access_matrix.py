@@ -93,10 +93,22 @@ class Cell:
 
 @dataclass
 class Outcome:
-    """The cells by their result, and a line for each that the page contradicts."""
+    """The cells by their result, and a line for each that the page contradicts.
+
+    `leaks` counts by operation the wrong answers that gave what the page refuses; `failures` are the wrong ones that are server errors.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    leaks: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def contradict(self, cell: Cell, shown: str, answer: httpx.Response) -> None:
+        """Adds a wrong answer, with what it shows instead."""
+        line = f"{cell}: {shown} ({answer.status_code} {answer.text[:120]})"
+        self.wrong.append(line)
+        self.failures.extend([line] if answer.is_server_error else [])
+        self.leaks.update([cell.operation.name] if answer.is_success else [])
 
     def summary(self, name: str) -> str:
         counts = ", ".join(f"{count} {result}" for result, count in sorted(self.counts.items()))
@@ -207,7 +219,7 @@ class Matrix:
         if leaked := list(self._leaks(cell, answer)):
             shown = f"it shows {leaked}"
         if shown:
-            self.outcome.wrong.append(f"{cell}: {shown} ({answer.status_code} {answer.text[:120]})")
+            self.outcome.contradict(cell, shown, answer)
 
     def _leaks(self, cell: Cell, answer: httpx.Response) -> Iterator[str]:
         """What a successful answer has of people whom the caller does not see so far. The receipt may repeat what was sent."""
