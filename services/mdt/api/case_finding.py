@@ -116,7 +116,7 @@ async def read_finding(person_id: UUID, caller: FindingReader, unit: Unit) -> Ht
 @router.get("/case-finding/{person_id:uuid}/actions", responses=problems(domain.RiskNotFound, NotMdtMember))
 async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: Request) -> list[Action]:
     """The commands that this caller may send now."""
-    async with unit.transaction(caller) as tx:
+    async with unit.audited_read(caller, person_id) as tx:
         risk = await queries.risk_of(tx, person_id)
         await require_person(tx, risk.person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
     return links(request, finding_commands(risk, caller, tx.policy), person_id=person_id)

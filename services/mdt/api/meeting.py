@@ -101,20 +101,25 @@ async def read_meeting(meeting_id: UUID, caller: Member, unit: Unit) -> HttpResp
 
 @router.get("/meetings/{meeting_id:uuid}/agenda", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_agenda(meeting_id: UUID, caller: Member, unit: Unit) -> AgendaView:
-    """The listed cases in order of deferred and urgent, risk level, high climber, recent crisis, age of referral."""
+    """The listed cases in order of deferred and urgent, risk level, high climber, recent crisis, age of referral.
+
+    Each person on it is audited as read.
+    """
     async with unit.audited_read(caller, meeting_id) as tx:
         meeting = await queries.meeting(tx, meeting_id)
         items = await queries.agenda(tx, meeting_id)
+        tx.audit_all(item.case.person_id for item in items)
     views = [AgendaItemView.of(position, item) for position, item in enumerate(items, 1)]
     return AgendaView(meeting=MeetingView.model_validate(meeting), items=views)
 
 
 @router.get("/meetings/{meeting_id:uuid}/discussions", responses=problems(domain.MeetingNotFound, NotMdtMember))
 async def read_discussions(meeting_id: UUID, caller: Member, unit: Unit) -> list[DiscussedView]:
-    """The minutes of the meeting: its discussions, in the order of recording."""
+    """The minutes of the meeting: its discussions, in the order of recording. Each person in them is audited as read."""
     async with unit.audited_read(caller, meeting_id) as tx:
         await queries.meeting(tx, meeting_id)
         discussions = await queries.discussed(tx, meeting_id)
+        tx.audit_all(each.person_id for each in discussions)
     return [DiscussedView.model_validate(each) for each in discussions]
 
 

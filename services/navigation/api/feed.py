@@ -33,12 +33,16 @@ _REFUSALS = problems(NavigatorNotFound, OrganisationNotInvolved, FeedAccessDenie
 
 @router.get("/navigators/{navigator_id}/feed", response_model=Page[FeedEntryView], responses=_REFUSALS)
 async def read_feed(navigator_id: NavigatorCode, caller: Staff, unit: Unit, cursor: Cursor = None, limit: Limit = 50) -> HttpResponse:
-    """The changes of the navigator's tasks, oldest first, without a gap. A feed has no last page: `next` is always given."""
+    """The changes of the navigator's tasks, oldest first, without a gap. A feed has no last page: `next` is always given.
+
+    Each person on a page is audited as read.
+    """
     after = decode_sequence(cursor) if cursor else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
         await readable(navigator_id, tx, "The feed")
         await queries.require_reached(tx, navigator_id, after)
         entries = await queries.entries(tx, navigator_id, after=after, limit=limit)
+        tx.audit_all(entry.person_id for entry in entries)
     following = encode_sequence(entries[-1].sequence if entries else after)
     return json_response(Page[FeedEntryView](items=[FeedEntryView.model_validate(entry) for entry in entries], next=following))
 
