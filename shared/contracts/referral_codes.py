@@ -107,8 +107,8 @@ class Discrepancy(StrEnum):
     `practice-unknown`: no table has the person's practice, or it closed without a successor. `practice-unconfirmed`: only the practice
     itself says that the person is registered with it, and no triage has confirmed it; a correction of the record that names it does.
     `receiver-uninformed`: a referrer sent more while a receiver had the referral, or another referral joined it, and the words must be
-    passed on. `details-unconfirmed`: a referrer without a relationship added a telephone or a family contact to a known person's record, or
-    restricted its sharing: staff ask the person. A referral of any urgency may have these four.
+    passed on. `details-unconfirmed`: a referrer without a relationship added a telephone, a family contact or a detail of one to a known
+    person's record, or restricted its sharing: staff ask the person. A referral of any urgency may have these four.
     """
 
     NUMBER_MISSING = "number-missing"

@@ -303,12 +303,12 @@ def _restricted(person: Person, received: ReceiveReferral) -> Person:
 
 
 def is_completed(before: Person, after: Person) -> bool:
-    """Whether a referral gave a known person a telephone, a family contact or a stricter preference, for which no one had asked."""
+    """Whether a referrer gave a known person a telephone, a contact or its detail, or a stricter preference, for which no one had asked."""
     return _unasked(before) != _unasked(after)
 
 
-def _unasked(person: Person) -> tuple[str | None, SharingPreference, set[tuple[str, str]]]:
-    contacts = {contact_form(contact.name, contact.relationship) for contact in person.story.contacts}
+def _unasked(person: Person) -> tuple[str | None, SharingPreference, set[tuple[str, str, str | None, str | None]]]:
+    contacts = {(*contact_form(each.name, each.relationship), each.telephone, each.lives_in) for each in person.story.contacts}
     return person.telephone, person.sharing, contacts
 
 

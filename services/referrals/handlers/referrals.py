@@ -1,12 +1,26 @@
 """Commands on a referral."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, calls, closure, deadlines, discrepancies, registration, reversal, routing, triage
+from services.referrals.domain import (
+    access,
+    amendment,
+    calls,
+    closure,
+    deadlines,
+    discrepancies,
+    receipt,
+    registration,
+    reversal,
+    routing,
+    triage,
+)
 from services.referrals.domain import person as people
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
+from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, Referral
 from services.referrals.handlers import life
 from services.referrals.handlers.discrepancies import settle_discrepancies
@@ -17,6 +31,7 @@ from services.referrals.store.people import get_person, persons, records_of
 from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer_alone
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
+from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.ids import PersonId
 from shared.kernel.service_codes import require_known
 from shared.kernel.target import Target
@@ -63,25 +78,21 @@ async def answer_information(target: Target, command: commands.AnswerInformation
 
 
 async def amend_referral(target: Target, command: commands.AmendReferral, *, tx: Tx) -> Referral:
-    """The referral that a merged one joined is amended too: its owner acts. A telephone other than the recorded one is proposed."""
+    """The referral that a merged one joined is amended too: its owner acts, and confirms what a stranger added to the record."""
     person_id = await person_of(tx, target.id)
-    group = await lock_group(tx, person_id)
+    await lock_group(tx, person_id)
     person = await persons.load(tx, person_id)
     referral = await referrals.load(tx, target.id, if_version=target.version)
     access.require_permitted(referral, tx.actor, commands.AmendReferral)
     joined = await _open_joined(referral, tx)
     sent = await _amendment(command, joined or referral, referral, tx)
     decision = amendment.amend(referral, sent, now=tx.now, policy=tx.policy, is_joined_open=joined is not None)
-    recorded = people.add_amendment(person, command, referral_id=referral.id)
-    if recorded:
-        await persons.save(tx, recorded)
-    found = telephone_difference((await records_of(tx, person_id)).as_one(recorded.state if recorded else person), command.telephone)
-    if found:
-        await propose([found], replace(person, id=group.survivor), referral, tx=tx)
+    faults = await _add_to_record(person, command, referral, tx)
     await amendments.add(tx, referral, command)
     if joined:
-        await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))
-    return await referrals.save(tx, decision)
+        await _mark(await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy)), faults, tx)
+        return await referrals.save(tx, decision)
+    return await _mark(await referrals.save(tx, decision), faults, tx)
 
 
 async def set_condition(target: Target, command: commands.SetCondition, *, tx: Tx) -> Referral:
@@ -176,6 +187,25 @@ async def reopen_referral(target: Target, command: commands.ReopenReferral, *, t
 async def _amendment(command: commands.AmendReferral, acting: Referral, sent_as: Referral, tx: Tx) -> amendment.Amendment:
     service = await directory.service(tx, acting.service_code or "", tx.policy.day_of(tx.now))
     return amendment.Amendment(command, sent_as.id, deadlines.answer_call_by(service, tx.now, tx.policy))
+
+
+async def _add_to_record(person: Person, command: commands.AmendReferral, referral: Referral, tx: Tx) -> Sequence[Discrepancy]:
+    """The fault of a record that a stranger has completed, if so. A telephone other than the recorded one is proposed."""
+    records = await records_of(tx, person.id)
+    change = people.add_amendment(person, command, referral_id=referral.id)
+    before, after = records.as_one(person), records.as_one(change.state if change else person)
+    if change:
+        await persons.save(tx, change)
+    found = telephone_difference(after, command.telephone)
+    if found:
+        await propose([found], replace(person, id=records.group.survivor), referral, tx=tx)
+    practice = await directory.practice(tx, before.practice_code, tx.policy.day_of(tx.now))
+    is_by_stranger = receipt.is_completed_by_stranger(before, after, practice, tx.actor, tx.policy)
+    return [Discrepancy.DETAILS_UNCONFIRMED] if is_by_stranger else []
+
+
+async def _mark(referral: Referral, faults: Sequence[Discrepancy], tx: Tx) -> Referral:
+    return await referrals.save(tx, discrepancies.join_faults(referral, faults, tx.now, tx.policy)) if faults else referral
 
 
 async def _open_joined(referral: Referral, tx: Tx) -> Referral | None:

@@ -8,7 +8,11 @@ from tests.builders.referrals import ReferralsClient, a_demographics_body
 
 _TELEPHONE = {"demographics": a_demographics_body(telephone="020 7946 0999")}
 _CONTACT = {"demographics": None, "story": {"narrative": "He fell.", "contacts": [{"name": "Ann", "relationship": "friend"}]}}
+_DETAIL = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
+_CONTACT_DETAIL = {"demographics": None, "story": {"narrative": "He fell.", "contacts": [_DETAIL]}}
 _RESTRICTED = {"demographics": None, "story": None, "sharing": "withheld", "sharing_stated_by": "person"}
+#: What a referrer may amend of the person's details.
+_AMENDED = {"telephone": "020 7946 0999"}
 
 
 async def _known(client: ReferralsClient) -> dict[str, Any]:
@@ -16,7 +20,7 @@ async def _known(client: ReferralsClient) -> dict[str, Any]:
     return await client.refer(caller=client.ambulance, source="ambulance")
 
 
-@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _RESTRICTED])
+@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _CONTACT_DETAIL, _RESTRICTED])
 async def test_details_of_a_stranger_are_confirmed_by_staff(client: ReferralsClient, changes: dict[str, Any]) -> None:
     await _known(client)
 
@@ -31,7 +35,7 @@ async def test_details_of_a_stranger_are_confirmed_by_staff(client: ReferralsCli
     assert resolved["discrepancies"] == []
 
 
-@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _RESTRICTED])
+@pytest.mark.parametrize("changes", [_TELEPHONE, _CONTACT, _CONTACT_DETAIL, _RESTRICTED])
 @pytest.mark.parametrize("urgency", ["routine", "urgent"])
 async def test_details_of_a_stranger_mark_the_joined_referral(client: ReferralsClient, urgency: str, changes: dict[str, Any]) -> None:
     known = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", condition="fall")
@@ -54,3 +58,63 @@ async def test_new_story_alone_needs_no_confirmation(client: ReferralsClient) ->
     sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story={"narrative": "He fell."})
 
     assert sent["discrepancies"] == []
+
+
+async def test_amended_telephone_of_a_stranger_is_confirmed(client: ReferralsClient) -> None:
+    await _known(client)
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
+    assert sent["discrepancies"] == []
+
+    amended = await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp("W08"))
+
+    assert amended["discrepancies"] == ["details-unconfirmed"]
+    work = (await client.get("/work", section="discrepancies", discrepancy="details-unconfirmed")).json()["items"]
+    assert [(item["id"], item["discrepancies_due_at"] is not None) for item in work] == [(sent["id"], True)]
+    reason = {"discrepancy": "details-unconfirmed", "reason": "He confirmed it."}
+    assert (await client.command(sent["id"], "discrepancy-resolution", reason))["discrepancies"] == []
+
+
+@pytest.mark.parametrize("urgent", [{}, {"is_urgent": True}])
+async def test_amended_telephone_marks_the_joined_referral(client: ReferralsClient, urgent: dict[str, Any]) -> None:
+    known = await _known(client)
+    merged = await client.refer(caller=client.gp("W08"), demographics=None, story=None)
+
+    amended = await client.command(merged["id"], "amendment", _AMENDED | urgent, caller=client.gp("W08"))
+
+    assert (amended["status"], amended["discrepancies"]) == ("merged", [])
+    joined = await client.read(known["id"])
+    assert (joined["discrepancies"][-1], joined["discrepancies_due_at"] is not None) == ("details-unconfirmed", True)
+
+
+async def test_raised_urgency_keeps_the_mark(client: ReferralsClient) -> None:
+    await _known(client)
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
+
+    raised = await client.command(sent["id"], "amendment", _AMENDED | {"is_urgent": True}, caller=client.gp("W08"))
+
+    assert (raised["urgency"], "details-unconfirmed" in raised["discrepancies"]) == ("urgent", True)
+
+
+async def test_registered_practice_amends_without_a_mark(client: ReferralsClient) -> None:
+    await _known(client)
+    sent = await client.refer(reason="falls", demographics=None, story=None)
+
+    assert (await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp()))["discrepancies"] == []
+
+
+async def test_amended_information_alone_needs_no_confirmation(client: ReferralsClient) -> None:
+    await _known(client)
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
+
+    amended = await client.command(sent["id"], "amendment", {"information": "He fell again."}, caller=client.gp("W08"))
+
+    assert amended["discrepancies"] == []
+
+
+async def test_telephone_that_is_proposed_needs_no_mark(client: ReferralsClient) -> None:
+    """The Community Point of Access decides about the proposal before care has the number."""
+    known = a_demographics_body(telephone="020 7946 0001")
+    await client.refer(caller=client.ambulance, source="ambulance", demographics=known)
+    sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
+
+    assert (await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp("W08")))["discrepancies"] == []
