@@ -1,11 +1,17 @@
 """Every stored and published field has a purpose, a basis, readers and a retention."""
 
+from importlib import import_module
+
 import pytest
 import sqlalchemy as sa
 
 from infra.codegen import data_inventory
 from infra.codegen.data_inventory import FieldWithoutPurpose, columns, fields, kind_of
+from infra.contexts import CONTEXTS
+from infra.dev_stack.dev_secrets import make
+from infra.dev_stack.process_environment import environment
 from services.mdt.store.tables import METADATA
+from tests.builders.free_text import OF_COMMANDS, OF_REQUESTS, free_text
 
 
 def test_every_field_is_of_a_known_kind() -> None:
@@ -32,3 +38,17 @@ def test_column_without_a_purpose_stops_the_generator() -> None:
             data_inventory.data_inventory()
     finally:
         table._columns.remove(column)
+
+
+def test_free_text_is_stored_in_restricted_columns_alone() -> None:
+    stored = {column for columns in (*OF_REQUESTS.values(), OF_COMMANDS) for column in columns}
+
+    assert stored - data_inventory.restricted_columns() == set()
+
+
+def test_every_free_text_of_a_request_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make()).items():
+        monkeypatch.setenv(name, value)
+    documents = {context: import_module(f"services.{context}.main").create_app().openapi() for context in CONTEXTS}
+
+    assert {field for context, document in documents.items() for field in free_text(context, document)} == OF_REQUESTS.keys()

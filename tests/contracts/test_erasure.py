@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from infra.contexts import CONTEXTS
 from infra.operations.erasure.words import WORDS, WORDS_OF_CONCERNS
+from tests.builders.free_text import OF_REQUESTS
 
 #: Tables without words of a person: reference data, codes, public events, and the tables of shared/persistence.
 _SHARED = {
@@ -115,3 +116,15 @@ def test_listed_columns_exist(context: str) -> None:
 
     assert {table for table in _CODES[context] if not _CODES[context][table] <= columns.get(table, set())} == set()
     assert {table for table, *_ in WORDS[context]} <= columns.keys()
+
+
+def test_free_text_of_a_request_is_no_code() -> None:
+    """A column that a request fills with words is erased, whatever the lists above say."""
+    places = [column.split(".") for columns in OF_REQUESTS.values() for column in columns]
+    of_tables = {(context, table, name) for context, table, name in places if table not in _RECORDS}
+
+    assert {each for each in of_tables if f"{each[2]} = " not in _assignments(*each[:2])} == set()
+
+
+def _assignments(context: str, table: str) -> str:
+    return ", ".join(assignments for name, assignments, _ in (*WORDS[context], *WORDS_OF_CONCERNS) if name == table)

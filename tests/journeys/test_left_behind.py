@@ -5,8 +5,10 @@ servers, metrics and refusals.
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +20,10 @@ from infra.contexts import CONTEXTS
 from infra.demo.world import World
 from infra.dev_stack.local.paths import StackFolders, stack_folders
 from infra.dev_stack.stack_state import endpoints
+from infra.operations.erasure import command as erasure
 from shared.kernel.ids import new_id
+from tests.builders.free_text import OF_COMMANDS, OF_REQUESTS
+from tests.builders.safeguarding import a_concern
 from tests.journeys.left_behind import Found, in_database, in_files, in_metrics, in_topics, search_for
 from tests.journeys.story_run import StoryRun
 
@@ -42,6 +47,16 @@ _PLANTED = {_NUMBER, _BORN, "Zephyrine", "Quillbrook", "12 Wexcombe Rise", "020 
 _WORDS = _MR_DALE | _PLANTED
 #: Other forms in which a careless line could write them.
 _FORMS = {"999 054 8609", "999 638 2710", "02/03/1944", "27/10/1931", "02079460137", "+442079460137", "quillbrook zephyrine"}
+
+#: What staff write in every field that takes any text.
+_NOTE = {"reason": "Thistlewood says that Zephyrine wants it so."}
+#: What holds no word in this run: no value is corrected, each plan is answered, and the erasure is not approved.
+_NOT_REACHED = {"referrals.person.former_values", "mdt.care_plan.offered", "referrals.erasure.certificate"}
+#: Callers who have Mr Dale or the second person, each in their own service.
+_GLASS_BREAKERS = {"/rapid-care": "rapid-care", "/mdt": "mdt-coordinator", "/navigation": "navigation-coordinator"}
+#: The recorded move lies back for longer than it can be reversed.
+_LONG_AGO = """
+UPDATE referrals.life SET changes = jsonb_set(changes, '{0,recorded_at}', '"2015-01-01T09:00:00Z"') WHERE person_id = $1"""
 
 _REFERRAL: dict[str, Any] = {
     "nhs_number": _NUMBER,
@@ -78,9 +93,10 @@ class _Remains:
 
 
 @pytest.fixture(scope="module")
-async def remains(story: StoryRun) -> _Remains:
+async def remains(story: StoryRun, tmp_path_factory: pytest.TempPathFactory) -> _Remains:
     world = story.world
     refusals = [*await _live(world), *await _be_refused(world)]
+    await _write_notes(world, tmp_path_factory.mktemp("tokens"))
     await world.wait_until_drained()
     search = search_for(_WORDS | _FORMS)
     texts = {("refusal", word) for _, text in refusals for word in search(text.encode())}
@@ -96,6 +112,12 @@ async def test_words_reached_every_service(remains: _Remains) -> None:
     assert {word for _, word in remains.found} >= {word.lower() for word in _WORDS}
     assert {place.partition(".")[0] for place, _ in remains.found} >= set(CONTEXTS)
     assert set(remains.refusals) >= {400, 404, 412, 422, 428}
+
+
+async def test_words_reached_every_column_of_free_text(remains: _Remains) -> None:
+    stored = {column for columns in (*OF_REQUESTS.values(), OF_COMMANDS) for column in columns}
+
+    assert stored - {place for place, _ in remains.found} == _NOT_REACHED
 
 
 async def test_search_finds_a_planted_leak_in_each_place(story: StoryRun) -> None:
@@ -206,3 +228,68 @@ async def _answer(world: World, caller: str, method: str, path: str, body: Any =
 
 def _bearer(world: World, caller: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {world.caller(caller).bearer}"}
+
+
+async def _write_notes(world: World, folder: Path) -> None:
+    """Each text that a member of staff or a referrer may write beside the first referral, about the second person."""
+    person = await world.owner.fetchval("SELECT id FROM referrals.person WHERE nhs_number = $1", _NUMBER)
+    await _decide(world, str(person))
+    await _part(world, str(person))
+    await _raise_and_close(world, str(person))
+    await world.wait_until_drained()
+    for prefix, caller in _GLASS_BREAKERS.items():
+        known = person if caller == "rapid-care" else world.ids["person"]
+        act = {"reason": "emergency", "explanation": "Thistlewood called for Zephyrine."}
+        await world.caller(caller).create(f"{prefix}/people/{known}/break-glass", act)
+    token = folder / "officer.token"
+    token.write_text(world.caller("information-governance").bearer)
+    await erasure.request(person, world.product.stack.name, token=token, reason=_NOTE["reason"])
+
+
+async def _decide(world: World, person: str) -> None:
+    """A proposal is dismissed, a question asked and answered, and an end by mistake reversed."""
+    gp, access = world.caller("gp"), world.caller("point-of-access")
+    contact = {"name": "Thistlewood", "relationship": "neighbour", "lives_in": "East Finchley"}
+    demographics = {**_REFERRAL["demographics"], "address": "Trombone Cottage"}
+    story = {"narrative": "Eats marmalade only.", "contacts": [contact]}
+    path = await _refer(world, {"reason": "falls", "demographics": demographics, "story": story})
+    proposed = [each["id"] for each in (await access.get("/referrals/proposals"))["items"] if each["person_id"] == person]
+    await access.act(f"/referrals/proposals/{proposed[0]}", "dismissal", _NOTE)
+    await access.act(path, "information-request", {"question": "Does Thistlewood have a key?"})
+    await gp.act(path, "information", {"answer": "Thistlewood has one."})
+    await gp.act(path, "amendment", {"information": "Thistlewood is away.", "telephone": "020 7946 0137"})
+    await gp.act(path, "cancellation", {"reason": "sent-in-error"})
+    await access.act(path, "reopening", _NOTE)
+
+
+async def _part(world: World, person: str) -> None:
+    """A record without a number is merged by mistake; its person moves away, by mistake, and comes back after all."""
+    access = world.caller("point-of-access")
+    demographics = {**_REFERRAL["demographics"], "practice_code": "E85001"}
+    path = await _refer(world, {"nhs_number": "Quillbrook", "demographics": demographics})
+    other = (await access.get(path))["person_id"]
+    await access.act(path, "discrepancy-resolution", {"discrepancy": "practice-unknown", **_NOTE})
+    await access.act(path, "triage", {"urgency": "urgent", "is_complex": False, **_NOTE})
+    await access.act(path, "route", {"route": "rapid-care", "service_code": "rapid-care", "override_reason": _NOTE["reason"]})
+    identity, life = f"/referrals/people/{other}/identity", f"/referrals/people/{other}/life"
+    await access.change(identity, f"/referrals/people/{other}/merge", {"into": person})
+    await access.change(identity, f"/referrals/people/{other}/separation", _NOTE)
+    for step, body in (("move", {}), ("restoration", _NOTE), ("move", {})):
+        await access.change(life, f"/referrals/people/{other}/{step}", body)
+    await world.owner.execute(_LONG_AGO, UUID(other))
+    await access.change(life, f"/referrals/people/{other}/return", _NOTE)
+
+
+async def _refer(world: World, changes: Mapping[str, Any]) -> str:
+    receipt = await world.caller("gp").create("/referrals", {**_REFERRAL, **changes})
+    return f"/referrals/{receipt['id']}"
+
+
+async def _raise_and_close(world: World, person: str) -> None:
+    council = world.caller("council")
+    named = {"raiser_name": "Thistlewood", "raiser_telephone": "020 7946 0137", "account": "Thistlewood has her purse."}
+    await world.caller("gp").create("/referrals/safeguarding-concerns", a_concern(person, **named))
+    [concern] = (await council.get("/referrals/safeguarding-concerns"))["items"]
+    path = f"/referrals/safeguarding-concerns/{concern['id']}"
+    await council.act(path, "acknowledgement")
+    await council.act(path, "closure", {"outcome": "enquiry-opened", **_NOTE})

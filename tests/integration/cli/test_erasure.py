@@ -40,6 +40,10 @@ WORDS = {
     "information": "The marmalade cat is called Figaro.",
     "plan": "To keep bees on the balcony.",
     "crisis": "He stops humming.",
+    "question": "Does the otter lock work?",
+    "resolution": "Asked at the weighbridge.",
+    "dismissal": "The piano tuner typed it.",
+    "reopening": "Withdrawn for the wrong lighthouse.",
     "explanation": "He lies beside the harmonium, and no one knows his medicines.",
     "account": "The lodger has his bank card.",
     "further account": "The lodger also has his watch.",
@@ -154,13 +158,31 @@ async def _begin(product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Rec
     contact = {"name": WORDS["contact"], "relationship": "niece"}
     story = {"narrative": WORDS["narrative"], "contacts": [contact]}
     body = {**REFERRAL, "nhs_number": NUMBER, "demographics": demographics, "story": story}
+    del body["condition"]
     care = Care(product, owner, folder, new_id(), body, str(new_id()))
     referral = await _refer(care, body, care.key, "urgent", ("rapid-care", "rapid-care"))
-    await _change(care, "GP", referral, "amendment", {"information": WORDS["information"]})
-    later = {name: value for name, value in body.items() if name != "condition"} | {"urgency": "routine"}
+    await _change(care, "GP", referral, "amendment", {"information": WORDS["information"], "telephone": "07700 900456"})
+    await _write_notes(care, referral)
+    later = body | {"urgency": "routine"}
     await _refer(care, later | {"reason": "complex-needs"}, str(new_id()), "routine", ("mdt", "mdt"))
     await _refer(care, later | {"reason": "enablement"}, str(new_id()), "routine", ("navigation", "care-navigation"))
     return replace(care, person=await owner.fetchval("SELECT person_id FROM referrals.referral WHERE id = $1", referral))
+
+
+async def _write_notes(care: Care, referral: UUID) -> None:
+    """The words of staff about a missing condition, a question, a telephone that is not the person's, and an end by mistake."""
+    settled = {"discrepancy": "condition-missing", "reason": WORDS["resolution"]}
+    await _change(care, "POINT_OF_ACCESS", referral, "discrepancy-resolution", settled)
+    await _change(care, "POINT_OF_ACCESS", referral, "information-request", {"question": WORDS["question"]})
+    await _change(care, "GP", referral, "information", {"answer": WORDS["information"]})
+    [proposal] = (await care.get("POINT_OF_ACCESS", "/referrals/proposals"))["items"]
+    path = f"/referrals/proposals/{proposal['id']}/dismissal"
+    await _command(care, "POINT_OF_ACCESS", path, proposal["version"], {"reason": WORDS["dismissal"]})
+
+
+async def _end_by_mistake(care: Care, referral: UUID) -> None:
+    await _change(care, "GP", referral, "cancellation", {"reason": "sent-in-error"})
+    await _change(care, "POINT_OF_ACCESS", referral, "reopening", {"reason": WORDS["reopening"]})
 
 
 async def _refer(care: Care, body: Mapping[str, Any], key: str, urgency: str, to: tuple[str, str]) -> UUID:
@@ -168,6 +190,8 @@ async def _refer(care: Care, body: Mapping[str, Any], key: str, urgency: str, to
     received = await care.post("GP", "/referrals", body, **{"Idempotency-Key": key})
     assert received.status_code == 201, received.text
     referral, (route, service) = UUID(received.json()["id"]), to
+    if route == "navigation":
+        await _end_by_mistake(care, referral)
     decision = {"urgency": urgency, "is_complex": route == "mdt", "reason": WORDS["triage"]}
     await _change(care, "POINT_OF_ACCESS", referral, "triage", decision)
     await _change(care, "POINT_OF_ACCESS", referral, "route", {"route": route, "service_code": service})
