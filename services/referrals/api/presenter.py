@@ -78,9 +78,10 @@ async def named_views(tx: Transaction[Any], page: Sequence[Referral]) -> list[Na
 
 
 async def followed(tx: Transaction[Any], referral: Referral, basis: Basis) -> FollowedReferralView:
-    """The referral with its feedback. A referrer does not see that others have sent referrals for the person."""
+    """The referral with its feedback. A referrer sees neither the notes of staff nor that others have sent referrals for the person."""
+    is_referrer = basis is Basis.REFERRER
     target = await referrals.referral(tx, referral.merged_into) if referral.merged_into else None
-    joined = [] if basis is Basis.REFERRER else await referrals.merged_into(tx, referral.id)
+    joined = [] if is_referrer else await referrals.merged_into(tx, referral.id)
     acting = target or referral
     return FollowedReferralView.following(
         referral,
@@ -94,6 +95,7 @@ async def followed(tx: Transaction[Any], referral: Referral, basis: Basis) -> Fo
         ),
         alternative=await alternative_service(tx, acting),
         progress=(await referrals.progress(tx, [acting.id])).get(acting.id),
+        has_notes=not is_referrer,
         policy=tx.policy,
         now=tx.now,
     )

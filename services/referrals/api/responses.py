@@ -216,11 +216,16 @@ class AdvisedReferralView(ReferralView):
         return cls(**referral_fields(referral, policy, now, progress=progress), alternative_service=_service(alternative))
 
 
+#: The reasons that staff write for each other.
+_NOTES = ("triage_reason", "override_reason", "discrepancy_reason", "reopen_reason")
+
+
 class FollowedReferralView(AdvisedReferralView):
     """One referral with its feedback in words, the referrals that were merged, and the person's responsible professional.
 
     `amendments` are those that the caller's organisation sent for it; the Community Point of Access sees those of merged referrals too.
-    `onward` are the referrals of the same chain by which services asked other services to continue.
+    `onward` are the referrals of the same chain by which services asked other services to continue. The reasons of staff are notes for
+    those who act for the person: a referrer has the feedback, and the question that it answers.
     """
 
     responsible: ResponsibleView
@@ -250,13 +255,14 @@ class FollowedReferralView(AdvisedReferralView):
         contact: Contact,
         alternative: Service | None,
         progress: ReceiverProgress | None,
+        has_notes: bool,
         policy: Policy,
         now: datetime,
     ) -> "FollowedReferralView":
-        names = ("triaged_at", "triaged_by", "triage_reason", "override_reason", "question", "discrepancy_reason", "reopen_reason")
         return cls(
             **referral_fields(referral, policy, now, joins=target, progress=progress),
-            **{name: getattr(referral, name) for name in names},
+            **{name: getattr(referral, name) for name in ("triaged_at", "triaged_by", "question")},
+            **{name: getattr(referral, name) if has_notes else None for name in _NOTES},
             alternative_service=_service(alternative),
             responsible=ResponsibleView(contact=ContactView.model_validate(contact), owner=owner_of(target or referral, policy)),
             feedback=[FeedbackLine.model_validate(line) for line in lines],

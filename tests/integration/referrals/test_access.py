@@ -117,6 +117,44 @@ async def _seen(client: ReferralsClient, referral_id: str, caller: dict[str, str
     return about, (await client.get(f"/{referral_id}", caller)).json()["joined_by"]
 
 
+_NOTES = {
+    "triage_reason": "He is confused.",
+    "override_reason": "Frail since a stroke.",
+    "discrepancy_reason": "The crew forgot the condition.",
+    "reopen_reason": "Closed for the wrong person.",
+}
+
+
+async def _with_notes(client: ReferralsClient) -> str:
+    """The id of a referral by the ambulance about which staff have written each of the notes, and asked a question."""
+    young = a_demographics_body(born_on="1990-05-02")
+    sent = await client.refer(caller=client.ambulance, source="ambulance", urgency="urgent", demographics=young)
+    resolved = {"discrepancy": "condition-missing", "reason": _NOTES["discrepancy_reason"]}
+    await client.command(sent["id"], "discrepancy-resolution", resolved)
+    await client.command(sent["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.ambulance)
+    await client.command(sent["id"], "reopening", {"reason": _NOTES["reopen_reason"]})
+    await client.command(sent["id"], "triage", {"urgency": "urgent", "is_complex": False, "reason": _NOTES["triage_reason"]})
+    route = {"route": "rapid-care", "service_code": "rapid-care", "override_reason": _NOTES["override_reason"]}
+    await client.command(sent["id"], "route", route)
+    await client.command(sent["id"], "information-request", {"question": "Does he live alone?"})
+    return str(sent["id"])
+
+
+async def test_referrer_reads_no_notes_of_staff(client: ReferralsClient) -> None:
+    """It reads what it must answer, and the feedback; those who act for the person read the notes."""
+    referral = await _with_notes(client)
+
+    by_id = await client.get(f"/{referral}", client.ambulance)
+    by_reference = await client.get("", client.ambulance, reference=by_id.json()["reference"])
+
+    for answer, seen in ((by_id, by_id.json()), (by_reference, by_reference.json()["items"][0])):
+        assert [note for note in _NOTES.values() if note in answer.text] == []
+        assert ({name: seen[name] for name in _NOTES}, seen["question"]) == (dict.fromkeys(_NOTES), "Does he live alone?")
+        assert seen["feedback"][-1]["text"] == "We need more from you. Nothing waits for it."
+    for reader in (client.triager, client.gp()):
+        assert {name: (await client.get(f"/{referral}", reader)).json()[name] for name in _NOTES} == _NOTES
+
+
 async def test_referrer_sees_ended_referral_for_a_time(client: ReferralsClient) -> None:
     sent = await client.refer(caller=client.ambulance, source="ambulance")
     await client.command(sent["id"], "cancellation", {"reason": "withdrawn"}, caller=client.ambulance)
