@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,6 @@ from fastapi.exceptions import RequestValidationError
 
 from shared.kernel.actor import Actor
 from shared.kernel.errors import ClinicalRoleMissing, DomainError, OrganisationNotInvolved, UserMissing
-from shared.kernel.ids import derived_id
 from shared.kernel.scope_holders import ByScope, Holders
 from shared.kernel.target import Target
 from shared.persistence.batch_interfaces import Work
@@ -23,9 +22,9 @@ from shared.persistence.database import Database
 from shared.persistence.idempotency import DuplicateRequest
 from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, IdempotencyKey, RequestContext, Transaction
-from shared.web.limits import CallerLimits, LimitReached, report
-from shared.web.problems import LOOKUP_IN_SCOPE, HttpProblem, is_lookup, status_of
-from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal, cause_of
+from shared.web.limits import CallerLimits, LimitReached
+from shared.web.problems import LOOKUP_IN_SCOPE, HttpProblem, beyond_limit, is_lookup, status_of
+from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal, cause_of, report_limit
 from shared.web.responses import ResponseModel, changed
 
 C = TypeVar("C")
@@ -78,21 +77,10 @@ async def _require_within_limits(request: Request, actor: Actor) -> None:
         await refuse_beyond_limit(request, actor, reached)
 
 
-async def report_limit(request: Request, actor: Actor, reached: LimitReached) -> None:
-    """Logs and audits the first in a minute."""
-    if reached.is_news:
-        report(actor, reached)
-        async with request.app.state.database.transaction(RequestContext(actor, Cause(f"limit {reached.limit}"))) as tx:
-            tx.audit(derived_id("limit", tx.request.caller))
-
-
 async def refuse_beyond_limit(request: Request, actor: Actor, reached: LimitReached) -> NoReturn:
     """Raises HttpProblem 429."""
-    await report_limit(request, actor, reached)
-    detail = f"The limit {reached.limit} is reached."
-    advice = "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone."
-    headers = {"Retry-After": str(reached.seconds)}
-    raise HttpProblem(HTTPStatus.TOO_MANY_REQUESTS, "limit-reached", detail, advice, headers)
+    await report_limit(request.scope, actor, reached)
+    raise beyond_limit(reached)
 
 
 async def stream_place(request: Request, actor: Actor) -> ExitStack:
@@ -236,11 +224,14 @@ class UnitOfWork:
         async with self.transaction(caller) as tx:
             yield tx
             tx.audit(subject)
-        self.found(caller, [subject])
+        await self.found(caller, [subject])
 
-    def found(self, caller: Actor, subjects: Iterable[UUID]) -> None:
-        """Counts what a lookup found towards the limits of the caller."""
-        self._limits.found(caller, subjects)
+    async def found(self, caller: Actor, subjects: Collection[UUID]) -> None:
+        """Counts what a lookup found towards the limits of the caller, before the answer shows it. Raises HttpProblem 429."""
+        try:
+            self._limits.found(caller, subjects)
+        except LimitReached as reached:
+            await refuse_beyond_limit(self._request, caller, reached)
 
     async def look_up(self, caller: Actor) -> None:
         """Makes the request of a list a lookup, because it finds one record by a key. Raises HttpProblem 429."""
@@ -250,21 +241,27 @@ class UnitOfWork:
         except LimitReached as reached:
             await refuse_beyond_limit(self._request, caller, reached)
 
-    async def submit_guess(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
-        """As `submit`, for work whose refusal may show what is stored about a person: see `CallerLimits.guess`. Raises HttpProblem 429."""
+    async def submit_guess(
+        self,
+        caller: Actor,
+        key: IdempotencyKey,
+        work: Work[C, R],
+        command: C,
+        *,
+        is_wrong: Callable[[R], bool] = lambda _: False,
+        beyond: C | None = None,
+    ) -> R:
+        """As `submit`, for work whose result or refusal may show what is stored about a person: see `CallerLimits.guess`.
+
+        Beyond the limit it does the work for `beyond` and reports the limit. Without that command it raises HttpProblem 429.
+        """
         try:
-            return await self._limits.guess(caller, partial(self.submit, caller, key, work, command))
+            return await self._limits.guess(caller, partial(self.submit, caller, key, work, command), is_wrong)
         except LimitReached as reached:
-            await refuse_beyond_limit(self._request, caller, reached)
-
-    def may_guess(self, caller: Actor) -> bool:
-        """Whether what is received from the caller may be compared with what is stored about a person."""
-        return self._limits.may_guess(caller)
-
-    async def guessed(self, caller: Actor) -> None:
-        """Counts a wrong guess that was received all the same; beyond the limit it is reported, not refused."""
-        if reached := self._limits.guessed(caller):
-            await report_limit(self._request, caller, reached)
+            if beyond is None:
+                await refuse_beyond_limit(self._request, caller, reached)
+            await report_limit(self._request.scope, caller, reached)
+        return await self.submit(caller, key, work, beyond)
 
     @property
     def _limits(self) -> CallerLimits:

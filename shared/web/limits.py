@@ -5,8 +5,9 @@ A bucket holds the whole amount of its period and refills evenly, so work that c
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
@@ -67,15 +68,15 @@ class LimitReached(Exception):
 class _Bucket:
     """Holds `amount` and refills in `period` seconds."""
 
-    __slots__ = ("_amount", "_at", "_level", "_per_second")
+    __slots__ = ("_amount", "_at", "_per_second", "level")
 
     def __init__(self, amount: int, period: float, now: float) -> None:
-        self._amount, self._per_second, self._level, self._at = float(amount), amount / period, float(amount), now
+        self._amount, self._per_second, self.level, self._at = float(amount), amount / period, float(amount), now
 
     def wait(self, now: float) -> float:
         """Refills; returns the seconds until the bucket holds one, zero when it does."""
-        level = self._level + (now - self._at) * self._per_second
-        self._level = level = level if level < self._amount else self._amount  # noqa: FURB136  on every request
+        level = self.level + (now - self._at) * self._per_second
+        self.level = level = level if level < self._amount else self._amount  # noqa: FURB136  on every request
         self._at = now
         return 0.0 if level >= 1 else (1 - level) / self._per_second
 
@@ -83,8 +84,51 @@ class _Bucket:
         """Takes one if there is one; otherwise returns the seconds until there is one."""
         if wait := self.wait(now):
             return wait
-        self._level -= 1
+        self.level -= 1
         return 0.0
+
+
+class _Places:
+    """As many acts are in progress as `bucket` holds, because each may take one when it ends. A further act waits for its turn.
+
+    An act that ends wakes one that waits. So while any waits, another is in progress or was just woken.
+    """
+
+    __slots__ = ("_bucket", "_in_progress", "_waiting")
+
+    def __init__(self, bucket: _Bucket) -> None:
+        self._bucket, self._in_progress = bucket, 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self, clock: Callable[[], float]) -> float:
+        """Takes a place; or returns the seconds until the bucket holds one, and takes none."""
+        while not (wait := self._bucket.wait(clock())) and self._bucket.level < self._in_progress + 1:
+            await self._turn()
+        if wait:
+            self._wake()
+        else:
+            self._in_progress += 1
+        return wait
+
+    def leave(self) -> None:
+        self._in_progress -= 1
+        self._wake()
+
+    async def _turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._wake()
+            raise
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
 
 @dataclass(slots=True)
@@ -97,7 +141,7 @@ class _Usage:
     misses: _Bucket
     guesses: _Bucket
     most_streams: int
-    unanswered: asyncio.Semaphore
+    comparisons: _Places
     streams: int = 0
     seen: set[UUID] = field(default_factory=set)
     seen_since: float = 0.0
@@ -141,57 +185,59 @@ class CallerLimits:
         if wait := usage.misses.wait(now):
             raise self._reached(usage, "misses", wait, now)
 
-    def found(self, actor: Actor, subjects: Iterable[UUID]) -> None:
-        """Counts the records that a lookup found; a lookup that found none is a miss."""
-        now, is_miss = self._clock(), True
-        for subject in subjects:
-            is_miss = False
-            for usage in self._usages(actor):
-                usage.look_up(subject, now)
-        if is_miss:
+    def found(self, actor: Actor, subjects: Collection[UUID]) -> None:
+        """Counts the records that a lookup found, before the answer shows them; a lookup that found none is a miss.
+
+        Raises LimitReached, whatever was found, when lookups at the same time have used up the limit.
+        """
+        if not subjects:
             self.missed(actor)
+            return
+        self.admit_lookup(actor)
+        now = self._clock()
+        for usage in self._usages(actor):
+            for subject in subjects:
+                usage.look_up(subject, now)
 
     def missed(self, actor: Actor) -> None:
+        """Counts a lookup that found nothing, before its answer says so. Raises LimitReached, as `found` does."""
+        self.admit_lookup(actor)
         now = self._clock()
         for usage in self._usages(actor):
             usage.misses.take(now)
 
-    async def guess(self, actor: Actor, act: Callable[[], Awaitable[R]]) -> R:
-        """Runs `act`, and counts it when its refusal shows what is stored about a person. Raises LimitReached after as many as misses.
+    async def guess(self, actor: Actor, act: Callable[[], Awaitable[R]], is_wrong: Callable[[R], bool] = lambda _: False) -> R:
+        """Runs `act`, and counts it when its result is wrong, or its refusal shows what is stored about a person.
 
-        Lookups that find nothing do not exhaust it. At most as many acts as may be wrong are in progress; a further one waits.
+        Raises LimitReached after as many as misses; lookups that find nothing do not exhaust it. At most as many acts as may still be wrong
+        are in progress; a further one waits.
         """
         usages = self._usages(actor)
-        async with usages[0].unanswered, usages[1].unanswered:
-            now = self._clock()
-            for usage in usages:
-                if wait := usage.guesses.wait(now):
-                    raise self._reached(usage, "misses", wait, now)
+        with await self._places(usages):
             try:
-                return await act()
+                result = await act()
             except DomainError as refusal:
                 if refusal.shows:
                     self._count_guess(usages)
                 raise
+            if is_wrong(result):
+                self._count_guess(usages)
+            return result
 
-    def may_guess(self, actor: Actor) -> bool:
-        """Whether fewer wrong guesses were counted than may be."""
+    async def _places(self, usages: Iterable[_Usage]) -> ExitStack:
+        """A place in each, the caller's before the organisation's. Raises LimitReached."""
+        with ExitStack() as taken:
+            for usage in usages:
+                if wait := await usage.comparisons.take(self._clock):
+                    raise self._reached(usage, "misses", wait, self._clock())
+                taken.callback(usage.comparisons.leave)
+            return taken.pop_all()
+
+    def _count_guess(self, usages: Iterable[_Usage]) -> None:
         now = self._clock()
-        return not any(usage.guesses.wait(now) for usage in self._usages(actor))
-
-    def guessed(self, actor: Actor) -> LimitReached | None:
-        """Counts a wrong guess that is not refused; returns the limit that it exceeds."""
-        usages = self._usages(actor)
-        exceeded = self._count_guess(usages)
-        return self._reached(exceeded[0], "misses", exceeded[1], self._clock()) if exceeded else None
-
-    def _count_guess(self, usages: Iterable[_Usage]) -> tuple[_Usage, float] | None:
-        now, exceeded = self._clock(), None
         for usage in usages:
             usage.misses.take(now)
-            if wait := usage.guesses.take(now):
-                exceeded = exceeded or (usage, wait)
-        return exceeded
+            usage.guesses.take(now)
 
     @contextmanager
     def stream(self, actor: Actor) -> Iterator[None]:
@@ -231,7 +277,7 @@ class CallerLimits:
     def _usage(self, whose: str, requests: int, people: int, misses: int, streams: int) -> _Usage:
         now = self._clock()
         buckets = _Bucket(requests, _MINUTE, now), _Bucket(people, _HOUR, now), _Bucket(misses, _HOUR, now), _Bucket(misses, _HOUR, now)
-        return _Usage(whose, *buckets, streams, asyncio.Semaphore(misses), seen_since=now)
+        return _Usage(whose, *buckets, streams, _Places(buckets[-1]), seen_since=now)
 
 
 def report(actor: Actor, reached: LimitReached) -> None:

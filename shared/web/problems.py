@@ -18,12 +18,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from shared.kernel.actor import Actor
 from shared.kernel.errors import Conflict, DomainError, InvalidField, NotAllowed, NotFound, RuleBroken, VersionConflict
 from shared.persistence.errors import CONTENTION_ERRORS, INFRASTRUCTURE_ERRORS
 from shared.persistence.idempotency import DuplicateRequest, IdempotencyKeyReused
 from shared.persistence.transaction import EventTooLarge
+from shared.web.limits import LimitReached
 from shared.web.name_hints import HIDDEN, names_within, with_hints
-from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal
+from shared.web.refusals import ACTOR_IN_SCOPE, audit_refusal, report_limit
 from shared.web.routes import allowed_methods, route_of
 from shared.web.validation import sentence, without_false_lengths
 
@@ -167,11 +169,21 @@ def response_to(problem: Exception) -> Response:
 
 async def _domain(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, DomainError)  # noqa: S101  Starlette calls by type
-    await audit_refusal(request.scope, status_of(type(refusal)), refusal.code, refusal.shows)
-    caller = request.scope.get(ACTOR_IN_SCOPE)
+    caller: Actor | None = request.scope.get(ACTOR_IN_SCOPE)
     if caller and isinstance(refusal, (NotFound, NotAllowed)) and is_lookup(request.scope):
-        request.app.state.limits.missed(caller)
+        try:
+            request.app.state.limits.missed(caller)
+        except LimitReached as reached:
+            await report_limit(request.scope, caller, reached)
+            return response_to(beyond_limit(reached))
+    await audit_refusal(request.scope, status_of(type(refusal)), refusal.code, refusal.shows)
     return response_to(refusal)
+
+
+def beyond_limit(reached: LimitReached) -> HttpProblem:
+    detail = f"The limit {reached.limit} is reached."
+    advice = "Repeat the request after the seconds of Retry-After; an urgent referral can also be made by telephone."
+    return HttpProblem(HTTPStatus.TOO_MANY_REQUESTS, "limit-reached", detail, advice, {"Retry-After": str(reached.seconds)})
 
 
 def is_lookup(scope: Scope) -> bool:

@@ -1,6 +1,6 @@
 """Which refused requests the audit shows: those of a known caller who lacked a permission, or asked for what does not exist.
 
-A refusal that shows what is stored about a person is one too (docs/adr/0034).
+So is the first in a minute that a limit refuses. A refusal that shows what is stored about a person is one too (docs/adr/0034).
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,10 @@ import structlog
 from starlette.types import Scope
 
 from shared.kernel.actor import Actor
+from shared.kernel.ids import derived_id
 from shared.persistence.refusals import Refusal
 from shared.persistence.transaction import Cause, RequestContext
+from shared.web.limits import LimitReached, report
 
 #: The key under which the check of the token leaves the caller in the ASGI scope.
 ACTOR_IN_SCOPE = "actor"
@@ -34,6 +36,14 @@ async def audit_refusal(scope: Scope, status: int, code: str, shown: UUID | None
     if actor is not None and (shown or status in _AUDITED):
         refusal = Refusal(RequestContext(actor, cause_of(scope)), shown or _subject(scope.get("path_params", {})), code)
         await scope["app"].state.database.refusals.record(refusal)
+
+
+async def report_limit(scope: Scope, actor: Actor, reached: LimitReached) -> None:
+    """Logs and audits the first in a minute."""
+    if reached.is_news:
+        report(actor, reached)
+        async with scope["app"].state.database.transaction(RequestContext(actor, Cause(f"limit {reached.limit}"))) as tx:
+            tx.audit(derived_id("limit", tx.request.caller))
 
 
 def _subject(parameters: Mapping[str, Any]) -> UUID | None:

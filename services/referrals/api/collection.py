@@ -66,10 +66,8 @@ async def receive(command: ReceiveReferral, caller: Actor, key: IdempotencyKey, 
     """The acknowledgement, after the commit. Beyond the limit of wrong guesses an urgent referral is unverified; the others wait."""
     if not IS_URGENT[command.urgency]:
         return (await unit.submit_guess(caller, key, acknowledge, command)).response
-    needs_tracing = not unit.may_guess(caller)
-    receipt = await unit.submit(caller, key, acknowledge, replace(command, needs_tracing=True) if needs_tracing else command)
-    if needs_tracing or receipt.is_guess:
-        await unit.guessed(caller)
+    traced = replace(command, needs_tracing=True)
+    receipt = await unit.submit_guess(caller, key, acknowledge, command, is_wrong=lambda each: each.is_guess, beyond=traced)
     return receipt.response
 
 
@@ -114,5 +112,5 @@ async def _by_reference(reference: str, caller: Referrer, unit: Unit) -> Page[Fo
         basis, _ = await require_referral(tx, referral)
         tx.audit(referral.id)
         view = await followed(tx, referral, basis)
-    unit.found(caller, [referral.id])
+    await unit.found(caller, [referral.id])
     return Page[FollowedReferralView](items=[view])

@@ -169,10 +169,11 @@ async def identity_actions(person_id: UUID, caller: IdentityReader, unit: Unit, 
 @router.get("/{person_id:uuid}/candidates", responses=problems(PersonNotFound))
 async def list_candidates(person_id: UUID, caller: IdentityReader, unit: Unit) -> list[CandidateView]:
     """Persons whose records may be about the same person, the most similar first, with the reasons. A person decides."""
-    async with unit.audited_read(caller, person_id) as tx:
+    async with unit.transaction(caller) as tx:
         await require_person(tx, person_id)
         found = await candidates.candidates(tx, person_id)
-    unit.found(caller, [person_id, *(each.found.person.id for each in found)])
+        tx.audit(person_id)
+    await unit.found(caller, [person_id, *(each.found.person.id for each in found)])
     return [CandidateView.of(each) for each in found]
 
 

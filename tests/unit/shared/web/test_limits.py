@@ -97,11 +97,12 @@ def test_exhausted_lookups_leave_commands_and_lists() -> None:
     assert reached(lambda: limits.admit(caller(), is_lookup=True)) == "caller_misses"
 
 
-async def guess(limits: CallerLimits, actor: Actor | None = None, *, shown: UUID | None = None) -> str | None:
+async def guess(limits: CallerLimits, actor: Actor | None = None, *, shown: UUID | None = None, pauses: int = 1) -> str | None:
     """The limit that refuses the guess, or None; it is wrong when it shows a person."""
 
     async def act() -> None:
-        await asyncio.sleep(0)
+        for _ in range(pauses):
+            await asyncio.sleep(0)
         if shown:
             raise NotFound("No such person.").about(shown)
 
@@ -147,19 +148,84 @@ async def test_empty_lookups_exhaust_no_guesses() -> None:
     assert await guess(limits) is None
 
 
-async def test_guesses_at_once_exceed_the_limit_little() -> None:
-    """No more are in progress than may be wrong."""
+async def test_guesses_at_once_stay_within_the_limit() -> None:
+    """No more are in progress than may still be wrong."""
     limits, _ = limited(caller_misses=10)
-    answers = await asyncio.gather(*(guess(limits, shown=new_id()) for _ in range(500)))
+    answers = await asyncio.gather(*(guess(limits, shown=new_id(), pauses=number % 7 + 1) for number in range(500)))
 
-    assert 10 <= answers.count(None) <= 20
+    assert answers.count(None) == 10
 
 
-def test_received_guesses_report_the_limit() -> None:
+async def test_guesses_at_once_stay_within_limit_of_organisation() -> None:
+    limits, _ = limited(caller_misses=10, organisation_misses=15)
+    callers = [caller(f"dr-{number % 5}") for number in range(100)]
+    answers = await asyncio.gather(*(guess(limits, each, shown=new_id(), pauses=at % 7 + 1) for at, each in enumerate(callers)))
+
+    assert answers.count(None) == 15
+
+
+async def test_right_guesses_at_once_wait_for_their_turn() -> None:
+    limits, _ = limited(caller_misses=3)
+    await guess(limits, shown=new_id())
+
+    assert await asyncio.gather(*(guess(limits) for _ in range(100))) == [None] * 100
+
+
+async def test_cancelled_guesses_give_their_turn_to_others() -> None:
+    limits, _ = limited(caller_misses=1)
+    acts = [asyncio.create_task(guess(limits)) for _ in range(4)]
+    await asyncio.sleep(0)
+    for each in acts[:3]:
+        each.cancel()
+
+    assert await asyncio.wait_for(acts[3], 1) is None
+
+
+async def test_received_guesses_count_by_their_result() -> None:
     limits, _ = limited(caller_misses=2)
-    reports = [limits.guessed(caller()) for _ in range(3)]
 
-    assert [each and each.limit for each in reports] == [None, None, "caller_misses"]
+    async def act() -> bool:
+        return True
+
+    for _ in range(2):
+        assert await limits.guess(caller(), act, is_wrong=bool)
+    with pytest.raises(LimitReached) as refused:
+        await limits.guess(caller(), act, is_wrong=bool)
+
+    assert refused.value.limit == "caller_misses"
+
+
+async def look_up(limits: CallerLimits, *found: UUID) -> str | None:
+    """The limit that refuses the lookup, before it begins or before it shows what it found; or None."""
+    try:
+        limits.admit(caller(), is_lookup=True)
+        await asyncio.sleep(0)
+        limits.found(caller(), found)
+    except LimitReached as problem:
+        return problem.limit
+    return None
+
+
+async def test_lookups_at_once_stay_within_limit_of_misses() -> None:
+    """Beyond the limit a lookup that finds a record is refused like the others."""
+    limits, _ = limited(caller_misses=10)
+    misses = await asyncio.gather(*(look_up(limits) for _ in range(100)), look_up(limits, new_id()))
+
+    assert misses == [None] * 10 + ["caller_misses"] * 91
+
+
+async def test_lookups_at_once_stay_within_limit_of_people() -> None:
+    limits, _ = limited(caller_people=10)
+    answers = await asyncio.gather(*(look_up(limits, new_id(), new_id()) for _ in range(100)))
+
+    assert answers == [None] * 5 + ["caller_people"] * 95
+
+
+async def test_lookups_of_one_record_at_once_are_one() -> None:
+    limits, _ = limited(caller_people=2)
+    known = new_id()
+
+    assert await asyncio.gather(*(look_up(limits, known) for _ in range(100))) == [None] * 100
 
 
 def test_closed_stream_gives_its_place_back() -> None:
