@@ -127,6 +127,10 @@ class PersonAccess:
     def opens(self, part: Part, subject: UUID | None = None) -> bool:
         return self.verdict(part, subject).answer is Answer.ALLOWED
 
+    def holds(self, basis: Basis, subject: UUID) -> bool:
+        """Whether one of the relationships is this one with the referral or task itself."""
+        return any((each.basis, each.subject) == (basis, subject) for each in self.held)
+
     def require(self, part: Part, unknown: NotFound, subject: UUID | None = None) -> Basis:
         """The basis on which the caller sees the part. Raises `unknown` without a relationship, PartNotShared, StoryWithheld."""
         verdict = self.verdict(part, subject)

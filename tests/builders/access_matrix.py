@@ -192,7 +192,8 @@ class Matrix:
             return Result.SEEN
         if not bases:
             return Result.UNKNOWN
-        return Result.SEEN if self._opens(cell.subject, cell, cell.need.part) else Result.CLOSED
+        is_referrer = "a referrer" in cell.need.qualifier and "referrer" in bases
+        return Result.SEEN if is_referrer or self._opens(cell.subject, cell, cell.need.part) else Result.CLOSED
 
     def _is_admitted(self, cell: Cell, caller: Caller) -> bool:
         """Some lists are the members' alone, and that of case finding the practice's too."""

@@ -17,10 +17,11 @@ from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.queries.circumstances import circumstances
-from services.referrals.queries.referrals import require_referral
+from services.referrals.queries.referrals import require_referral, require_timeline
 from shared.access import Basis, Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import SharingPreference, Story
+from shared.kernel.errors import PartNotShared, StoryWithheld
 from shared.web import pagination
 from shared.web.dependencies import Unit
 from shared.web.problems import problems
@@ -87,14 +88,14 @@ async def referral_actions(referral_id: UUID, caller: Involved, unit: Unit, requ
     return actions(request, referral.status, [offered(referral, caller, facts)], referral_id=referral_id)
 
 
-@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound))
+@router.get("/{referral_id:uuid}/timeline", responses=problems(ReferralNotFound, PartNotShared, StoryWithheld))
 async def referral_timeline(
     referral_id: UUID, caller: Involved, unit: Unit, cursor: Cursor = None, limit: LongLimit = 500
 ) -> Page[EntryView]:
-    """The events of the referral's chain in all services, oldest first. A referrer does not see referrals that others sent."""
+    """The events of the referral's chain in all services, oldest first. A referrer sees those of their own referral alone."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        basis, _ = await require_referral(tx, referral)
+        basis = await require_timeline(tx, referral)
         entries = await timeline.of_chain(tx, referral, after=pages.oldest_first(cursor), limit=limit, is_own=basis is Basis.REFERRER)
     return page_of(entries, limit)
 

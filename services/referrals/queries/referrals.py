@@ -175,8 +175,25 @@ async def referral(reader: ReadSession, referral_id: UUID) -> Referral:
 async def require_referral(tx: Transaction[Policy], found: Referral) -> tuple[Basis, PersonAccess]:
     """The basis on which the caller sees the referral, and what they may see of its person. Raises ReferralNotFound."""
     access = await RELATIONSHIPS.access(tx, found.person_id)
-    basis = access.require(Part.EXISTENCE, ReferralNotFound(f"No referral has the id {found.id}."), found.id)
+    basis = access.require(Part.EXISTENCE, _unknown(found), found.id)
     return basis, access
+
+
+async def require_timeline(tx: Transaction[Policy], found: Referral) -> Basis:
+    """The basis on which the caller sees the timeline. To a `referrer` it is that of their own referral, whatever the person shares.
+
+    Raises ReferralNotFound, PartNotShared, StoryWithheld.
+    """
+    access = await RELATIONSHIPS.access(tx, found.person_id)
+    is_shared = access.opens(Part.PLAN, found.id)
+    if not is_shared and access.holds(Basis.REFERRER, found.id):
+        access.rely_on(Basis.REFERRER)
+        return Basis.REFERRER
+    return access.require(Part.PLAN, _unknown(found), found.id)
+
+
+def _unknown(found: Referral) -> ReferralNotFound:
+    return ReferralNotFound(f"No referral has the id {found.id}.")
 
 
 async def by_reference(reader: ReadSession, typed: str) -> Referral:

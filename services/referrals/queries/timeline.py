@@ -70,7 +70,7 @@ _IS_OF_OTHERS = sa.exists().where(
 _IS_MERGED = sa.bindparam("is_merged", type_=sa.Boolean)
 _OF_OWN_CHAIN = _timeline(
     sa.and_(EVENT.c.correlation_id == _CHAIN, ~_IS_OF_OTHERS, sa.or_(~_IS_MERGED, EVENT.c.subject == sa.bindparam("referral_id"))),
-    sa.and_(TIMELINE_EVENT.c.correlation_id == _CHAIN, ~_IS_MERGED),
+    sa.false(),
 )
 
 _PEOPLE = any_of("people")
@@ -85,7 +85,7 @@ _OF_PERSON = _timeline(
 
 
 async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, limit: int, is_own: bool) -> list[TimelineEntry]:
-    """The chain that a referral began, oldest first. `is_own` leaves out the referrals that others sent."""
+    """The chain that a referral began, oldest first. `is_own` leaves out other services, and the referrals that others sent."""
     occurred_at, event_id = after
     values = {"correlation_id": referral.correlation_id, "referral_id": referral.id, "is_merged": referral.merged_into is not None}
     query = _OF_OWN_CHAIN if is_own else _OF_CHAIN

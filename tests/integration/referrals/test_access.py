@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from shared.contracts.mdt import LeadEnded
+from shared.contracts.mdt import CaseReferred, LeadEnded
 from shared.kernel.ids import new_id
 from tests.builders.referrals import ReferralsClient, a_body, a_demographics_body, a_lead_activated
 
@@ -234,6 +234,44 @@ async def test_preference_closes_story_and_timeline_to_staff(client: ReferralsCl
         "restricted": (True, True, 200, False),  # the practice refers, and is not the one who acts
         "withheld": (False, False, 403, False),
     }
+
+
+async def test_both_timelines_answer_a_preference_alike(client: ReferralsClient) -> None:
+    """The timeline of the person was closed, and that of the referral open."""
+    sent = await client.refer_and_route(caller=client.ambulance, source="ambulance")
+    of_person, of_referral = f"/people/{sent['person_id']}/timeline", f"/{sent['id']}/timeline"
+    answered = {}
+    for version, sharing in enumerate(("direct-care", "restricted", "withheld")):
+        if version:
+            await client.post(f"/people/{sent['person_id']}/record", {"sharing": sharing}, version=version)
+        answers = [await client.get(path, client.triager) for path in (of_person, of_referral)]
+        answers += [await client.get(of_referral, each) for each in (client.receiver("CLCH"), client.gp())]
+        answered[sharing] = [(each.status_code, each.json().get("code")) for each in answers]
+
+    seen, withheld = [(200, None)] * 4, [(403, "story-withheld")] * 4
+    assert answered == {"direct-care": seen, "restricted": seen, "withheld": withheld}
+
+
+async def test_ended_referral_closes_both_timelines_to_staff(client: ReferralsClient) -> None:
+    sent = await client.refer()
+    await client.command(sent["id"], "cancellation", {"reason": "withdrawn"})
+    await client.context.let_pass(timedelta(days=29))
+
+    answers = [await client.get(f"{path}/timeline") for path in (f"/people/{sent['person_id']}", f"/{sent['id']}")]
+
+    assert [(each.status_code, each.json().get("code")) for each in answers] == [(403, "part-not-shared")] * 2
+
+
+@pytest.mark.parametrize("sharing", ["direct-care", "withheld"])
+async def test_referrer_sees_timeline_of_own_referral_alone(client: ReferralsClient, sharing: str) -> None:
+    """The plan and the tasks that other services have published are not the referrer's, whatever the person shares."""
+    sent = await client.refer(caller=client.ambulance, source="ambulance", sharing=sharing, sharing_stated_by="person")
+    await client.deliver(sent, CaseReferred(referral_id=UUID(sent["id"]), risk_level=None, is_high_climber=False, is_urgent=False))
+
+    entries = (await client.get(f"/{sent['id']}/timeline", client.ambulance)).json()["items"]
+
+    assert {entry["type"].split(".")[0] for entry in entries} == {"referrals"}
+    assert "referrals.referral.received.v1" in {entry["type"] for entry in entries}
 
 
 async def test_page_shows_story_only_around_a_referral(client: ReferralsClient) -> None:
