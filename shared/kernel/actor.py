@@ -43,6 +43,15 @@ class Actor:
     issuer: str = "care"
     system: str | None = None
 
+    def is_person_of(self, caller: str) -> bool:
+        """Whether `caller`, issuer, organisation and subject, is this person, in any organisation.
+
+        An issuer may give a person with two posts one subject. The code of an organisation has no space.
+        """
+        issuer = f"{self.issuer} "
+        _, _, subject = caller.removeprefix(issuer).partition(" ")
+        return caller.startswith(issuer) and subject == self.id
+
     @property
     def professional(self) -> Professional:
         return Professional(self.id, self.organisation)

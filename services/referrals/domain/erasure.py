@@ -12,6 +12,7 @@ from uuid import UUID
 from services.referrals.domain.person import Identity, Person, recorded_again
 from services.referrals.domain.story import NOT_GIVEN
 from shared.contracts.persons import Story
+from shared.kernel.actor import Actor
 from shared.kernel.decision import Decision
 from shared.kernel.errors import NotAllowed, NotFound, RuleBroken
 from shared.kernel.ids import PersonId
@@ -52,13 +53,13 @@ class ErasureComplete(RuleBroken):
     advice = "Request another erasure, if there are new words."
 
 
-def approve(erasure: Erasure, approver: str, now: datetime) -> Erasure:
-    """An erasure that was interrupted is approved again. Raises OwnErasure, ErasureComplete."""
-    if approver == erasure.requested_by:
+def approve(erasure: Erasure, approver: Actor, approved_by: str, now: datetime) -> Erasure:
+    """An erasure that was interrupted is approved again. `approved_by` names the approver. Raises OwnErasure, ErasureComplete."""
+    if approver.is_person_of(erasure.requested_by):
         raise OwnErasure("The approver requested this erasure.")
     if erasure.certificate is not None:
         raise ErasureComplete("The erasure of this request is complete.")
-    return replace(erasure, approved_by=approver, approved_at=now)
+    return replace(erasure, approved_by=approved_by, approved_at=now)
 
 
 def certified(erasure: Erasure, certificate: Mapping[str, Any]) -> Erasure:

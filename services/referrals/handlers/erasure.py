@@ -34,7 +34,7 @@ async def approve_erasure(person_id: PersonId, erasure_id: UUID, *, tx: Tx) -> t
 
     Returns the sequence of each published record from which on there are no earlier words. Raises as `domain.approve`, ErasureNotFound.
     """
-    erasure = domain.approve(await _existing(person_id, erasure_id, tx), tx.request.caller, tx.now)
+    erasure = domain.approve(await _existing(person_id, erasure_id, tx), tx.actor, tx.request.caller, tx.now)
     await erasures.update(tx, erasure)
     group = await lock_group(tx, person_id)
     for each in group.ids:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.referrals.domain.erasure import ErasureNotFound
+from services.referrals.domain.erasure import ErasureNotFound, OwnErasure
 from services.referrals.handlers.erasure import approve_erasure, certify_erasure, request_erasure
 from shared.contracts.persons import PersonRecordRecorded
 from shared.kernel.actor import Actor
@@ -16,8 +16,8 @@ from tests.builders.referrals import DALE, ReferralsClient
 _WORDS = "SELECT p::text AS row FROM person AS p"
 
 
-def _acting(name: str, action: str) -> RequestContext:
-    return RequestContext(Actor(name, "CLCH", "information-governance"), Cause(action))
+def _acting(name: str, action: str, organisation: str = "CLCH", issuer: str = "care") -> RequestContext:
+    return RequestContext(Actor(name, organisation, "information-governance", issuer=issuer), Cause(action))
 
 
 async def _merged(client: ReferralsClient) -> tuple[str, str]:
@@ -54,6 +54,31 @@ async def test_every_record_of_a_merged_person_is_erased(client: ReferralsClient
     assert [word for word in ("fell in the street", "Dale", "Peter", "Oakleigh") if word in rows] == []
     published = await client.context.published(PersonRecordRecorded)
     assert [(event.nhs_number, event.given_name, event.story.narrative) for event in published[-2:]] == [(None, *["not given"] * 2)] * 2
+
+
+@pytest.mark.parametrize("organisation", ["CLCH", "LBB"])
+async def test_requester_approves_no_erasure_in_any_organisation(client: ReferralsClient, organisation: str) -> None:
+    """An issuer may give a person with two posts one subject."""
+    sent, database = await client.refer(), client.context.database
+
+    async with database.transaction(_acting("officer", "request erasure")) as tx:
+        requested = await request_erasure(new_id(), PersonId(UUID(sent["person_id"])), "asked", tx=tx)
+    with pytest.raises(OwnErasure):
+        async with database.transaction(_acting("officer", "approve erasure", organisation)) as tx:
+            await approve_erasure(requested.person_id, requested.id, tx=tx)
+
+    assert "Dale" in await _rows(client)
+
+
+async def test_same_subject_of_another_issuer_approves_an_erasure(client: ReferralsClient) -> None:
+    sent, database = await client.refer(), client.context.database
+
+    async with database.transaction(_acting("officer", "request erasure")) as tx:
+        requested = await request_erasure(new_id(), PersonId(UUID(sent["person_id"])), "asked", tx=tx)
+    async with database.transaction(_acting("officer", "approve erasure", issuer="other")) as tx:
+        erasure, _ = await approve_erasure(requested.person_id, requested.id, tx=tx)
+
+    assert (erasure.requested_by, erasure.approved_by) == ("care CLCH officer", "other CLCH officer")
 
 
 async def test_erasure_of_another_person_is_not_found(client: ReferralsClient) -> None:

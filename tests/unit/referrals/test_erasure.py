@@ -9,7 +9,9 @@ from services.referrals.domain.erasure import Erasure
 from services.referrals.domain.person import Identity
 from services.referrals.domain.record_fields import FormerValue
 from shared.contracts.persons import PersonRecordRecorded, RecordField
+from shared.kernel.actor import Actor
 from shared.kernel.ids import PersonId, new_id
+from shared.persistence.transaction import Cause, RequestContext
 from tests.builders.referrals import DALE, a_person, a_story
 
 NOW = datetime(2015, 3, 2, 9, tzinfo=UTC)
@@ -19,23 +21,37 @@ def _requested() -> Erasure:
     return Erasure(new_id(), a_person().id, "the person asked for it", "care CLCH officer", NOW)
 
 
+def _approved(erasure: Erasure, subject: str, organisation: str = "CLCH", issuer: str = "care") -> Erasure:
+    """By the member of the information governance staff."""
+    context = RequestContext(Actor(subject, organisation, "information-governance", issuer=issuer), Cause("approve erasure"))
+    return domain.approve(erasure, context.actor, context.caller, NOW)
+
+
 def test_another_person_approves_an_erasure() -> None:
-    approved = domain.approve(_requested(), "care CLCH caldicott", NOW)
+    approved = _approved(_requested(), "caldicott")
 
     assert (approved.approved_by, approved.approved_at) == ("care CLCH caldicott", NOW)
-    assert domain.approve(approved, "care CLCH third", NOW).approved_by == "care CLCH third"
+    assert _approved(approved, "third").approved_by == "care CLCH third"
 
 
 def test_requester_never_approves_their_own_erasure() -> None:
-    with pytest.raises(domain.OwnErasure):
-        domain.approve(_requested(), "care CLCH officer", NOW)
+    for organisation in ("CLCH", "LBB"):
+        with pytest.raises(domain.OwnErasure):
+            _approved(_requested(), "officer", organisation)
+
+
+@pytest.mark.parametrize(
+    ("subject", "issuer"), [("officer", "other"), ("officer", "car"), ("CLCH officer", "care"), ("fficer", "care"), ("", "care")]
+)
+def test_member_of_similar_name_is_another_person(subject: str, issuer: str) -> None:
+    assert _approved(_requested(), subject, issuer=issuer).approved_at == NOW
 
 
 def test_complete_erasure_is_never_carried_out_again() -> None:
-    complete = domain.certified(domain.approve(_requested(), "care CLCH caldicott", NOW), {"people": []})
+    complete = domain.certified(_approved(_requested(), "caldicott"), {"people": []})
 
     with pytest.raises(domain.ErasureComplete):
-        domain.approve(complete, "care CLCH third", NOW)
+        _approved(complete, "third")
 
 
 def test_erased_record_has_no_word_of_the_person() -> None:
