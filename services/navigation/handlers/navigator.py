@@ -19,16 +19,17 @@ from shared.persistence.deadlines import DueDeadline
 async def register_navigator(code: str, command: RegisterNavigator, version: int, *, tx: Tx) -> Navigator:
     """Registers a navigator (`version` 0), or moves them to another locality or role. Idempotent.
 
-    Raises VersionConflict when the registration differs and `version` is stale, and OrganisationNotInvolved.
+    Raises OrganisationNotInvolved, also for a repetition; VersionConflict when the registration differs and `version` is stale.
     """
     await lock_allocation(tx)
     registered = await navigators.find(tx, id_of(code), lock=True)
+    if registered is not None:
+        require_involved(tx.actor, registered.organisation)
     if registered is None:
         decision = domain.register(code, command, tx.actor.organisation)
     elif (registered.locality, registered.role) == (command.locality, command.role):
         return registered
     else:
-        require_involved(tx.actor, registered.organisation)
         decision = domain.move(await navigators.load(tx, registered.id, if_version=version), command)
     navigator = await save(tx, decision)
     await allocate_queue(tx=tx)

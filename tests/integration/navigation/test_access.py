@@ -138,6 +138,19 @@ async def test_navigator_of_other_employer_works_on_own_tasks(client: Navigation
     assert await status_and_code(client, "navigators/ageuk-navigator-1/tasks", client.coordinator) == (403, "organisation-not-involved")
 
 
+async def test_repeated_registration_shows_no_stranger(client: NavigationClient) -> None:
+    await client.register("ageuk-navigator-1", organisation="AGEUK")
+    path, registered = "/navigation/navigators/ageuk-navigator-1", {"locality": "west", "role": "care-navigator"}
+    own = client.caller("navigation:coordinate", "navigation-coordinator", "AGEUK")
+
+    changes: list[dict[str, str]] = [{}, {"locality": "locality-b"}]
+    others = [await client.context.http.put(path, headers=client.coordinator, json=registered | each) for each in changes]
+    repeated = await client.context.http.put(path, headers=own, json=registered)
+
+    assert [(each.status_code, each.json()["code"]) for each in others] == [(403, "organisation-not-involved")] * 2
+    assert (repeated.status_code, repeated.json()["version"]) == (200, 1)
+
+
 async def test_story_comes_from_projection(client: NavigationClient) -> None:
     person_id, _ = await a_person_with_a_task(client)
     await client.publish(mr_dales_record(address="Oakleigh Park"), person=person_id, subject=person_id)
