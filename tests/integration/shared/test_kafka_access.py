@@ -102,7 +102,7 @@ async def test_context_deletes_no_topic(kafka: ProtectedKafka) -> None:
     admin = AIOKafkaAdminClient(**client_options(kafka.bootstrap, kafka.context("mdt", PREFIX)))
     await admin.start()
     try:
-        with pytest.raises(TopicAuthorizationFailedError, match="matrix.mdt.lead"):
+        with pytest.raises(TopicAuthorizationFailedError, match=r"matrix\.mdt\.lead"):
             await topics.delete(admin, [f"{PREFIX}mdt.lead"])
     finally:
         await admin.close()
