@@ -188,7 +188,7 @@ def parked(
         int | None,
         typer.Option(help="Discard the record of this id unless its event is in an event log; those that wait behind it are replayed."),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why the record may be discarded; stays in the audit.")] = "",
+    reason: Annotated[str, typer.Option(help="Why the record may be discarded, without a word about a person; stays in the audit.")] = "",
     by: Annotated[str, typer.Option(envvar=["LOGNAME", "USER"], help="Who discards; stays in the audit.")] = "operator",
 ) -> None:
     """List the parked records and deadlines of a context. Their ids belong to this context alone."""

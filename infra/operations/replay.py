@@ -1,8 +1,8 @@
 """Lists, replays, acknowledges and discards the parked records and deadlines of a context, for an operator."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,21 +36,32 @@ _LONGEST_REASON = 200
 
 @asynccontextmanager
 async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
-    """Opens the database of a context under its role.
+    """Opens the database of a context under its role; inside, the environment has the variables of the stack.
 
     Raises StackError for an unknown context and for missing secrets, ConfigurationError for an invalid variable.
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    os.environ.update(_variables(context, name))
-    settings = read(settings_of(context))
-    policy, url = settings.policy_values(policy_of(context)), settings.database_url.get_secret_value()
-    mac_keys = settings.record_keys(subscriptions_of(context)) if settings.mac_keys else NO_MAC_KEYS
-    database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys, is_service=True)
+    with _environment(_variables(context, name)):
+        settings = read(settings_of(context))
+        policy, url = settings.policy_values(policy_of(context)), settings.database_url.get_secret_value()
+        mac_keys = settings.record_keys(subscriptions_of(context)) if settings.mac_keys else NO_MAC_KEYS
+        database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys, is_service=True)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
     try:
-        yield database
+        yield
     finally:
-        await database.close()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass(slots=True)

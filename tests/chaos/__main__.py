@@ -56,14 +56,8 @@ def _run(arguments: argparse.Namespace, totals: Path) -> bool:
 
 
 def _run_once(plan: Plan, out: Console) -> dict[str, Any]:
-    """Restores the environment, in which the operator's commands store the stack that they refer to."""
-    before = dict(os.environ)
-    try:
-        with tempfile.TemporaryDirectory(prefix="care-chaos-") as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(run(plan, out, Path(folder)))
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with tempfile.TemporaryDirectory(prefix="care-chaos-") as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run(plan, out, Path(folder)))
 
 
 def main() -> int:

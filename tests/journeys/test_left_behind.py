@@ -5,6 +5,7 @@ servers, metrics and refusals.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class _Remains:
 
     found: set[Found]
     refusals: list[int]
+    is_environment_changed: bool
 
     def outside(self) -> set[Found]:
         allowed = restricted_columns()
@@ -94,13 +96,13 @@ class _Remains:
 
 @pytest.fixture(scope="module")
 async def remains(story: StoryRun, tmp_path_factory: pytest.TempPathFactory) -> _Remains:
-    world = story.world
+    world, environment = story.world, dict(os.environ)
     refusals = [*await _live(world), *await _be_refused(world)]
     await _write_notes(world, tmp_path_factory.mktemp("tokens"))
     await world.wait_until_drained()
     search = search_for(_WORDS | _FORMS)
     texts = {("refusal", word) for _, text in refusals for word in search(text.encode())}
-    return _Remains(await _search(world, _WORDS | _FORMS) | texts, [status for status, _ in refusals])
+    return _Remains(await _search(world, _WORDS | _FORMS) | texts, [status for status, _ in refusals], environment != dict(os.environ))
 
 
 async def test_words_of_a_person_stand_in_restricted_places_alone(remains: _Remains) -> None:
@@ -112,6 +114,11 @@ async def test_words_reached_every_service(remains: _Remains) -> None:
     assert {word for _, word in remains.found} >= {word.lower() for word in _WORDS}
     assert {place.partition(".")[0] for place, _ in remains.found} >= set(CONTEXTS)
     assert set(remains.refusals) >= {400, 404, 412, 422, 428}
+
+
+async def test_command_of_an_operator_keeps_the_environment(remains: _Remains) -> None:
+    """The secrets of a stack would stay in the process, and its address after its end."""
+    assert not remains.is_environment_changed
 
 
 async def test_words_reached_every_column_of_free_text(remains: _Remains) -> None:
