@@ -32,6 +32,8 @@ R = TypeVar("R")
 #: Refuses a caller without a relationship to the person of a command.
 Require: TypeAlias = Callable[[Transaction[Any]], Awaitable[object]]
 
+#: The seconds that an urgent referral waits for other guesses of its caller and organisation.
+_URGENT_PATIENCE = 2.0
 #: The longest Idempotency-Key.
 KEY_LENGTH = 128
 #: A proxy that compresses a response adds the compression to its ETag, in one of three ways.
@@ -253,15 +255,18 @@ class UnitOfWork:
     ) -> R:
         """As `submit`, for work whose result or refusal may show what is stored about a person: see `CallerLimits.guess`.
 
-        Beyond the limit it does the work for `beyond` and reports the limit. Without that command it raises HttpProblem 429.
+        Beyond the limit, and after two seconds of waiting for other guesses, it does the work for `beyond`, and then reports the limit.
+        Without that command it waits, and raises HttpProblem 429.
         """
+        patience = None if beyond is None else _URGENT_PATIENCE
         try:
-            return await self._limits.guess(caller, partial(self.submit, caller, key, work, command), is_wrong)
+            return await self._limits.guess(caller, partial(self.submit, caller, key, work, command), is_wrong, patience)
         except LimitReached as reached:
             if beyond is None:
                 await refuse_beyond_limit(self._request, caller, reached)
+            result = await self.submit(caller, key, work, beyond)
             await report_limit(self._request.scope, caller, reached)
-        return await self.submit(caller, key, work, beyond)
+            return result
 
     @property
     def _limits(self) -> CallerLimits:

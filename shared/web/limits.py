@@ -5,7 +5,6 @@ A bucket holds the whole amount of its period and refills evenly, so work that c
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,8 @@ _REMEMBERED = 10_000
 _QUIET = 60.0
 #: Seconds after which a caller may ask for another stream.
 _STREAM_WAIT = 10.0
+#: Seconds after which a guess that lost its patience may be repeated.
+_TURN_WAIT = 1.0
 _Amount = Annotated[int, Range(1, 1_000_000_000)]
 
 R = TypeVar("R")
@@ -89,46 +90,26 @@ class _Bucket:
 
 
 class _Places:
-    """As many acts are in progress as `bucket` holds, because each may take one when it ends. A further act waits for its turn.
+    """As many acts are in progress as `bucket` holds, because each may take one when it ends. Further acts wait, the first the shortest."""
 
-    An act that ends wakes one that waits. So while any waits, another is in progress or was just woken.
-    """
-
-    __slots__ = ("_bucket", "_in_progress", "_waiting")
+    __slots__ = ("_bucket", "_head", "_in_progress", "_left")
 
     def __init__(self, bucket: _Bucket) -> None:
         self._bucket, self._in_progress = bucket, 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._head, self._left = asyncio.Lock(), asyncio.Event()
 
     async def take(self, clock: Callable[[], float]) -> float:
         """Takes a place; or returns the seconds until the bucket holds one, and takes none."""
-        while not (wait := self._bucket.wait(clock())) and self._bucket.level < self._in_progress + 1:
-            await self._turn()
-        if wait:
-            self._wake()
-        else:
-            self._in_progress += 1
-        return wait
+        async with self._head:  # only the first of those that wait asks; the lock serves the others in their order
+            while not (wait := self._bucket.wait(clock())) and self._bucket.level < self._in_progress + 1:
+                self._left.clear()
+                await self._left.wait()
+            self._in_progress += not wait
+            return wait
 
     def leave(self) -> None:
         self._in_progress -= 1
-        self._wake()
-
-    async def _turn(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            self._wake()
-            raise
-
-    def _wake(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
+        self._left.set()
 
 
 @dataclass(slots=True)
@@ -157,7 +138,7 @@ class _Usage:
 
 
 class CallerLimits:
-    """Counts the requests of one application. A check costs a few microseconds and waits for nothing."""
+    """Counts the requests of one application. A check costs a few microseconds; only a guess waits for others."""
 
     def __init__(self, limits: Limits, context: str, clock: Callable[[], float] = monotonic) -> None:
         self._limits, self._context, self._clock = limits, context, clock
@@ -206,14 +187,20 @@ class CallerLimits:
         for usage in self._usages(actor):
             usage.misses.take(now)
 
-    async def guess(self, actor: Actor, act: Callable[[], Awaitable[R]], is_wrong: Callable[[R], bool] = lambda _: False) -> R:
+    async def guess(
+        self,
+        actor: Actor,
+        act: Callable[[], Awaitable[R]],
+        is_wrong: Callable[[R], bool] = lambda _: False,
+        patience: float | None = None,
+    ) -> R:
         """Runs `act`, and counts it when its result is wrong, or its refusal shows what is stored about a person.
 
         Raises LimitReached after as many as misses; lookups that find nothing do not exhaust it. At most as many acts as may still be wrong
-        are in progress; a further one waits.
+        are in progress; a further one waits, at most `patience` seconds, and raises LimitReached then.
         """
         usages = self._usages(actor)
-        with await self._places(usages):
+        with await self._places(usages, patience):
             try:
                 result = await act()
             except DomainError as refusal:
@@ -224,11 +211,16 @@ class CallerLimits:
                 self._count_guess(usages)
             return result
 
-    async def _places(self, usages: Iterable[_Usage]) -> ExitStack:
+    async def _places(self, usages: Iterable[_Usage], patience: float | None) -> ExitStack:
         """A place in each, the caller's before the organisation's. Raises LimitReached."""
         with ExitStack() as taken:
             for usage in usages:
-                if wait := await usage.comparisons.take(self._clock):
+                try:
+                    async with asyncio.timeout(patience):
+                        wait = await usage.comparisons.take(self._clock)
+                except TimeoutError:
+                    wait = _TURN_WAIT
+                if wait:
                     raise self._reached(usage, "misses", wait, self._clock())
                 taken.callback(usage.comparisons.leave)
             return taken.pop_all()

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from infra.database_owner import connected_owner
 from infra.dev_stack.dev_secrets import Keys
 from services.referrals.domain.reference import reference_of
 from shared.kernel.ids import new_id
@@ -206,13 +207,29 @@ async def test_urgent_guesses_at_once_stay_within_limit(limited_client: Referral
     assert len({each.json()["person_id"] for each in answers}) == 100
 
 
+async def test_urgent_referral_waits_for_no_stalled_one(limited_client: ReferralsClient, owner_url: str) -> None:
+    """One more guess of the caller may be wrong, and a routine referral that may be it waits for a lock."""
+    await limited_client.refer()
+    for each in guesses(59):
+        await limited_client.try_refer(caller=limited_client.ambulance, **each)
+    async with connected_owner(owner_url) as owner, owner.transaction():
+        await owner.execute("SELECT FROM referrals.person FOR UPDATE")
+        routine = asyncio.create_task(limited_client.try_refer(caller=limited_client.ambulance, source="ambulance", reason="falls"))
+        await asyncio.sleep(0.2)
+        received = await limited_client.try_refer(caller=limited_client.ambulance, nhs_number=numbers(1)[0], urgency="urgent")
+        was_stalled = not routine.done()
+
+    assert (received.status_code, received.json()["status"], was_stalled) == (201, "unverified", True)
+    assert (await routine).status_code == 201
+
+
 @pytest.mark.parametrize("urgency", ["routine", "urgent"])
 async def test_right_referrals_at_once_are_received(common_database: CommonDatabase, keys: Keys, urgency: str) -> None:
     """A caller with one wrong guess left waits for the answer of each referral, and is refused none."""
     async with referrals(common_database.url, keys, MONDAY, limits=CallerLimits(Limits(caller_misses=1), "limited", Clock())) as client:
-        answers = await asyncio.gather(*(client.try_refer(nhs_number=number, urgency=urgency) for number in numbers(20)))
+        answers = await asyncio.gather(*(client.try_refer(nhs_number=number, urgency=urgency) for number in numbers(5)))
 
-    assert Counter((each.status_code, each.json()["is_identified"]) for each in answers) == {(201, True): 20}
+    assert Counter((each.status_code, each.json()["is_identified"]) for each in answers) == {(201, True): 5}
 
 
 async def test_lookups_at_once_stay_within_limit(limited_client: ReferralsClient) -> None:

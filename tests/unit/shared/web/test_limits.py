@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -179,6 +180,40 @@ async def test_cancelled_guesses_give_their_turn_to_others() -> None:
         each.cancel()
 
     assert await asyncio.wait_for(acts[3], 1) is None
+
+
+async def test_guesses_have_their_turn_in_order() -> None:
+    """Further guesses arrive while they wait, and one of those that wait is given up."""
+    limits, _ = limited(caller_misses=1)
+    order: list[int] = []
+
+    async def act(number: int) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        order.append(number)
+
+    acts = []
+    for number in range(300):
+        acts.append(asyncio.create_task(limits.guess(caller(), partial(act, number))))
+        await asyncio.sleep(0)
+        if number == 200:
+            acts[199].cancel()
+    await asyncio.gather(*acts, return_exceptions=True)
+
+    assert order == [number for number in range(300) if number != 199]
+
+
+async def test_impatient_guess_waits_for_no_other() -> None:
+    limits, _ = limited(caller_misses=1)
+    others_end = asyncio.Event()
+    other = asyncio.create_task(limits.guess(caller(), others_end.wait))
+    await asyncio.sleep(0)
+
+    with pytest.raises(LimitReached) as refused:
+        await limits.guess(caller(), others_end.wait, patience=0.01)
+    others_end.set()
+
+    assert (refused.value.limit, await other, await guess(limits)) == ("caller_misses", True, None)
 
 
 async def test_received_guesses_count_by_their_result() -> None:
