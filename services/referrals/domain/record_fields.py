@@ -25,6 +25,7 @@ _UNREAD = frozenset("PZC")
 _APOSTROPHES = str.maketrans("", "", "'`\u00b4\u2018\u2019")
 #: Shorter names that differ in one letter are often two names, such as `Joan` and `John`.
 _COMPARED_LETTERS = 5
+_COMPARED_NAMES = 3
 #: Forms of one given name that neither begins with the other, a line for each name.
 _FORMS = """
 albert bert bertie
@@ -175,8 +176,12 @@ def name_form(name: str) -> str:
 
 
 def is_given_name_alike(one: str, other: str) -> bool:
-    """Whether two given names may be one person's: an initial, a short form, a second name or a slip of the keyboard; not a twin's."""
-    return any(_is_word_alike(*words) for words in product(_words_form(one).split(), _words_form(other).split()))
+    """Whether two given names may be one person's: an initial, a short form, a second name or a slip of the keyboard; not a twin's.
+
+    Three words of each count: a longer name would be many guesses in one.
+    """
+    first, second = _words_form(one).split(), _words_form(other).split()
+    return any(_is_word_alike(*words) for words in product(first[:_COMPARED_NAMES], second[:_COMPARED_NAMES]))
 
 
 def contact_form(name: str, relationship: str) -> tuple[str, str]:

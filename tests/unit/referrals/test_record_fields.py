@@ -136,6 +136,8 @@ def test_first_of_january_is_a_placeholder(day: date, *, expected: bool) -> None
         ("Peter", "Paul", False),
         ("Mary Ann", "Ruth", False),
         ("?", "Colin", False),
+        ("Ann Mary Ruth Colin", "Colin", False),
+        ("A B C D E F G H", "Hazel", False),
     ],
 )
 def test_short_forms_and_slips_are_one_given_name(one: str, other: str, *, expected: bool) -> None:
