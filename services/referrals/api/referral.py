@@ -96,7 +96,11 @@ async def referral_timeline(
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
         basis = await require_timeline(tx, referral)
-        entries = await timeline.of_chain(tx, referral, after=pages.oldest_first(cursor), limit=limit, is_own=basis is Basis.REFERRER)
+        after = pages.oldest_first(cursor)
+        if basis is Basis.REFERRER:
+            entries = await timeline.of_referral(tx, referral_id, after=after, limit=limit)
+        else:
+            entries = await timeline.of_chain(tx, referral, after=after, limit=limit)
     return page_of(entries, limit)
 
 

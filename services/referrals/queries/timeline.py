@@ -1,6 +1,6 @@
 """The events of a chain or of a person in all services: those of this context and the projected ones (AC6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -63,15 +63,9 @@ def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> St
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
 _OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correlation_id == _CHAIN)
-#: Referrals of the chain that others sent; a merged referral itself belongs to the chain of another one.
-_IS_OF_OTHERS = sa.exists().where(
-    REFERRAL.c.id == EVENT.c.subject, REFERRAL.c.id != sa.bindparam("referral_id", type_=sa.Uuid), REFERRAL.c.onward_of.is_(None)
-)
-_IS_MERGED = sa.bindparam("is_merged", type_=sa.Boolean)
-_OF_OWN_CHAIN = _timeline(
-    sa.and_(EVENT.c.correlation_id == _CHAIN, ~_IS_OF_OTHERS, sa.or_(~_IS_MERGED, EVENT.c.subject == sa.bindparam("referral_id"))),
-    sa.false(),
-)
+_OF_OWN = _timeline(EVENT.c.subject == sa.bindparam("referral_id", type_=sa.Uuid), sa.false())
+#: The fields of an event of a referral that may name another referral.
+_NAMES_OF_REFERRALS = frozenset({"from_referral_id", "into_referral_id", "merged_referral_id", "sent_as"})
 
 _PEOPLE = any_of("people")
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PEOPLE)
@@ -84,13 +78,18 @@ _OF_PERSON = _timeline(
 )
 
 
-async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, limit: int, is_own: bool) -> list[TimelineEntry]:
-    """The chain that a referral began, oldest first. `is_own` leaves out other services, and the referrals that others sent."""
+async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, limit: int) -> list[TimelineEntry]:
+    """The chain that a referral began, oldest first."""
     occurred_at, event_id = after
-    values = {"correlation_id": referral.correlation_id, "referral_id": referral.id, "is_merged": referral.merged_into is not None}
-    query = _OF_OWN_CHAIN if is_own else _OF_CHAIN
-    rows = await reader.fetch(query, **values, occurred_at=occurred_at, event_id=event_id, limit=limit)
+    rows = await reader.fetch(_OF_CHAIN, correlation_id=referral.correlation_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
     return [_entry(row) for row in rows]
+
+
+async def of_referral(reader: ReadSession, referral_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
+    """The events of one referral for its referrer, oldest first. No entry names another referral."""
+    occurred_at, event_id = after
+    rows = await reader.fetch(_OF_OWN, referral_id=referral_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
+    return [_alone(_entry(row)) for row in rows]
 
 
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
@@ -105,3 +104,9 @@ async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, lim
 def _entry(row: Any) -> TimelineEntry:
     data = None if row["data"] is None else dict(row["data"])
     return TimelineEntry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)
+
+
+def _alone(entry: TimelineEntry) -> TimelineEntry:
+    """Without the ids of other referrals."""
+    kept = {name: each for name, each in (entry.data or {}).items() if name not in _NAMES_OF_REFERRALS or each == str(entry.subject)}
+    return replace(entry, data=None if entry.data is None else kept)

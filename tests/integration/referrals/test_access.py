@@ -7,9 +7,11 @@ from uuid import UUID
 import httpx
 import pytest
 
+from shared.contracts.codes import Locality, StepDown
 from shared.contracts.mdt import CaseReferred, LeadEnded
+from shared.contracts.rapid_care import ResponseAccepted, ResponseSteppedDown
 from shared.kernel.ids import new_id
-from tests.builders.referrals import ReferralsClient, a_body, a_demographics_body, a_lead_activated
+from tests.builders.referrals import MONDAY, ReferralsClient, a_body, a_demographics_body, a_lead_activated
 
 STRANGER = "EVIL"
 
@@ -272,6 +274,55 @@ async def test_referrer_sees_timeline_of_own_referral_alone(client: ReferralsCli
 
     assert {entry["type"].split(".")[0] for entry in entries} == {"referrals"}
     assert "referrals.referral.received.v1" in {entry["type"] for entry in entries}
+
+
+async def test_referrers_timeline_has_no_onward_referral(client: ReferralsClient) -> None:
+    sent = await client.refer_and_route(
+        "rapid-care",
+        "rapid-care",
+        caller=client.ambulance,
+        source="ambulance",
+        urgency="urgent",
+        reason="urgent-deterioration",
+        condition="fall",
+    )
+    await client.deliver(sent, ResponseAccepted(referral_id=UUID(sent["id"]), accepted_at=MONDAY, due_at=MONDAY + timedelta(hours=2)))
+    stepped_down = ResponseSteppedDown(referral_id=UUID(sent["id"]), destination=StepDown.COMMUNITY_NURSING, locality=Locality.WEST)
+    await client.deliver(sent, stepped_down)
+
+    assert await client.context.database.pool.fetchval("SELECT count(*) FROM referral WHERE onward_of IS NOT NULL") == 1
+    assert {entry["subject"] for entry in await _timeline(client, sent, client.ambulance)} == {sent["id"]}
+
+
+async def test_referrers_timeline_has_no_proposal_of_others(client: ReferralsClient) -> None:
+    sent = await client.refer(caller=client.ambulance, source="ambulance", demographics=a_demographics_body(telephone="020 7946 0001"))
+    other = await client.refer(caller=client.gp("W08"), demographics=a_demographics_body(telephone="020 7946 0999"))
+    await client.command(other["id"], "amendment", {"information": "He fell."}, caller=client.gp("W08"))
+
+    entries = await _timeline(client, sent, client.ambulance)
+
+    assert other["status"] == "merged"
+    assert "referrals.referral.amended.v1" in {entry["type"] for entry in entries}
+    assert {entry["subject"] for entry in entries} == {sent["id"]}
+    assert other["id"] not in str(entries)
+    assert sent["id"] not in str(await _timeline(client, other, client.gp("W08")))
+
+
+async def test_referrers_timeline_is_no_oracle_of_a_telephone(client: ReferralsClient) -> None:
+    await client.refer(demographics=a_demographics_body(telephone="020 7946 0001"))
+    sent = await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=None, story=None)
+    shown: list[list[str]] = []
+    for guess in ("020 7946 0999", "020 7946 0001"):
+        before = len(await _timeline(client, sent, client.ambulance))
+        await client.command(sent["id"], "amendment", {"telephone": guess}, caller=client.ambulance)
+        shown.append([entry["type"] for entry in (await _timeline(client, sent, client.ambulance))[before:]])
+
+    assert shown[0] == shown[1]
+
+
+async def _timeline(client: ReferralsClient, referral: dict[str, Any], caller: dict[str, str]) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = (await client.get(f"/{referral['id']}/timeline", caller)).json()["items"]
+    return entries
 
 
 async def test_page_shows_story_only_around_a_referral(client: ReferralsClient) -> None:
