@@ -1,9 +1,13 @@
 """A navigator's feed: as pages by cursor, and as a stream of server-sent events that resumes without loss."""
 
 import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
+import structlog
 from fastapi import Header, Request
 from fastapi import Response as HttpResponse
 from fastapi.responses import StreamingResponse
@@ -16,15 +20,18 @@ from services.navigation.api.streams import Streams
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
 from services.navigation.queries import feed as queries
-from services.navigation.queries.feed import CursorBeyondEnd
+from services.navigation.queries.feed import CursorBeyondEnd, SequencedEntry
+from shared.kernel.actor import Actor
 from shared.kernel.errors import FeedAccessDenied, OrganisationNotInvolved
+from shared.persistence.errors import INFRASTRUCTURE_ERRORS
 from shared.web.auth import Token
-from shared.web.dependencies import Unit, stream_place
+from shared.web.dependencies import Unit, UnitOfWork, stream_place
 from shared.web.pagination import decode_sequence, encode_sequence
 from shared.web.problems import HttpProblem, problems
 from shared.web.requests import strict_router
 from shared.web.responses import Page, json_response
 
+log = structlog.get_logger()
 router = strict_router(prefix="/navigation", tags=["feeds"])
 
 _ID_MALFORMED = "last-event-id-malformed"
@@ -65,7 +72,7 @@ async def follow_feed(
 ) -> EventStream:
     """The entries as they are committed. With Last-Event-ID exactly the entries after it follow, in order; without it the whole feed.
 
-    The stream ends with the token. Connect again with a new one and Last-Event-ID.
+    The stream ends with the token. Connect again with a new one and Last-Event-ID. Each person is audited as read once a connection.
     """
     seen = _sequence(last_event_id) if last_event_id else 0
     async with unit.audited_read(caller, id_of(navigator_id)) as tx:
@@ -81,7 +88,28 @@ async def follow_feed(
         is_permitted=token.is_valid,
     )
     place = await stream_place(request, caller)
-    return EventStream(batches, send_timeout=policy.stream_heartbeat.total_seconds(), place=place)
+    return EventStream(_audited(batches, unit, caller), send_timeout=policy.stream_heartbeat.total_seconds(), place=place)
+
+
+async def _audited(
+    batches: AsyncGenerator[Sequence[SequencedEntry]], unit: UnitOfWork, caller: Actor
+) -> AsyncGenerator[Sequence[SequencedEntry]]:
+    """The same batches. The people whom a batch is the first to show are in the audit before it is sent, in one transaction.
+
+    Ends when the database is unavailable: the client resumes after the last batch that it received.
+    """
+    shown: set[UUID] = set()
+    async with aclosing(batches):
+        async for entries in batches:
+            if new := {entry.person_id for entry in entries} - shown:
+                try:
+                    async with unit.transaction(caller) as tx:
+                        tx.audit_all(new)
+                except INFRASTRUCTURE_ERRORS as problem:
+                    log.warning("stream.ended", problem=type(problem).__name__)
+                    return
+                shown |= new
+            yield entries
 
 
 def _sequence(last_event_id: str) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from services.navigation.api.streams import Streams
+from services.navigation.domain.navigator import id_of
 from shared.kernel.ids import new_id
 from tests.builders.navigation import NAVIGATOR, OTHER, NavigationClient, a_step_down, an_action, navigation
 from tests.builders.programs import Programs
@@ -54,6 +55,33 @@ async def test_stream_resumes_with_exactly_missed_entries(client: NavigationClie
     assert [(event.id, event.name) for event in missed] == [(3, "assigned"), (4, "assigned"), (5, "changed")]
     assert [(event.id, event.data["kind"]) for event in live] == [(6, "follow-up-check")]
     assert [event.data for event in [*before, *missed, *live]] == await client.feed()
+
+
+async def test_stream_audits_each_person_once_a_connection(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR)
+    await client.plan(an_action(), an_action())
+    await client.publish(a_step_down(), person=new_id(), subject=new_id())
+
+    async with api.stream(NAVIGATOR, client.navigator()) as lines:
+        sent = await events(lines, 3)
+        present = await _audited(client)
+        await client.publish(a_step_down(), person=(late := new_id()), subject=new_id())
+        sent += await events(lines, 1)
+        both = await _audited(client)
+    async with api.stream(NAVIGATOR, client.navigator() | {"Last-Event-ID": "3"}) as lines:
+        await events(lines, 1)
+
+    people = [event.data["person_id"] for event in sent]
+    assert sorted(str(each) for _, each in present) == sorted(set(people[:3]))
+    assert len({at for at, _ in present}) == 1
+    assert sorted(str(each) for _, each in both) == sorted(set(people))
+    assert [each for _, each in (await _audited(client))[len(both) :]] == [late]
+
+
+async def _audited(client: NavigationClient) -> list[tuple[Any, Any]]:
+    """When and of whom the streams of the navigator have audit entries, without those of the feed itself."""
+    query = "SELECT at, subject FROM audit WHERE action = 'follow_feed' AND subject <> $1 ORDER BY id"
+    return [tuple(row) for row in await client.context.database.pool.fetch(query, id_of(NAVIGATOR))]
 
 
 @pytest.mark.acceptance("navigation-2")
