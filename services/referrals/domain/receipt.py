@@ -31,6 +31,10 @@ from shared.kernel.totality import total
 _RANK = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 2})
 
 
+#: A record before and after what a referrer sent.
+Change = tuple[Person | None, Person]
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """Facts about a received referral that the store supplies; `joins` is the referral that it merges into.
@@ -115,9 +119,16 @@ def may_confirm_story(before: Person | None, sharing: SharingPreference, practic
     return decide(_held(before, practice, actor, policy), sharing, Part.STORY).answer is Answer.ALLOWED
 
 
-def is_completed_by_stranger(before: Person | None, after: Person, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
-    """Whether a referrer without an earlier relationship completed the record of a known person, or restricted its sharing."""
-    return before is not None and people.is_completed(before, after) and not _held(before, practice, actor, policy)
+def is_completed_by_stranger(
+    before: Person | None, changes: Iterable[Change], practice: Practice | None, actor: Actor, policy: Policy
+) -> bool:
+    """Whether a referrer without an earlier relationship completed the record of a known person, or restricted its sharing.
+
+    `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation.
+    """
+    if before is None or _held(before, practice, actor, policy):
+        return False
+    return any(first is not None and people.is_completed(first, then) for first, then in changes)
 
 
 def _held(before: Person, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:

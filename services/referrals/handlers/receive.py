@@ -74,6 +74,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     referral_id = new_id()
     own, change = _record(command, match, practice, referral_id, tx)
     person = match.records.as_one(own)
+    changes = ((match.known, own), (before, person))
     arrival = Arrival(
         referral_id=referral_id,
         reference=reference_of(await REFERENCE_NUMBERS.take(tx)),
@@ -82,7 +83,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         is_practice_covered=practice is not None,
         joins=receipt.to_join(command, await mergeable_for(tx, match.ids), tx.now, tx.policy),
         person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
-        is_completed_by_stranger=receipt.is_completed_by_stranger(before, person, practice, tx.actor, tx.policy),
+        is_completed_by_stranger=receipt.is_completed_by_stranger(before, changes, practice, tx.actor, tx.policy),
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:

@@ -193,14 +193,15 @@ async def _add_to_record(person: Person, command: commands.AmendReferral, referr
     """The fault of a record that a stranger has completed, if so. A telephone other than the recorded one is proposed."""
     records = await records_of(tx, person.id)
     change = people.add_amendment(person, command, referral_id=referral.id)
-    before, after = records.as_one(person), records.as_one(change.state if change else person)
+    own = change.state if change else person
+    before, after = records.as_one(person), records.as_one(own)
     if change:
         await persons.save(tx, change)
     found = telephone_difference(after, command.telephone)
     if found:
         await propose([found], replace(person, id=records.group.survivor), referral, tx=tx)
     practice = await directory.practice(tx, before.practice_code, tx.policy.day_of(tx.now))
-    is_by_stranger = receipt.is_completed_by_stranger(before, after, practice, tx.actor, tx.policy)
+    is_by_stranger = receipt.is_completed_by_stranger(before, ((person, own), (before, after)), practice, tx.actor, tx.policy)
     return [Discrepancy.DETAILS_UNCONFIRMED] if is_by_stranger else []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders.referrals import ReferralsClient, a_demographics_body
 
+_OTHER_NUMBER = "9434765919"
 _TELEPHONE = {"demographics": a_demographics_body(telephone="020 7946 0999")}
 _CONTACT = {"demographics": None, "story": {"narrative": "He fell.", "contacts": [{"name": "Ann", "relationship": "friend"}]}}
 _DETAIL = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
@@ -118,3 +119,48 @@ async def test_telephone_that_is_proposed_needs_no_mark(client: ReferralsClient)
     sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
 
     assert (await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp("W08")))["discrepancies"] == []
+
+
+@pytest.mark.parametrize("telephone", ["020 7946 0999", "020 7946 0001"])
+async def test_separated_record_keeps_mark_of_amended_telephone(client: ReferralsClient, telephone: str) -> None:
+    """The record that was merged away took the telephone while the person's one record had another, or the same one."""
+    sent = await _merged_record(client)
+
+    await client.command(sent["id"], "amendment", {"telephone": telephone}, caller=client.ambulance)
+    await _identity(client, sent, "separation", {"reason": "Not the same person."})
+
+    assert await _stored(client, sent) == telephone
+    assert "details-unconfirmed" in (await client.read(sent["id"]))["discrepancies"]
+
+
+async def test_separated_record_keeps_mark_of_referred_telephone(client: ReferralsClient) -> None:
+    known = await client.refer(caller=client.ambulance, source="ambulance", nhs_number=_OTHER_NUMBER, reason="falls")
+    survivor = await client.refer(demographics=a_demographics_body(telephone="020 7946 0001"))
+    await _identity(client, known, "merge", {"into": survivor["person_id"]})
+
+    sent = await client.refer(caller=client.gp("W08"), nhs_number=_OTHER_NUMBER, reason="dementia", **_TELEPHONE)
+    await _identity(client, known, "separation", {"reason": "Not the same person."})
+
+    assert await _stored(client, known) == "020 7946 0999"
+    assert "details-unconfirmed" in (await client.read(sent["id"]))["discrepancies"]
+
+
+async def _merged_record(client: ReferralsClient) -> dict[str, Any]:
+    """A referral of a record without a telephone, which was merged into another with one."""
+    sent = await client.refer(
+        caller=client.ambulance, source="ambulance", urgency="urgent", nhs_number=None, reason="falls", condition="fall"
+    )
+    survivor = await client.refer(demographics=a_demographics_body(telephone="020 7946 0001"))
+    await _identity(client, sent, "merge", {"into": survivor["person_id"]})
+    return sent
+
+
+async def _identity(client: ReferralsClient, referral: dict[str, Any], command: str, body: dict[str, Any]) -> None:
+    path = f"/people/{referral['person_id']}"
+    version = (await client.get(f"{path}/identity")).json()["version"]
+    answer = await client.post(f"{path}/{command}", body, version=version)
+    assert answer.status_code == 200, answer.text
+
+
+async def _stored(client: ReferralsClient, referral: dict[str, Any]) -> Any:
+    return (await client.get(f"/people/{referral['person_id']}")).json()["telephone"]
