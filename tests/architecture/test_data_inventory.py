@@ -52,3 +52,15 @@ def test_every_free_text_of_a_request_is_listed(monkeypatch: pytest.MonkeyPatch)
     documents = {context: import_module(f"services.{context}.main").create_app().openapi() for context in CONTEXTS}
 
     assert {field for context, document in documents.items() for field in free_text(context, document)} == OF_REQUESTS.keys()
+
+
+def test_free_text_within_an_object_is_named_apart() -> None:
+    """A new text beside the listed ones would pass unseen."""
+    texts = {"type": "object", "properties": {"note": {"type": "string"}, "others": {"type": "array", "items": {"type": "string"}}}}
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": {"story": texts}}}}}
+    described = {"operationId": "Receive", "security": [{}], "requestBody": body, "responses": {}}
+
+    assert set(free_text("referrals", {"paths": {"/": {"post": described}}})) == {
+        "referrals.Receive.story.note",
+        "referrals.Receive.story.others",
+    }
