@@ -43,14 +43,14 @@ class Actor:
     issuer: str = "care"
     system: str | None = None
 
-    def is_person_of(self, caller: str) -> bool:
-        """Whether `caller`, issuer, organisation and subject, is this person, in any organisation.
+    def is_person(self, issuer: str, subject: str) -> bool:
+        """Whether the issuer's subject is this person, in any organisation: an issuer may give a person with two posts one subject."""
+        return (self.issuer, self.id) == (issuer, subject)
 
-        An issuer may give a person with two posts one subject. The code of an organisation has no space.
-        """
-        issuer = f"{self.issuer} "
-        _, _, subject = caller.removeprefix(issuer).partition(" ")
-        return caller.startswith(issuer) and subject == self.id
+    def is_person_of(self, caller: str) -> bool:
+        """The same of `caller`: issuer, organisation and subject. The code of an organisation has no space."""
+        _, _, subject = caller.removeprefix(f"{self.issuer} ").partition(" ")
+        return caller.startswith(f"{self.issuer} ") and self.is_person(self.issuer, subject)
 
     @property
     def professional(self) -> Professional:
