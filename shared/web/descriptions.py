@@ -57,6 +57,7 @@ SHARED: Texts = {
     "address": ("Address on one line, with postcode.", "Oakleigh, 3 High Road, London N2 8AA"),
     "telephone": ("Telephone number; words such as `evenings only` may follow.", "020 7946 0101"),
     "practice_code": ("ODS code of the GP practice.", "W07"),
+    "is_practice_confirmed": ("Whether the person is registered with the practice, which may have stated this alone.", True),
     "locality": ("Locality of the person's practice.", "west"),
     "sharing": ("How far the person shares their story.", "direct-care"),
     "story": "The person's story, which is given once and follows the person; absent if it is withheld or unknown.",

@@ -19,7 +19,10 @@ router = strict_router(prefix="/mdt", tags=["people"])
 
 
 class PersonStoryView(ResponseModel):
-    """The person's record with their story, so that they give it once (AC1). `merged_into` is the surviving record."""
+    """The person's record with their story, so that they give it once (AC1). `merged_into` is the surviving record.
+
+    Without `is_practice_confirmed` the practice alone says that the person is registered with it: a case with its code gives it no lead.
+    """
 
     person_id: UUID
     merged_into: UUID | None
@@ -29,6 +32,7 @@ class PersonStoryView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
+    is_practice_confirmed: bool
     locality: Locality | None
     story: Story
 

@@ -29,6 +29,7 @@ class CaseView(VersionedResponse):
     `care_plan_status` is the state of the plan, which may wait for the person's answer; an agenda omits it.
     `onward` are the referrals by which a step-down asked another service to continue, with its answer; an agenda omits them.
     `other_case_ids` are open as well: two records of the person had a case each before they were merged.
+    `practice_code` is that which the case was opened with; the person's record names the practice of today.
     """
 
     id: UUID

@@ -18,7 +18,7 @@ from services.mdt.store.case import cases, open_case_of, open_cases_of, prefetch
 from services.mdt.store.joined_referral import JoinedReferral
 from services.mdt.store.meeting import lock_diary
 from services.mdt.store.notification import notify
-from services.mdt.store.person import locality_of, practice_of
+from services.mdt.store.person import fallback_practice, locality_of
 from services.mdt.store.practices import locality_of_practice
 from services.mdt.store.risk_standing import STANDINGS
 from services.mdt.store.tables import Tx
@@ -158,7 +158,7 @@ async def defer_case(target: Target, command: DeferCase, *, tx: Tx) -> Case:
 
 async def step_down_case(target: Target, command: StepDownCase, *, tx: Tx) -> Case:
     case = await cases.load(tx, target.id, if_version=target.version)
-    practice_code = await practice_of(tx, case.person_id) or case.practice_code
+    practice_code = await fallback_practice(tx, case.person_id)
     locality = await locality_of(tx, case.person_id) or case.locality
     return await cases.save(tx, domain.step_down(case, command, practice_code=practice_code, locality=locality))
 

@@ -14,7 +14,7 @@ from services.mdt.store.care_plan import Discussion, open_plan, save_version
 from services.mdt.store.case import cases
 from services.mdt.store.lead import active_professional
 from services.mdt.store.meeting import meetings
-from services.mdt.store.person import practice_of
+from services.mdt.store.person import fallback_practice
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import SERVICE_CODES, Tx
 from shared.contracts.care_plans import PlanAction
@@ -30,7 +30,7 @@ async def discuss_case(target: Target, command: DiscussCase, *, tx: Tx) -> Case:
     agreed = case_domain.require_agreed(case, command, meeting, has_lead=has_lead, now=tx.now, policy=tx.policy)
     require_known(case_domain.service_codes(command), await SERVICE_CODES.on(tx, tx.policy.day_of(tx.now)))
     plan = await _offer(tx, case, meeting, agreed, is_agreed_by_person=command.is_agreed_by_person)
-    practice_code = await practice_of(tx, case.person_id) or case.practice_code
+    practice_code = await fallback_practice(tx, case.person_id)
     lead = await appoint_lead(CasePerson(case.person_id, case.correlation_id, practice_code, plan.id), agreed.lead, tx=tx)
     discussed = case_domain.discuss(case, meeting_id=meeting.id, care_plan_id=plan.id, lead_id=lead.id, actions=len(agreed.actions))
     return await save_case(tx, case, discussed)

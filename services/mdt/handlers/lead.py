@@ -23,12 +23,11 @@ from services.mdt.store.lead import (
     save_leads,
 )
 from services.mdt.store.notification import notify
-from services.mdt.store.person import practice_of, registered_practice
+from services.mdt.store.person import fallback_practice, practice_of
 from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
 from shared.contracts.mdt import CaseCloseReason
-from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.ids import PersonId, new_id
 from shared.kernel.target import Target
 from shared.kernel.working_days import working_days_later
@@ -151,8 +150,7 @@ async def on_answer_due(deadline: DueDeadline, *, tx: Tx) -> None:
 
 async def _led(tx: Tx, plan: CarePlan) -> CasePerson:
     """The person of a plan, with their practice of today, else the one that has closed."""
-    practice_code = await practice_of(tx, plan.person_id) or await registered_practice(tx, plan.person_id)
-    return CasePerson(plan.person_id, plan.correlation_id, practice_code or UNKNOWN_PRACTICE, plan.id)
+    return CasePerson(plan.person_id, plan.correlation_id, await fallback_practice(tx, plan.person_id), plan.id)
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
@@ -193,8 +191,7 @@ def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
 
 async def _person(tx: Tx, lead: Lead) -> CasePerson:
     """The person with their practice of today, whose GP is the fallback."""
-    practice_code = await practice_of(tx, lead.person_id) or lead.practice_code
-    return CasePerson(lead.person_id, lead.correlation_id, practice_code, lead.care_plan_id)
+    return CasePerson(lead.person_id, lead.correlation_id, await fallback_practice(tx, lead.person_id), lead.care_plan_id)
 
 
 def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:

@@ -28,7 +28,7 @@ PERSON = sa.Table(
 _IS_CONFIRMED = PERSON.c.record["is_practice_confirmed"].as_boolean()
 #: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
 REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), PERSON.c.record["practice_code"].astext))
-_KNOWN_THEN: sa.ColumnElement[str] = sa.func.nullif(CASE.c.practice_code, UNKNOWN_PRACTICE)
+_OF_RECORD, _IN_DOUBT = PERSON.c.record["practice_code"].astext, _IS_CONFIRMED.is_(sa.false())
 
 _UPSERT = upsert_if_newer(PERSON)
 
@@ -43,13 +43,21 @@ def _own_first(query: sa.Select[Any], column: sa.Column[Any], *order: sa.ColumnE
     return query.where(MERGED.is_of_group(column)).order_by(is_own.desc(), *order, column).limit(1)
 
 
+def _named(code: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The code; null for an unknown practice."""
+    return sa.func.nullif(code, UNKNOWN_PRACTICE)
+
+
+#: A case is no witness for a practice that the record leaves in doubt.
+_IS_DOUBTED = sa.exists().where(MERGED.is_of_group(PERSON.c.person_id), CASE.c.practice_code == _OF_RECORD, _IN_DOUBT)
+_KNOWN_THEN = sa.select(sa.case((~_IS_DOUBTED, _named(CASE.c.practice_code))))
 #: The practice of the record, if it is confirmed; else that of the newest case, which was known then; else that of the score.
 _PRACTICE = Statement(
     sa.select(
         sa.func.coalesce(
-            record_query().with_only_columns(REGISTERED_PRACTICE).scalar_subquery(),
-            _own_first(sa.select(_KNOWN_THEN), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
-            _own_first(sa.select(RISK.c.practice_code), RISK.c.person_id).scalar_subquery(),
+            record_query().with_only_columns(_named(REGISTERED_PRACTICE)).scalar_subquery(),
+            _own_first(_KNOWN_THEN, CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
+            _own_first(sa.select(_named(RISK.c.practice_code)), RISK.c.person_id).scalar_subquery(),
         )
     )
 )
@@ -70,8 +78,13 @@ async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
     return await acting_practice(tx, code) if code else None
 
 
+async def fallback_practice(tx: Tx, person_id: PersonId) -> str:
+    """The practice of today; else the one that has closed, by name only; else unknown."""
+    return await practice_of(tx, person_id) or await registered_practice(tx, person_id) or UNKNOWN_PRACTICE
+
+
 async def registered_practice(tx: Tx, person_id: PersonId) -> str | None:
-    """The recorded practice, which may have closed."""
+    """The recorded practice, which may have closed; None for an unknown one."""
     code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
     return code
 

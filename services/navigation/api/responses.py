@@ -174,6 +174,7 @@ class StoryView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
+    is_practice_confirmed: bool
     locality: Locality | None
     story: Story
     lead: LeadView | None

@@ -119,6 +119,7 @@ class PersonView(ResponseModel):
     address: str
     telephone: str | None
     practice_code: str
+    is_practice_confirmed: bool
     locality: Locality | None
 
 

@@ -69,7 +69,6 @@ _TEXTS: Texts = {
     "take_over": ("Claim it although a colleague has.", False),
     "reopen_reason": ("Why the referral was opened again after an end by mistake; absent otherwise, and for its referrer.", None),
     "discrepancies": ("Faults of an urgent referral, which was accepted all the same.", []),
-    "is_practice_confirmed": ("Whether the person is registered with the practice, which may have stated this alone.", True),
     "discrepancies_due_at": ("Time by which the Community Point of Access resolves them; absent without any.", None),
     "return_reason": ("Why the last receiver returned the referral; absent unless it did.", None),
     "suggestion": ("Code of the service that the receiver suggests instead.", None),
