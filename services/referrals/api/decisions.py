@@ -107,7 +107,9 @@ async def set_condition(referral_id: UUID, body: requests.NewCondition, caller: 
     "/{referral_id:uuid}/discrepancy-resolution",
     name="ResolveDiscrepancy",
     response_model=AdvisedReferralView,
-    responses=problems(*_ANY, access.ClinicalDecision, access.HandlingOnly, discrepancies.DiscrepancyNotOpen),
+    responses=problems(
+        *_ANY, access.ClinicalDecision, access.HandlingOnly, discrepancies.DiscrepancyNotOpen, discrepancies.PracticeInDoubt
+    ),
 )
 async def resolve_discrepancy(
     referral_id: UUID, body: requests.Resolution, caller: PointOfAccess, version: IfMatch, unit: Unit

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.referrals import commands
-from services.referrals.domain import access, amendment, claims, closure, reversal, routing, triage
+from services.referrals.domain import access, amendment, claims, closure, discrepancies, reversal, routing, triage
 from services.referrals.domain.referral import Referral, Status, available_transitions
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
@@ -54,7 +54,9 @@ _GUARDS: Mapping[Trigger, Callable[[Referral, Actor, Circumstances], None]] = {
     commands.ReopenReferral: lambda referral, _, facts: reversal.require_reopenable(
         referral, is_person_living=facts.is_person_living, is_in_time=facts.is_reopened_in_time
     ),
-    commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(referral.discrepancies, actor),
+    commands.ResolveDiscrepancy: lambda referral, actor, _: access.require_settling(
+        discrepancies.resolvable(referral.discrepancies), actor
+    ),
     commands.AnswerInformation: lambda referral, _, facts: triage.require_informable(referral, is_joined_open=facts.is_joined_open),
     commands.AmendReferral: lambda referral, _, facts: amendment.require_amendable(referral, is_joined_open=facts.is_joined_open),
     commands.RouteReferral: lambda referral, _, facts: routing.require_routable(referral, is_practice_covered=facts.is_practice_covered),

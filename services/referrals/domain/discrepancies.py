@@ -49,6 +49,13 @@ class DiscrepancyNotOpen(RuleBroken):
     advice = "Read the referral: `discrepancies` lists the open ones."
 
 
+class PracticeInDoubt(RuleBroken):
+    """The record leaves the practice in doubt, which no reason ends."""
+
+    code = "practice-in-doubt"
+    advice = "Ask the person which practice cares for them, and record that one (ReviseRecord), which ends the discrepancy."
+
+
 #: Whether a fault of the referral or of the person's record is present at receipt.
 _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = total(
     Discrepancy,
@@ -134,10 +141,17 @@ def mark_condition(referral: Referral) -> Referral:
 
 
 def resolve(referral: Referral, command: ResolveDiscrepancy, now: datetime) -> Decision[Referral]:
-    """Ends one discrepancy with a reason. Raises IllegalTransition, DiscrepancyNotOpen."""
+    """Ends one discrepancy with a reason. Raises IllegalTransition, DiscrepancyNotOpen, PracticeInDoubt."""
     permit(referral, ResolveDiscrepancy)
     require_open(referral, {command.discrepancy})
+    if not resolvable({command.discrepancy}):
+        raise PracticeInDoubt("Only the practice itself says that the person is registered with it.")
     return _without(replace(referral, discrepancy_reason=command.reason), {command.discrepancy}, [], now)
+
+
+def resolvable(found: Collection[Discrepancy]) -> set[Discrepancy]:
+    """Those that a reason ends. The doubt about a practice ends with a confirmed one of the record."""
+    return set(found) - {Discrepancy.PRACTICE_UNCONFIRMED}
 
 
 def set_condition(referral: Referral, command: SetCondition, now: datetime) -> Decision[Referral]:

@@ -265,3 +265,16 @@ async def test_acknowledgement_shows_no_stored_story_to_a_doubtful_practice(clie
     again = await client.refer(caller=client.gp("W08"), story=None, reason="enablement")
 
     assert (again["is_story_known"], again["story"]) == (True, None)
+
+
+async def test_doubt_is_not_resolved_by_a_reason(client: ReferralsClient) -> None:
+    """Finding: the mark ended while the doubt stayed, so that no deadline reminded of the refused route."""
+    sent = await _left_in_doubt(client)
+    offered = [each["name"] for each in (await client.get(f"/{sent['id']}/actions")).json()]
+
+    refused = await client.try_command(
+        sent["id"], "discrepancy-resolution", {"discrepancy": "practice-unconfirmed", "reason": "He says so."}
+    )
+
+    assert (refused.status_code, refused.json()["code"], "ResolveDiscrepancy" in offered) == (409, "practice-in-doubt", False)
+    assert (await client.read(sent["id"]))["discrepancies"] == ["practice-unconfirmed"]
