@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.referrals.commands import RouteReferral
 from services.referrals.domain import deadlines, routing
-from services.referrals.domain.directory import Service
+from services.referrals.domain.directory import PracticeUnconfirmed, Service
 from services.referrals.domain.life import LifeStatus
 from services.referrals.domain.person import Person, lacks_story
 from services.referrals.domain.policy import Policy
@@ -117,6 +117,8 @@ def _routed(referral: Referral, request: Request, standing: Standing, now: datet
     command = RouteReferral(service.route, service.code)
     try:
         return routing.route(triaged, command, service=service, person=person, practice=standing.practice, now=now, policy=policy)
+    except PracticeUnconfirmed:
+        return OnwardObstacle.PRACTICE_IN_DOUBT
     except RuleBroken:
         return OnwardObstacle.NOT_ELIGIBLE
 

@@ -109,6 +109,7 @@ class OnwardObstacle(StrEnum):
     RECORD_ABSENT = "person-without-record"
     PERSON_GONE = "person-recorded-as-gone"
     NOT_ELIGIBLE = "not-eligible"
+    PRACTICE_IN_DOUBT = "practice-in-doubt"
 
 
 class ReferralDeadline(StrEnum):

@@ -84,6 +84,14 @@ def test_gp_is_the_practice_of_today() -> None:
     assert (referral.status, referral.receiver_organisation, referral.practice_code) == (Status.ROUTED, "B03", "B03")
 
 
+def test_referral_to_gp_in_doubt_lies_at_point_of_access() -> None:
+    doubtful = a_person(id=ORIGIN.person_id, is_practice_confirmed=False)
+
+    referral = _refer(standing=replace(STANDING, service=a_service("gp", organisation=None), person=doubtful)).state
+
+    assert (referral.onward_obstacle, owner(referral)) == (OnwardObstacle.PRACTICE_IN_DOUBT, POINT_OF_ACCESS)
+
+
 def test_each_answer_names_the_asking_service() -> None:
     routed = replace(_refer().state, version=4)
     accepted = routing.accept(routed, NOW, POLICY)
