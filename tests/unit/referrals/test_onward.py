@@ -84,7 +84,7 @@ def test_gp_is_the_practice_of_today() -> None:
     assert (referral.status, referral.receiver_organisation, referral.practice_code) == (Status.ROUTED, "B03", "B03")
 
 
-def test_referral_to_gp_in_doubt_lies_at_point_of_access() -> None:
+def test_referral_to_doubtful_gp_lies_at_point_of_access() -> None:
     doubtful = a_person(id=ORIGIN.person_id, is_practice_confirmed=False)
 
     referral = _refer(standing=replace(STANDING, service=a_service("gp", organisation=None), person=doubtful)).state
