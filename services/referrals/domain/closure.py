@@ -51,10 +51,10 @@ class OutcomeLeavesRedFlag(RuleBroken):
 
 
 class HasMergedReferrals(RuleBroken):
-    """The referral of another organisation was merged into this one, so its referrer alone cannot cancel it."""
+    """Another referral was merged into this one, so its referrer alone cannot cancel it."""
 
     code = "has-merged-referrals"
-    advice = "Ask the Community Point of Access to decide on the merged referral."
+    advice = "Cancel the merged referrals of your organisation first. The Community Point of Access decides on those of others."
 
 
 #: The change of the person's life that a reason states. It holds for every referral of the person, whichever organisation sent it.
@@ -172,7 +172,7 @@ def close(referral: Referral, command: CloseReferral, now: datetime, policy: Pol
 def cancel(
     referral: Referral, command: CancelReferral, *, has_merged: bool, now: datetime, is_joined_open: bool = False
 ) -> Decision[Referral]:
-    """Withdraws the referral, unless care has begun, or the referral of another organisation was merged into it (`has_merged`).
+    """Withdraws the referral, unless care has begun, or another referral was merged into it and relies on it (`has_merged`).
 
     A merged referral is withdrawn alone, as long as the one that it joined is open (`is_joined_open`). Raises IllegalTransition,
     CareInProgress, HasMergedReferrals.
@@ -311,4 +311,4 @@ def require_withdrawable(referral: Referral, *, has_merged: bool, is_joined_open
     if referral.status is Status.ACCEPTED:
         raise CareInProgress(f"The service {referral.service_code} has accepted the referral.")
     if has_merged:
-        raise HasMergedReferrals("Another referrer's referral was merged into this one.")
+        raise HasMergedReferrals("Another referral was merged into this one.")

@@ -125,13 +125,7 @@ _STATED_BY_REFERRER_ALONE = Statement(
         PERSON.c.practice_code == REFERRAL.c.referrer_organisation,
     )
 )
-_IS_RELIED_ON = Statement(
-    sa.select(
-        sa.exists().where(
-            REFERRAL.c.merged_into == sa.bindparam("referral_id"), REFERRAL.c.referrer_organisation != sa.bindparam("organisation")
-        )
-    )
-)
+_IS_RELIED_ON = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
 
 
 async def _next_numbers(tx: Tx, count: int) -> list[int]:
@@ -185,6 +179,6 @@ async def stated_by_referrer_alone(tx: Tx, referral_id: UUID) -> UUID | None:
 
 
 async def is_relied_on(reader: ReadSession, referral: Referral) -> bool:
-    """Whether the referral of another organisation was merged into this one."""
-    is_relied_on: bool = await reader.fetch_value(_IS_RELIED_ON, referral_id=referral.id, organisation=referral.referrer_organisation)
+    """Whether another referral was merged into this one, also one of a colleague. A withdrawn one relies on it no longer."""
+    is_relied_on: bool = await reader.fetch_value(_IS_RELIED_ON, referral_id=referral.id)
     return is_relied_on

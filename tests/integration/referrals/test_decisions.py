@@ -248,10 +248,39 @@ async def test_referrer_withdraws_its_doubled_referral(client: ReferralsClient) 
     assert ((await client.read(first["id"]))["status"], (await client.read(first["id"]))["joined_by"]) == ("identified", [])
 
 
-async def test_withdrawal_of_first_ends_both_of_one_referrer(client: ReferralsClient) -> None:
+@pytest.mark.parametrize("colleague", ["gp-W07", "gp-W07-2"])
+async def test_withdrawal_drops_no_merged_referral_of_a_colleague(client: ReferralsClient, colleague: str) -> None:
+    """Finding: the referral of a colleague hung on a cancelled one, without owner or actions."""
+    first = await client.refer()
+    caller = client.context.token("referrals:refer", organisation="W07", role="gp", actor=colleague)
+    second = await client.refer(caller=caller)
+
+    refused = await client.try_command(first["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp())
+
+    assert (refused.status_code, refused.json().get("code")) == (409, "has-merged-referrals")
+    seen = (await client.get(f"/{second['id']}", caller)).json()
+    assert (seen["status"], seen["continued_as"]["status"]) == ("merged", "identified")
+    [waiting] = (await client.get("/work")).json()["items"]
+    assert waiting["id"] == first["id"]
+
+
+async def test_withdrawal_of_last_then_first_ends_both(client: ReferralsClient) -> None:
     first, second = await client.refer(), await client.refer()
 
+    await client.command(second["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
     await client.command(first["id"], "cancellation", {"reason": "withdrawn"}, caller=client.gp())
+
+    assert (await client.get("", client.gp())).json()["items"] == []
+    assert (await client.read(second["id"]))["status"] == (await client.read(first["id"]))["status"] == "cancelled"
+    assert "CancelReferral" not in str((await client.get(f"/{second['id']}/actions", client.gp())).json())
+    again = await client.try_command(second["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp())
+    assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_merged_referral_follows_one_that_triage_ends(client: ReferralsClient) -> None:
+    first, second = await client.refer(), await client.refer()
+
+    await client.command(first["id"], "cancellation", {"reason": "withdrawn"})
 
     assert (await client.get("", client.gp())).json()["items"] == []
     assert (await client.get(f"/{second['id']}", client.gp())).json()["continued_as"]["status"] == "cancelled"
