@@ -325,7 +325,10 @@ class ReferralCancelled(Event):
 
 
 class ReferralSeparated(Event):
-    """The referral had joined one of another person, whose record was merged by mistake. It is open again, alone."""
+    """The referral had joined another one, and is open again, alone.
+
+    That one is about another person, whose record was merged by mistake; or it stays with its receiver while this one became urgent.
+    """
 
     TYPE = "referrals.referral.separated.v1"
     TOPIC = "referrals.referral"

@@ -1,7 +1,8 @@
 """A referrer's amendment of what it sent: information, the person's telephone, a raised urgency.
 
 A raised urgency takes effect at once. A receiver that takes urgent calls answers it as a second call; otherwise the Community Point of
-Access has the referral again, as urgent, and reviews it by its triage. Sources: AC1, G02, G41, G42.
+Access has the referral again, as urgent, and reviews it by its triage. The word of a stranger takes no referral from its receiver: what the
+stranger sent becomes an urgent referral of its own. Sources: AC1, G02, G41, G42.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.referrals.commands import AmendReferral
-from services.referrals.domain import calls, deadlines, discrepancies, triage
+from services.referrals.domain import calls, closure, deadlines, discrepancies, triage
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
     AT_POINT_OF_ACCESS,
@@ -64,6 +65,28 @@ def amend(referral: Referral, amendment: Amendment, *, now: datetime, policy: Po
     return _raised(replace(noted, raised_at=now), event, amendment, now, policy)
 
 
+def takes_back(joined: Referral, command: AmendReferral) -> bool:
+    """Whether the amendment of a merged referral would take the open one, which it joined, from its receiver."""
+    return command.is_urgent and is_with_receiver(joined) and not _is_call(joined)
+
+
+def amend_alone(merged: Referral, amendment: Amendment, *, now: datetime, policy: Policy) -> Decision[Referral]:
+    """The merged referral leaves the one that it joined, and waits for its own triage, as urgent. Raises IllegalTransition."""
+    permit(merged, AmendReferral)
+    alone = closure.separate(merged, now, policy)
+    noted = replace(_noted(alone.state, amendment, now), raised_at=now)
+    amended = ReferralAmended(amended_at=now, sent_as=amendment.sent_as, parts=tuple(_parts(amendment.command)))
+    urgent, raised = _made_urgent(noted, now)
+    at_triage = _to_triage(urgent, [amended], raised, now, policy)
+    return replace(at_triage, events=[*alone.events, *at_triage.events])
+
+
+def without_urgency(amendment: Amendment) -> Amendment | None:
+    """The news of an amendment, if there is any."""
+    news = replace(amendment.command, is_urgent=False)
+    return replace(amendment, command=news) if _parts(news) else None
+
+
 def require_amendable(referral: Referral, *, is_joined_open: bool) -> None:
     """Raises IllegalTransition."""
     if referral.status is Status.MERGED and not is_joined_open:
@@ -82,14 +105,20 @@ def _noted(referral: Referral, amendment: Amendment, now: datetime) -> Referral:
 
 
 def _raised(noted: Referral, event: Event, amendment: Amendment, now: datetime, policy: Policy) -> Decision[Referral]:
-    was_urgent = IS_URGENT[noted.urgency]
-    urgent = noted if was_urgent else made_urgent(noted, now, starts_at=clock_of_raise(noted, now))
-    raised: list[Event] = [] if was_urgent else [ReferralUrgencyRaised(clock_starts_at=urgent.clock_starts_at)]
+    urgent, raised = _made_urgent(noted, now)
     if _is_call(noted):
         return _call(urgent, [event, *raised], amendment, now, policy)
-    if was_urgent and noted.status in AT_POINT_OF_ACCESS and not is_with_receiver(noted):
+    if IS_URGENT[noted.urgency] and noted.status in AT_POINT_OF_ACCESS and not is_with_receiver(noted):
         return Decision(noted, [event])  # its triage or its route is due already
     return _to_triage(urgent, [event], raised, now, policy)
+
+
+def _made_urgent(noted: Referral, now: datetime) -> tuple[Referral, Sequence[Event]]:
+    """The referral as urgent, and the event of that, unless it was urgent already."""
+    if IS_URGENT[noted.urgency]:
+        return noted, []
+    urgent = made_urgent(noted, now, starts_at=clock_of_raise(noted, now))
+    return urgent, [ReferralUrgencyRaised(clock_starts_at=urgent.clock_starts_at)]
 
 
 def _is_call(referral: Referral) -> bool:

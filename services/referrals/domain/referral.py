@@ -252,6 +252,7 @@ REFERRAL: Transitions = state_table(
             ReferralUrgencyRaised,
             ReferralCallRepeated,
             ReferralDiscrepancyFound,
+            ReferralSeparated,
         ),
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
         ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),

@@ -29,8 +29,10 @@ from services.referrals.store import amendments, directory
 from services.referrals.store.identity import lock_group
 from services.referrals.store.people import get_person, persons, records_of
 from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer_alone
+from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
+from shared.access import Answer, Part, decide
 from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.ids import PersonId
 from shared.kernel.service_codes import require_known
@@ -78,7 +80,10 @@ async def answer_information(target: Target, command: commands.AnswerInformation
 
 
 async def amend_referral(target: Target, command: commands.AmendReferral, *, tx: Tx) -> Referral:
-    """The referral that a merged one joined is amended too: its owner acts, and confirms what a stranger added to the record."""
+    """The referral that a merged one joined is amended too: its owner acts, and confirms what a stranger added to the record.
+
+    The urgency that a stranger to that referral states never takes it from its receiver: the merged one goes to triage by itself.
+    """
     person_id = await person_of(tx, target.id)
     await lock_group(tx, person_id)
     person = await persons.load(tx, person_id)
@@ -89,10 +94,29 @@ async def amend_referral(target: Target, command: commands.AmendReferral, *, tx:
     decision = amendment.amend(referral, sent, now=tx.now, policy=tx.policy, is_joined_open=joined is not None)
     faults = await _add_to_record(person, command, referral, tx)
     await amendments.add(tx, referral, command)
+    if joined and amendment.takes_back(joined, command) and await _is_stranger_to(joined, tx):
+        return await _amend_alone(referral, joined, sent, faults, tx)
     if joined:
         await _mark(await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy)), faults, tx)
         return await referrals.save(tx, decision)
     return await _mark(await referrals.save(tx, decision), faults, tx)
+
+
+async def _amend_alone(merged: Referral, joined: Referral, sent: amendment.Amendment, faults: Sequence[Discrepancy], tx: Tx) -> Referral:
+    """The receiver of the joined referral learns the news, without the urgency."""
+    if news := amendment.without_urgency(sent):
+        await referrals.save(tx, amendment.amend(joined, news, now=tx.now, policy=tx.policy))
+    alone = await referrals.save(tx, amendment.amend_alone(merged, sent, now=tx.now, policy=tx.policy))
+    await _mark(alone, faults, tx)
+    await settle_discrepancies(await persons.load(tx, alone.person_id), tx=tx)
+    return await referrals.load(tx, alone.id)
+
+
+async def _is_stranger_to(joined: Referral, tx: Tx) -> bool:
+    """Whether the caller has no relationship with the referral, beside one that was merged into it."""
+    seen = await RELATIONSHIPS.access(tx, joined.person_id)
+    is_seen = decide(seen.held, seen.sharing, Part.EXISTENCE, joined.id).answer is Answer.ALLOWED
+    return not is_seen and joined.receiver_organisation != tx.actor.organisation
 
 
 async def set_condition(target: Target, command: commands.SetCondition, *, tx: Tx) -> Referral:

@@ -63,7 +63,7 @@ _SENTENCES: Mapping[str, str] = {
     "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
     "closed": "It is closed.",
     "cancelled": "It was withdrawn.",
-    "separated": "It had joined a referral of another person by mistake. Your referral is open again.",
+    "separated": "It has left the referral that it had joined, and is open again.",
     "reopened": "The record that the person had died or moved away was a mistake. Your referral is open again.",
 }
 #: The same for an event of Rapid Care, by its type.

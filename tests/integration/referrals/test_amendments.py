@@ -1,11 +1,18 @@
 """A referrer amends what it sent, also of a referral that was merged."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
+import pytest
+
+from shared.contracts.mdt import CaseListed
+from shared.contracts.navigation import TaskAcknowledged, TaskSource
 from shared.contracts.persons import PersonRecordRecorded
 from shared.contracts.referral_codes import AmendedPart
-from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralUrgencyRaised
-from tests.builders.referrals import ReferralsClient, a_demographics_body
+from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralRecalled, ReferralSeparated, ReferralUrgencyRaised
+from shared.kernel.ids import new_id
+from tests.builders.referrals import MONDAY, ReferralsClient, a_demographics_body
 
 
 async def test_amendment_extends_story_and_fills_telephone(client: ReferralsClient) -> None:
@@ -113,3 +120,67 @@ async def test_ended_referral_is_not_amended(client: ReferralsClient) -> None:
     refused = await client.try_command(sent["id"], "amendment", {"is_urgent": True}, caller=client.gp())
 
     assert (refused.status_code, refused.json()["code"]) == (409, "illegal-transition")
+
+
+@pytest.mark.parametrize(("route", "service"), [("mdt", "mdt"), ("navigation", "care-navigation")])
+@pytest.mark.parametrize("is_accepted", [False, True])
+async def test_stranger_raising_urgency_leaves_joined_referral_with_receiver(
+    client: ReferralsClient, route: str, service: str, *, is_accepted: bool
+) -> None:
+    """Finding: anyone who had joined an open referral took it from its receiver, and ended the care of the person."""
+    routed = await client.refer_and_route(route, service)
+    if is_accepted:
+        await client.deliver(routed, _accepted(routed, route))
+    before, merged = await client.read(routed["id"]), await client.refer(caller=client.ambulance)
+
+    raised = await client.command(merged["id"], "amendment", {"is_urgent": True}, caller=client.ambulance)
+
+    assert merged["merged_into"] == routed["id"]
+    assert await client.read(routed["id"]) == before
+    assert await client.context.published(ReferralRecalled) == []
+    assert (raised["status"], raised["merged_into"], raised["urgency"]) == ("identified", None, "urgent")
+    assert (raised["owner"]["service_code"], raised["deadline"]["due_at"]) == ("community-point-of-access", "2015-03-16T10:20:00Z")
+    assert (raised["clock_starts_at"], raised["raised_at"]) == ("2015-03-16T10:05:00Z", "2015-03-16T10:05:00Z")
+    assert merged["id"] in {each["id"] for each in (await client.get("/work", section="triage")).json()["items"]}
+    [separated] = await client.context.published(ReferralSeparated)
+    assert separated.from_referral_id == UUID(routed["id"])
+    judged = {"urgency": "urgent", "is_complex": False, "reason": "Seen", "condition": "fall"}
+    assert (await client.command(merged["id"], "triage", judged))["status"] == "triaged-urgent"
+
+
+async def test_stranger_raising_urgency_informs_the_receiver(client: ReferralsClient) -> None:
+    routed = await client.refer_and_route("navigation", "care-navigation")
+    merged = await client.refer(caller=client.ambulance)
+
+    body = {"is_urgent": True, "information": "He cannot stand."}
+    raised = await client.command(merged["id"], "amendment", body, caller=client.ambulance)
+    again = await client.post(f"/{merged['id']}/amendment", body, version=merged["version"], caller=client.ambulance)
+
+    joined = await client.read(routed["id"])
+    assert (joined["status"], joined["urgency"], joined["discrepancies"]) == ("routed", "routine", ["receiver-uninformed"])
+    assert (raised["informed_at"], joined["informed_at"]) == ("2015-03-16T10:05:00Z", "2015-03-16T10:05:00Z")
+    assert "He cannot stand." in (await client.context.published(PersonRecordRecorded))[-1].story.history
+    assert (again.status_code, again.json()["version"]) == (200, raised["version"])
+
+
+@pytest.mark.parametrize("sender", ["practice", "point of access"])
+async def test_known_sender_raising_urgency_takes_joined_referral_back(client: ReferralsClient, sender: str) -> None:
+    """The registered practice amends what it sent after another referrer, and a call handler what a stranger sent."""
+    first, caller = (client.ambulance, client.gp()) if sender == "practice" else (client.gp(), client.ambulance)
+    routed = await client.refer_and_route("navigation", "care-navigation", caller=first)
+    merged = await client.refer(caller=caller)
+
+    amending = caller if sender == "practice" else client.context.token("referrals:handle", organisation="CLCH", actor="handler-1")
+    await client.command(merged["id"], "amendment", {"is_urgent": True}, caller=amending)
+
+    joined = await client.read(routed["id"])
+    assert (joined["status"], joined["urgency"]) == ("returned", "urgent")
+    assert (await client.read(merged["id"]))["merged_into"] == routed["id"]
+
+
+def _accepted(routed: dict[str, Any], route: str) -> CaseListed | TaskAcknowledged:
+    if route == "mdt":
+        return CaseListed(
+            referral_id=UUID(routed["id"]), meeting_id=new_id(), meeting_starts_at=MONDAY + timedelta(days=3), is_urgent=False
+        )
+    return TaskAcknowledged(navigator_id="clch-navigator-1", source=TaskSource.REFERRAL, source_id=UUID(routed["id"]))

@@ -11,7 +11,7 @@ from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.referral import OPEN, UNTRIAGED, Referral, ReferralDeadline, Status, pending_deadlines
 from shared.contracts.codes import Condition, Urgency
 from shared.contracts.referral_codes import AmendedPart, Discrepancy, Route
-from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralRecalled, ReferralUrgencyRaised
+from shared.contracts.referrals import ReferralAmended, ReferralCallRepeated, ReferralRecalled, ReferralSeparated, ReferralUrgencyRaised
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
 from shared.kernel.ids import new_id
@@ -136,6 +136,31 @@ def test_merged_referral_notes_what_its_own_referrer_sent() -> None:
     assert acting.state.urgency is Urgency.URGENT
     with pytest.raises(IllegalTransition):
         amendment.amend(merged, sent, now=NOW, policy=POLICY, is_joined_open=False)
+
+
+@pytest.mark.parametrize("before", [Urgency.ROUTINE, Urgency.URGENT])
+def test_merged_referral_that_becomes_urgent_alone_is_triaged(before: Urgency) -> None:
+    merged = a_referral(Status.MERGED, merged_into=new_id(), urgency=before, was_urgent=before is Urgency.URGENT)
+    sent = an_amendment(merged, NOW, information="He cannot stand.")
+
+    decision = amendment.amend_alone(merged, sent, now=NOW, policy=POLICY)
+
+    raised = [] if before is Urgency.URGENT else [ReferralUrgencyRaised]
+    assert [type(event) for event in decision.events] == [ReferralSeparated, ReferralAmended, *raised]
+    assert (decision.state.status, decision.state.merged_into, decision.state.ended_at) == (Status.IDENTIFIED, None, None)
+    assert (decision.state.urgency, decision.state.raised_at, decision.state.informed_at) == (Urgency.URGENT, NOW, NOW)
+    assert pending_deadlines(decision.state)[ReferralDeadline.TRIAGE] == NOW + POLICY.triage_urgent
+    assert {row.kind for row in decision.deadlines} == set(pending_deadlines(decision.state))
+
+
+@pytest.mark.parametrize(("status", "route"), [(Status.ROUTED, Route.MDT), (Status.ACCEPTED, Route.MDT), (Status.ROUTED, Route.SERVICE)])
+def test_raised_urgency_alone_takes_a_referral_back(status: Status, route: Route) -> None:
+    joined = a_referral(status, route=route)
+
+    assert amendment.takes_back(joined, AmendReferral(is_urgent=True))
+    assert not amendment.takes_back(joined, AmendReferral("He has a dog."))
+    assert not amendment.takes_back(a_referral(Status.TRIAGED_ROUTINE), AmendReferral(is_urgent=True))
+    assert not amendment.takes_back(a_referral(Status.ACCEPTED), AmendReferral(is_urgent=True))
 
 
 def test_merged_information_answers_no_question_of_another_referrer() -> None:
