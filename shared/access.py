@@ -203,6 +203,26 @@ _MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
         Basis.BREAK_GLASS: False,
     },
 )
+#: Whether who has the basis may record by a cancellation that the person has died or moved away. A referral that anyone may send, a list of
+#: risk scores, a concern and an act of break-glass are no such knowledge: their holder reports it.
+_MAY_RECORD_END: Mapping[Basis, bool] = total(
+    Basis,
+    {
+        Basis.LEAD: True,
+        Basis.POINT_OF_ACCESS: True,
+        Basis.RECEIVER: True,
+        Basis.RESPONSE: True,
+        Basis.MEETING: True,
+        Basis.TASK: True,
+        Basis.TASK_COORDINATION: True,
+        Basis.REGISTERED_PRACTICE: True,
+        Basis.REFERRER: False,
+        Basis.CASE_FINDING: False,
+        Basis.REGISTER: True,
+        Basis.SAFEGUARDING: False,
+        Basis.BREAK_GLASS: False,
+    },
+)
 #: Whether a basis lasts for a configured time after its end, so that a service can answer for what it did.
 _LASTS: Mapping[Basis, bool] = total(
     Basis,
@@ -279,6 +299,11 @@ def decide(held: Iterable[Relationship], sharing: SharingPreference, part: Part,
 
 def may_break_glass(held: Iterable[Relationship]) -> bool:
     return any(_MAY_BREAK_GLASS[each.basis] for each in held)
+
+
+def may_record_end(held: Iterable[Relationship]) -> bool:
+    """Whether the holder ends all care of the person by saying that they have died or moved away; else it is a report."""
+    return any(_MAY_RECORD_END[each.basis] for each in held)
 
 
 _ORDER = {basis: rank for rank, basis in enumerate(Basis)}

@@ -108,7 +108,9 @@ class Discrepancy(StrEnum):
     itself says that the person is registered with it, and no triage has confirmed it; a correction of the record that names it does.
     `receiver-uninformed`: a referrer sent more while a receiver had the referral, or another referral joined it, and the words must be
     passed on. `details-unconfirmed`: a referrer without a relationship added a telephone, a family contact or a detail of one to a known
-    person's record, or restricted its sharing: staff ask the person. A referral of any urgency may have these four.
+    person's record, or restricted its sharing: staff ask the person. `death-reported`, `move-reported`: a referrer without a further
+    relationship says that the person has died or moved away. Nothing ends before staff have recorded it; a wrong report is resolved.
+    A referral of any urgency may have these six.
     """
 
     NUMBER_MISSING = "number-missing"
@@ -124,6 +126,8 @@ class Discrepancy(StrEnum):
     PRACTICE_UNCONFIRMED = "practice-unconfirmed"
     DETAILS_UNCONFIRMED = "details-unconfirmed"
     RECEIVER_UNINFORMED = "receiver-uninformed"
+    DEATH_REPORTED = "death-reported"
+    MOVE_REPORTED = "move-reported"
 
 
 class AskingService(StrEnum):

@@ -44,7 +44,7 @@ from shared.contracts.codes import Condition, Locality, Role, Urgency
 from shared.contracts.envelope import Record
 from shared.contracts.event import Event
 from shared.contracts.mdt import LeadActivated
-from shared.contracts.persons import FamilyContact, Story
+from shared.contracts.persons import FamilyContact, PersonChange, Story
 from shared.contracts.practices import Practice
 from shared.contracts.referral_codes import CancelReason, Discrepancy, Outcome, Reason, ReturnReason, Route, Source
 from shared.kernel.decision import Decision
@@ -343,6 +343,7 @@ def transitions(
         ),
         Occurrence.CALL_REPEATED: lambda it: calls.repeat(it, new_id(), Condition.FALL, now + policy.acknowledge_urgent, now),
         Occurrence.FAULT_JOINED: lambda it: discrepancies.join_faults(it, [Discrepancy.TEXT_UNREADABLE], now, policy),
+        Occurrence.END_REPORTED: lambda it: discrepancies.report_end(it, PersonChange.DEATH, now, policy),
         Occurrence.PRACTICE_IN_DOUBT: lambda it: _changed(discrepancies.follow_practice(it, doubted, now, policy)),
         Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),
         Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),

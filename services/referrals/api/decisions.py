@@ -166,7 +166,11 @@ async def amend_referral(referral_id: UUID, body: requests.Amendment, caller: Re
     responses=problems(*_ANY, OrganisationNotInvolved, closure.CareInProgress, closure.HasMergedReferrals),
 )
 async def cancel_referral(referral_id: UUID, body: requests.Cancellation, caller: Withdrawer, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Withdraws the referral; after a service has accepted it, only because the person died or moved away."""
+    """Withdraws the referral; after a service has accepted it, only because the person died or moved away.
+
+    A death or a move ends all care of the person at once. From a referrer without a further relationship to the person it is a report:
+    nothing ends, and the referral, or the one that it joined, gets the discrepancy `death-reported` or `move-reported`.
+    """
     return await run_command(unit, caller, handlers.cancel_referral, Target(referral_id, version), body.command())
 
 

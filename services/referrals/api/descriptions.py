@@ -123,7 +123,7 @@ _TEXTS: Texts = {
     "Raise.reason": ("Why it is urgent now.", "He has fallen again and cannot get up."),
     "Return.reason": ("Why the receiver does not take the referral.", "capacity"),
     "Closure.outcome": ("How the referral ended.", "need-met"),
-    "Cancellation.reason": ("Why the referral is withdrawn.", "withdrawn"),
+    "Cancellation.reason": ("Why the referral is withdrawn; a mere referrer reports a death or a move.", "withdrawn"),
     "Raise": "New information that makes a referral urgent.",
     "Return": "The receiver does not take the referral; it goes back to the Community Point of Access.",
     "Signpost": "A service outside the product, or one that the person approaches without a referral.",

@@ -84,6 +84,8 @@ _IS_CLINICAL: Mapping[Discrepancy, bool] = total(
         Discrepancy.PRACTICE_UNCONFIRMED: False,
         Discrepancy.DETAILS_UNCONFIRMED: False,
         Discrepancy.RECEIVER_UNINFORMED: False,
+        Discrepancy.DEATH_REPORTED: False,
+        Discrepancy.MOVE_REPORTED: False,
         Discrepancy.DEMOGRAPHICS_MISSING: False,
         Discrepancy.STORY_MISSING: False,
         Discrepancy.TEXT_UNREADABLE: False,

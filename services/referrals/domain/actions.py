@@ -1,7 +1,8 @@
 """The commands that a referral permits to a caller now: exactly those that are not refused.
 
 A command is offered by the rules that guard it. One whose reason decides is offered while a reason is accepted: a death or a move cancels
-a referral that cannot be withdrawn. A claim is offered also while a colleague has one, because it may be taken over.
+a referral that cannot be withdrawn, or marks it when its referrer may only report it. A claim is offered also while a colleague has one,
+because it may be taken over.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,7 @@
-"""Closure of a referral with an outcome, cancellation, and reopening after a mistake. The referrer sees each. Sources: E11, G39."""
+"""Closure of a referral with an outcome, cancellation, and reopening after a mistake. The referrer sees each. Sources: E11, G39.
+
+A death or a move cancels the referral for a caller who may record it (`shared.access.may_record_end`); others report it (`discrepancies`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +12,7 @@ from typing import assert_never
 from services.referrals.commands import CancelReferral, CloseReferral, ReturnReferral
 from services.referrals.domain import deadlines, routing
 from services.referrals.domain.directory import Service
-from services.referrals.domain.life import LifeStatus
+from services.referrals.domain.life import REPORT_OF, LifeStatus
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
     UNTRIAGED,
@@ -164,8 +167,9 @@ def close(referral: Referral, command: CloseReferral, now: datetime, policy: Pol
         raise OutcomeLeavesRedFlag(f"The outcome {command.outcome} does not answer the red flag.")
     if reason := _reason_to_return(referral, command.outcome):
         return routing.to_triage(referral, ReturnReferral(reason), now, policy)
-    ended_from = _resumes_at(referral) if CHANGE_BY_OUTCOME[command.outcome] else None
-    closed = replace(referral, status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
+    change = CHANGE_BY_OUTCOME[command.outcome]
+    ended_from = _resumes_at(referral) if change else None
+    closed = replace(_confirmed(referral, change), status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
     return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now, onward_of=referral.onward_of)], now)
 
 
@@ -184,7 +188,7 @@ def cancel(
     if referral.status is Status.MERGED:
         return _withdraw_merged(referral, command, now)
     ended_from = effective_status(referral) if change else None
-    cancelled = replace(referral, status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
+    cancelled = replace(_confirmed(referral, change), status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
     return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason, onward_of=referral.onward_of)], now)
 
 
@@ -194,7 +198,7 @@ def end_with(referral: Referral, change: PersonChange, now: datetime, policy: Po
     An unanswered urgent call contradicts a move: triage gets that referral.
     """
     if referral.answer_by is not None and change is not PersonChange.DEATH:
-        contradicting = replace(referral, person_is_recorded_as=LifeStatus.MOVED)
+        contradicting = replace(_confirmed(referral, change), person_is_recorded_as=LifeStatus.MOVED)
         return routing.to_triage(contradicting, ReturnReferral(ReturnReason.CALL_UNANSWERED), now, policy)
     return cancel(referral, CancelReferral(_REASON[change]), has_merged=False, now=now)
 
@@ -252,6 +256,12 @@ def separate(referral: Referral, now: datetime, policy: Policy) -> Decision[Refe
 def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
     """Whether the outcome may end the referral: without a red flag each may."""
     return not referral.has_red_flag or _ANSWERS_RED_FLAG[outcome]
+
+
+def _confirmed(referral: Referral, change: PersonChange | None) -> Referral:
+    """Without the report of the change, which is recorded now."""
+    left = tuple(each for each in referral.discrepancies if not change or each is not REPORT_OF[change])
+    return replace(referral, discrepancies=left)
 
 
 def _reason_to_return(referral: Referral, outcome: Outcome) -> ReturnReason | None:

@@ -3,7 +3,8 @@
 Care never waits for them (IG2, G11, G34). A correction of the person's record ends those that it mends, and so does a merge; a separation
 opens those of the record again. An unknown practice is marked at any urgency, because no referrer can know the table of practices: the
 Community Point of Access asks, and signposts a person who is registered elsewhere (E8). So is a practice that only the practice itself has
-stated, unless the triage of its own referral confirms it.
+stated, unless the triage of its own referral confirms it. A death or a move that a referrer without a further relationship reports is
+marked too: staff record it, which ends all care, or find that it is wrong.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +15,7 @@ from uuid import UUID
 from services.referrals.commands import ReceiveReferral, ResolveDiscrepancy, SetCondition
 from services.referrals.domain import deadlines, registration
 from services.referrals.domain import person as people
+from services.referrals.domain.life import REPORT_OF
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
@@ -28,6 +30,7 @@ from services.referrals.domain.referral import (
 )
 from shared.contracts.codes import IS_URGENT, Condition
 from shared.contracts.event import Event
+from shared.contracts.persons import PersonChange
 from shared.contracts.referral_codes import AmendedPart, Discrepancy, Route
 from shared.contracts.referrals import (
     ReferralAmended,
@@ -73,6 +76,8 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.PRACTICE_UNCONFIRMED: lambda received, person: not (person.is_practice_confirmed or people.states(received, person)),
         Discrepancy.DETAILS_UNCONFIRMED: lambda _, __: False,
         Discrepancy.RECEIVER_UNINFORMED: lambda _, __: False,
+        Discrepancy.DEATH_REPORTED: lambda _, __: False,
+        Discrepancy.MOVE_REPORTED: lambda _, __: False,
     },
 )
 #: Whether a referral that is not urgent has the mark too, instead of a refusal.
@@ -92,6 +97,8 @@ _IS_FOR_ALL: Mapping[Discrepancy, bool] = total(
         Discrepancy.PRACTICE_UNCONFIRMED: True,
         Discrepancy.DETAILS_UNCONFIRMED: False,
         Discrepancy.RECEIVER_UNINFORMED: False,
+        Discrepancy.DEATH_REPORTED: False,
+        Discrepancy.MOVE_REPORTED: False,
     },
 )
 _FOR_ALL = tuple(each for each, is_for_all in _IS_FOR_ALL.items() if is_for_all)
@@ -112,6 +119,8 @@ _IS_MENDED: Mapping[Discrepancy, Callable[[Person], bool]] = total(
         Discrepancy.PRACTICE_UNCONFIRMED: lambda person: person.is_practice_confirmed,
         Discrepancy.DETAILS_UNCONFIRMED: lambda _: False,
         Discrepancy.RECEIVER_UNINFORMED: lambda _: False,
+        Discrepancy.DEATH_REPORTED: lambda _: False,
+        Discrepancy.MOVE_REPORTED: lambda _: False,
     },
 )
 #: Faults that a merge with another record may have settled.
@@ -230,6 +239,12 @@ def join_faults(referral: Referral, found: Collection[Discrepancy], now: datetim
     """Marks the referral with the faults of one that joined it."""
     permit(referral, Occurrence.FAULT_JOINED)
     return _with(referral, found, [], now, policy)
+
+
+def report_end(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
+    """A referrer without a further relationship says that the person has died or moved away. Nothing ends: the mark asks staff."""
+    permit(referral, Occurrence.END_REPORTED)
+    return _with(referral, [REPORT_OF[change]], [], now, policy)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

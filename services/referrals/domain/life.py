@@ -19,6 +19,7 @@ from services.referrals.commands import RecordDeath, RecordMove, RecordReturn, R
 from services.referrals.domain.policy import Policy
 from shared.contracts.event import Event
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned
+from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.date_limits import require_within
 from shared.kernel.decision import Decision, Fact
 from shared.kernel.errors import RuleBroken
@@ -32,6 +33,12 @@ class LifeStatus(StrEnum):
     LIVING = "living"
     DECEASED = "deceased"
     MOVED = "moved"
+
+
+#: The mark of a referral whose referrer reports the change, and has no relationship with the person that records it.
+REPORT_OF: Mapping[PersonChange, Discrepancy] = total(
+    PersonChange, {PersonChange.DEATH: Discrepancy.DEATH_REPORTED, PersonChange.MOVE: Discrepancy.MOVE_REPORTED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Occurrence(StrEnum):
     IDENTITY_FOLLOWED = "identity-followed"
     PRACTICE_IN_DOUBT = "practice-in-doubt"
     FAULT_JOINED = "fault-joined"
+    END_REPORTED = "end-reported"
 
 
 class OnwardObstacle(StrEnum):
@@ -289,6 +290,7 @@ REFERRAL: Transitions = state_table(
         ),
         Occurrence.PRACTICE_IN_DOUBT: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.FAULT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.END_REPORTED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified, ReferralDiscrepancyFound),
         Occurrence.PERSON_SEPARATED: transition(Status.MERGED, (Status.IDENTIFIED, Status.UNVERIFIED), ReferralSeparated),
         Occurrence.PERSON_RESTORED: transition((Status.CLOSED, Status.CANCELLED), _WITHOUT_QUESTION, ReferralReopened),

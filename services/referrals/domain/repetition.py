@@ -8,6 +8,8 @@ from typing import Any
 
 from services.referrals import commands
 from services.referrals.domain.amendment import without_question
+from services.referrals.domain.closure import CHANGE_BY_REASON
+from services.referrals.domain.life import REPORT_OF
 from services.referrals.domain.referral import OPEN, REFERRAL, TRIAGED, Referral, Status, effective_status
 from shared.contracts.codes import IS_URGENT
 from shared.kernel.state_table import Trigger
@@ -23,6 +25,13 @@ def _has_amended(referral: Referral, command: commands.AmendReferral, is_stale: 
     """A text is compared by the handler, which has the person's record."""
     is_urgent = not command.is_urgent or (referral.raised_at is not None and IS_URGENT[referral.urgency])
     return is_stale and is_urgent and (referral.informed_at is not None or not (command.information or command.telephone))
+
+
+def _has_cancelled(referral: Referral, command: commands.CancelReferral, is_stale: bool) -> bool:  # noqa: FBT001  every entry has the same form
+    """A death or a move that the caller may only report is marked."""
+    change = CHANGE_BY_REASON[command.reason]
+    is_reported = change is not None and REPORT_OF[change] in referral.discrepancies
+    return (is_stale and is_reported) or (referral.status is Status.CANCELLED and referral.cancel_reason is command.reason)
 
 
 #: Whether a command has been carried out, from the referral, the command and whether its sender saw an older version.
@@ -52,7 +61,7 @@ _IS_DONE: Mapping[Trigger, Callable[[Referral, Any, bool], bool]] = total(
             is_stale and it.status is Status.TRIAGED_URGENT and it.triage_reason == command.reason
         ),
         commands.CloseReferral: lambda it, command, _: it.status is Status.CLOSED and it.outcome is command.outcome,
-        commands.CancelReferral: lambda it, command, _: it.status is Status.CANCELLED and it.cancel_reason is command.reason,
+        commands.CancelReferral: _has_cancelled,
         commands.ReopenReferral: lambda it, command, is_stale: is_stale and it.status in OPEN and it.reopen_reason == command.reason,
     },
 )

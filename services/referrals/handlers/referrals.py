@@ -21,7 +21,7 @@ from services.referrals.domain import person as people
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
-from services.referrals.domain.referral import OPEN, Referral
+from services.referrals.domain.referral import OPEN, Referral, permit
 from services.referrals.handlers import life
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.proposals import propose
@@ -32,7 +32,8 @@ from services.referrals.store.referrals import is_relied_on, person_of, referral
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
-from shared.access import Answer, Part, decide
+from shared.access import Answer, Part, decide, may_record_end
+from shared.contracts.persons import PersonChange
 from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.ids import PersonId
 from shared.kernel.service_codes import require_known
@@ -186,10 +187,14 @@ async def close_referral(target: Target, command: commands.CloseReferral, *, tx:
 
 
 async def cancel_referral(target: Target, command: commands.CancelReferral, *, tx: Tx) -> Referral:
-    if closure.CHANGE_BY_REASON[command.reason]:
+    """A death or a move ends all care of the person: a caller who is a referrer alone reports it, and nothing ends."""
+    change = closure.CHANGE_BY_REASON[command.reason]
+    if change:
         await life.lock_care_of(target.id, tx=tx)
     referral = await referrals.load(tx, target.id, if_version=target.version)
     access.require_permitted(referral, tx.actor, commands.CancelReferral)
+    if change and not may_record_end((await RELATIONSHIPS.access(tx, referral.person_id)).held):
+        return await _report_end(referral, change, tx)
     others_rely = not access.is_triager(tx.actor) and await is_relied_on(tx, referral)
     is_joined_open = await _open_joined(referral, tx) is not None
     decision = closure.cancel(referral, command, has_merged=others_rely, now=tx.now, is_joined_open=is_joined_open)
@@ -231,6 +236,14 @@ async def _add_to_record(person: Person, command: commands.AmendReferral, referr
 
 async def _mark(referral: Referral, faults: Sequence[Discrepancy], tx: Tx) -> Referral:
     return await referrals.save(tx, discrepancies.join_faults(referral, faults, tx.now, tx.policy)) if faults else referral
+
+
+async def _report_end(referral: Referral, change: PersonChange, tx: Tx) -> Referral:
+    """The referral that a merged one joined has the mark: its owner acts."""
+    permit(referral, commands.CancelReferral)
+    joined = await _open_joined(referral, tx)
+    marked = await referrals.save(tx, discrepancies.report_end(joined or referral, change, tx.now, tx.policy))
+    return referral if joined else marked
 
 
 async def _open_joined(referral: Referral, tx: Tx) -> Referral | None:

@@ -182,7 +182,8 @@ async def test_reports_of_one_batch_record_one_death(client: ReferralsClient) ->
 
 @pytest.mark.parametrize(("reason", "status"), [("died", "deceased"), ("moved-away", "moved")])
 async def test_cancellation_for_a_change_of_life_records_it(client: ReferralsClient, reason: str, status: str) -> None:
-    sent, other = await client.refer(), await client.refer_and_route(reason="palliative")
+    other = await client.refer_and_route(reason="palliative", caller=client.ambulance)
+    sent = await client.refer()
 
     cancelled = await client.command(sent["id"], "cancellation", {"reason": reason}, caller=client.gp())
 

@@ -57,7 +57,7 @@ async def test_reopening_is_refused_to_others_and_after_its_time(client: Referra
 
 async def test_end_with_a_death_is_reversed_for_the_person(client: ReferralsClient) -> None:
     sent = await client.refer()
-    await client.command(sent["id"], "cancellation", {"reason": "died"}, caller=client.gp())
+    await client.command(sent["id"], "cancellation", {"reason": "died"})
 
     refused = await client.try_command(sent["id"], "reopening", MISTAKE)
 

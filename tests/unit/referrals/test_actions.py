@@ -155,11 +155,16 @@ def _person(facts: Circumstances) -> Person:
 
 
 def _cancel(facts: Circumstances) -> list[Run]:
+    """A referrer alone reports a death or a move: what is offered works for it too."""
     bodies = [commands.CancelReferral(reason) for reason in CancelReason]
-    return [
-        lambda it, _, body=body: closure.cancel(it, body, has_merged=False, now=NOW, is_joined_open=facts.is_joined_open)  # type: ignore[misc]
-        for body in bodies
-    ]
+    return [lambda it, actor, body=body: _cancels(it, actor, body, facts) for body in bodies]  # type: ignore[misc]
+
+
+def _cancels(referral: Referral, actor: Actor, body: commands.CancelReferral, facts: Circumstances) -> object:
+    change = closure.CHANGE_BY_REASON[body.reason]
+    if change and not access.is_point_of_access(actor) and referral.status is not Status.MERGED:
+        return discrepancies.report_end(referral, change, NOW, POLICY)
+    return closure.cancel(referral, body, has_merged=False, now=NOW, is_joined_open=facts.is_joined_open)
 
 
 def _resolutions(_: Circumstances) -> list[Run]:
