@@ -37,6 +37,7 @@ class Basis(StrEnum):
     TASK_COORDINATION = "task-coordination"
     REGISTERED_PRACTICE = "registered-practice"
     REFERRER = "referrer"
+    PROPOSED_LEAD = "proposed-lead"
     CASE_FINDING = "case-finding"
     REGISTER = "register"
     SAFEGUARDING = "safeguarding"
@@ -92,6 +93,7 @@ _PLAN: Mapping[Basis, Reach] = total(
         Basis.TASK_COORDINATION: Reach.ALWAYS,
         Basis.REGISTERED_PRACTICE: Reach.UNLESS_WITHHELD,
         Basis.REFERRER: Reach.NEVER,
+        Basis.PROPOSED_LEAD: Reach.NEVER,
         Basis.CASE_FINDING: Reach.NEVER,
         Basis.REGISTER: Reach.NEVER,
         Basis.SAFEGUARDING: Reach.NEVER,
@@ -111,6 +113,7 @@ _STORY: Mapping[Basis, Reach] = total(
         Basis.TASK_COORDINATION: Reach.DIRECT_CARE,
         Basis.REGISTERED_PRACTICE: Reach.DIRECT_CARE,
         Basis.REFERRER: Reach.NEVER,
+        Basis.PROPOSED_LEAD: Reach.NEVER,
         Basis.CASE_FINDING: Reach.NEVER,
         Basis.REGISTER: Reach.NEVER,
         Basis.SAFEGUARDING: Reach.NEVER,
@@ -131,6 +134,7 @@ _SAFEGUARDING: Mapping[Basis, Reach] = total(
         Basis.TASK_COORDINATION: Reach.NEVER,
         Basis.REGISTERED_PRACTICE: Reach.NEVER,
         Basis.REFERRER: Reach.NEVER,
+        Basis.PROPOSED_LEAD: Reach.NEVER,
         Basis.CASE_FINDING: Reach.NEVER,
         Basis.REGISTER: Reach.NEVER,
         Basis.SAFEGUARDING: Reach.ALWAYS,
@@ -159,6 +163,7 @@ SCOPES: Mapping[Basis, Collection[str]] = total(
         Basis.TASK_COORDINATION: {"navigation:coordinate"},
         Basis.REGISTERED_PRACTICE: {"referrals:refer", "mdt:read"},
         Basis.REFERRER: {"referrals:refer"},
+        Basis.PROPOSED_LEAD: {"mdt:lead"},
         Basis.CASE_FINDING: _MEETING,
         Basis.REGISTER: _POINT_OF_ACCESS,
         Basis.SAFEGUARDING: {"referrals:safeguarding"},
@@ -178,13 +183,15 @@ HOLDER: Mapping[Basis, Holder] = total(
         Basis.TASK_COORDINATION: Holder.ANYONE,
         Basis.REGISTERED_PRACTICE: Holder.ANYONE,
         Basis.REFERRER: Holder.ANYONE,
+        Basis.PROPOSED_LEAD: Holder.ANYONE,
         Basis.CASE_FINDING: Holder.SERVICE,
         Basis.REGISTER: Holder.SERVICE,
         Basis.SAFEGUARDING: Holder.SAFEGUARDING,
         Basis.BREAK_GLASS: Holder.ANYONE,
     },
 )
-#: Whether who has the basis may break the glass. A referral that anyone may send, and a list of risk scores, are no reason to see a story.
+#: Whether who has the basis may break the glass. A referral that anyone may send, an unanswered proposal, and a list of risk scores are
+#: no reason to see a story.
 _MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
     Basis,
     {
@@ -197,6 +204,7 @@ _MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
         Basis.TASK_COORDINATION: True,
         Basis.REGISTERED_PRACTICE: True,
         Basis.REFERRER: False,
+        Basis.PROPOSED_LEAD: False,
         Basis.CASE_FINDING: False,
         Basis.REGISTER: True,
         Basis.SAFEGUARDING: False,
@@ -236,6 +244,7 @@ _LASTS: Mapping[Basis, bool] = total(
         Basis.TASK_COORDINATION: True,
         Basis.REGISTERED_PRACTICE: False,
         Basis.REFERRER: True,
+        Basis.PROPOSED_LEAD: False,
         Basis.CASE_FINDING: False,
         Basis.REGISTER: False,
         Basis.SAFEGUARDING: False,

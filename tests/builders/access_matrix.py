@@ -33,7 +33,7 @@ _UNKNOWN = frozenset(
 )  # fmt: skip
 #: Rules of an operation that go beyond the policy: the feed of a colleague, the lead of another one.
 _OF_OTHERS = frozenset({"feed-access-denied", "not-your-lead", "not-mdt-member"})
-_WITHOUT_RIGHT_TO_BREAK = frozenset({"referrer", "case-finding", "break-glass"})
+_WITHOUT_RIGHT_TO_BREAK = frozenset({"referrer", "proposed-lead", "case-finding", "break-glass"})
 #: Operations whose success gives the caller a further relationship come last.
 _LAST = ("BreakGlass", "ReferCase")
 #: A visit that crossed a decline, the only command on something ended that nothing but the policy refuses.

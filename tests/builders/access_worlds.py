@@ -202,13 +202,14 @@ async def mdt_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
         "staff": Caller("CLCH", "clinician-1"),
         "member": Caller("LBB", "member-1"),
         "lead": Caller("CLCH", "clch-community-nurse-1"),
+        "candidate": Caller("BARNDOC", "barndoc-gp-1"),
         "practice": Caller("W07", "gp-1"),
         "breaker": Caller("W07", "gp-2"),
         "stranger": Caller("EVIL", "evil-1"),
     }
     members = dict.fromkeys(("staff", "member", "lead"), "meeting")
     practice = {"practice": "registered-practice", "breaker": "registered-practice break-glass"}
-    open_to = _bases(**members | practice | {"lead": "meeting lead"})
+    open_to = _bases(**members | practice | {"lead": "meeting lead", "candidate": "proposed-lead"})
     phases = {"long ended": (LONG_AGO, _bases()), "ended": (RECENT, _bases(**members)), "open": (timedelta(), open_to)}
     async with meeting.mdt(owner_url, keys, meeting.MONDAY) as context:
         world = World("mdt", context, callers)
@@ -232,11 +233,21 @@ async def _discussed(patient: meeting.Patient, phase: str, sharing: SharingPrefe
     await _record(context, patient.person_id, sharing, word)
     case, whole = await patient.case(), await patient.plan()
     [lead] = await patient.leads()
-    if phase != "open":
+    if phase == "open":
+        await _propose(context, lead)
+    else:
         await patient.command("closure", {"reason": "needs-met"})
         await _record(context, patient.person_id, sharing, word, practice_code="W08")
     ids = {"person_id": str(patient.person_id), "case_id": case["id"], "care_plan_id": whole["id"], "lead_id": lead["id"]}
     return Subject(phase, sharing, ids, held, f"secret{word}", f"plan{word}", owns="lead", lacks=_FINDING)
+
+
+async def _propose(context: RunningContext, lead: Mapping[str, Any]) -> None:
+    """The lead proposes the candidate, who has not answered."""
+    to = {"candidate": {"professional_id": "barndoc-gp-1", "role": "gp", "organisation": "BARNDOC"}}
+    path, actor = f"/mdt/leads/{lead['id']}/handover", lead["professional_id"]
+    proposed = await meeting.send_command(context, path, lead["version"], {"to": to}, actor=actor)
+    assert proposed.status_code == 200, proposed.text
 
 
 async def _found(context: RunningContext, sharing: SharingPreference, held: Mapping[str, frozenset[str]]) -> Subject:

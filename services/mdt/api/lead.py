@@ -96,7 +96,7 @@ class OwnPersonView(ResponseModel):
 
 @router.get("/leads/people", responses=problems(FeedAccessDenied))
 async def own_people(professional_id: ProfessionalCode, caller: LeadOrCoordinator, unit: Unit) -> list[OwnPersonView]:
-    """The people whose active or proposed lead the professional is, with their next steps."""
+    """The people whose active or proposed lead the professional is. The next steps follow with the acceptance."""
     organisation = feed_of(caller, professional_id)
     async with unit.transaction(caller) as tx:
         people = await queries.people_of(tx, professional_id, organisation)

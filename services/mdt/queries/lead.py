@@ -41,7 +41,10 @@ _AGENDAS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class OwnPerson:
-    """One of a professional's people: lead, plan and next meeting. A person with several plans, after a merge, is repeated."""
+    """One of a professional's people: lead, plan and next meeting. A person with several plans, after a merge, is repeated.
+
+    A proposed lead sees neither plan nor meeting before the acceptance.
+    """
 
     lead: Lead
     plan: CarePlan | None
@@ -82,5 +85,7 @@ def _members(each: Lead, group: Sequence[UUID], plans: Mapping[UUID, CarePlan]) 
 
 
 def _own(each: Lead, plan: CarePlan | None, agenda: asyncpg.Record | None) -> OwnPerson:
+    if each.status is not Status.ACTIVE:
+        return OwnPerson(each, None, None, None)
     meeting = (agenda["meeting_id"], agenda["meeting_starts_at"]) if agenda else (None, None)
     return OwnPerson(each, plan, *meeting)

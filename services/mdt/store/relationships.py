@@ -1,8 +1,8 @@
-"""The relationships with a person that the meeting keeps: the case, case finding, the lead, and the practice."""
+"""The relationships with a person that the meeting keeps: the case, case finding, the active and the proposed leads, and the practice."""
 
 import sqlalchemy as sa
 
-from services.mdt.domain.lead import OPEN
+from services.mdt.domain.lead import Status
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import PRESENT
 from services.mdt.store.case import CASE
@@ -21,10 +21,18 @@ IS_SEEN = sa.or_(CASE.c.closed_at.is_(None), CASE.c.closed_at > sa.bindparam("cl
 _MEMBERS = "member_organisations"
 #: Case finding may precede the person's record, which alone counts as soon as it names a practice.
 _PRACTICE = first_practice((PERSON.c.person_id, REGISTERED_PRACTICE), (RISK.c.person_id, RISK.c.practice_code))
+
+
+def _lead(basis: Basis, status: Status) -> Fact:
+    is_in_status = LEAD.c.status == sa.literal_column(f"'{status}'")
+    return Fact(basis, LEAD.c.person_id, LEAD.c.organisation, professional_id=LEAD.c.professional_id, where=[is_in_status])
+
+
 _FACTS = (
     Fact(Basis.MEETING, CASE.c.person_id, staff=_MEMBERS, ended_at=CASE.c.closed_at),
     Fact(Basis.CASE_FINDING, RISK.c.person_id, staff=_MEMBERS, where=[is_one_of(RISK.c.status, PRESENT)]),
-    Fact(Basis.LEAD, LEAD.c.person_id, LEAD.c.organisation, professional_id=LEAD.c.professional_id, where=[is_one_of(LEAD.c.status, OPEN)]),
+    _lead(Basis.LEAD, Status.ACTIVE),
+    _lead(Basis.PROPOSED_LEAD, Status.PROPOSED),
     Fact(Basis.REGISTERED_PRACTICE, None, where=[is_of_own_practice(_PRACTICE)]),
 )
 

@@ -11,6 +11,7 @@ from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import Patient, a_lead, a_person_record, read, send_command
 
+_NURSE = "clch-community-nurse-1"
 _PARTS = ("/mdt/people/{person}/story", "/mdt/people/{person}/care-plan", "/mdt/people/{person}/leads", "/mdt/cases/{case}")
 
 
@@ -94,6 +95,30 @@ async def test_lead_reads_plan_and_story_of_own_people_alone(context: RunningCon
 
     assert await _statuses(context, patient, case_id, lead) == [200] * 4
     assert await _statuses(context, patient, case_id, colleague) == [404] * 4
+
+
+async def test_proposed_lead_reads_story_after_acceptance_alone(context: RunningContext) -> None:
+    """Finding: an unanswered proposal, which may have been a mistake, opened the story and the plan."""
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    await context.deliver(a_person_record(), key=patient.person_id, subject=patient.person_id)
+    case_id, lead = (await patient.case())["id"], context.token("mdt:lead", actor=_NURSE)
+    proposal = next(each for each in await patient.leads() if each["status"] == "proposed")
+
+    before = await _statuses(context, patient, case_id, lead)
+    [own] = await read(context, f"/mdt/leads/people?professional_id={_NURSE}", actor=_NURSE)
+    glass = await context.http.post(
+        f"/mdt/people/{patient.person_id}/break-glass",
+        json={"reason": "emergency", "explanation": "The person has called."},
+        headers=lead | {"Idempotency-Key": str(new_id())},
+    )
+    accepted = await send_command(context, f"/mdt/leads/{proposal['id']}/acceptance", proposal["version"], actor=_NURSE)
+
+    assert before == [403, 403, 200, 403]
+    assert (own["lead"]["id"], own["lead"]["status"]) == (proposal["id"], "proposed")
+    assert (own["care_plan_id"], own["next_steps"], own["meeting_id"]) == (None, [], None)
+    assert (glass.status_code, glass.json()["code"]) == (403, "part-not-shared")
+    assert accepted.status_code == 200, accepted.text
+    assert await _statuses(context, patient, case_id, lead) == [200] * 4
 
 
 async def test_proposed_lead_is_no_stranger_and_no_lead(context: RunningContext) -> None:

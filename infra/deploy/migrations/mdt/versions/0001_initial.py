@@ -22,8 +22,10 @@ INSTANT = sa.DateTime(timezone=True)
 _IS_OWN_CASE = f"{has('meeting', is_staff=True)} AND {LASTS.format('closed_at')}"
 _IS_LISTED = "status IN ('found', 'screened', 'watched', 'below')"
 _IS_OWN_RISK = f"{has('case-finding', is_staff=True)} AND {_IS_LISTED}"
-_IS_LEAD = "status IN ('proposed', 'active')"
-_IS_OWN_LEAD = f"{has('lead')} AND organisation = {OWN} AND professional_id = {PROFESSIONAL} AND {_IS_LEAD}"
+_IS_LEAD, _IS_PROPOSED = "status = 'active'", "status = 'proposed'"
+_IS_OWN_STATUS = f"({has('lead')} AND {_IS_LEAD} OR {has('proposed-lead')} AND {_IS_PROPOSED})"
+_IS_OWN_LEAD = f"organisation = {OWN} AND professional_id = {PROFESSIONAL} AND {_IS_OWN_STATUS}"
+_LEADS = "lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional"
 #: The tables with what a person said, who they are, and what was agreed. COPY writes the scores, which PostgreSQL refuses for a protected
 #: table. The others hold ids and codes.
 _PROTECTED: tuple[ProtectedTable | DependentTable, ...] = (
@@ -36,7 +38,8 @@ _PROTECTED: tuple[ProtectedTable | DependentTable, ...] = (
 _FACTS = (
     ("meeting", "\"case\" WHERE person_id = ANY (people) AND is_staff AND coalesce(closed_at, 'infinity') > ended_after"),
     ("case-finding", f"risk WHERE person_id = ANY (people) AND is_staff AND {_IS_LISTED}"),
-    ("lead", f"lead WHERE person_id = ANY (people) AND organisation = own AND professional_id = professional AND {_IS_LEAD}"),
+    ("lead", f"{_LEADS} AND {_IS_LEAD}"),
+    ("proposed-lead", f"{_LEADS} AND {_IS_PROPOSED}"),
     registered(
         person="person.person_id",
         code="record ->> 'practice_code'",
