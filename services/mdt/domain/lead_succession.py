@@ -69,7 +69,7 @@ def appoint(person: CasePerson, current: Leads, proposal: LeadProposal | None, n
     """
     if proposal is None:
         return _fallback(person, current.active, now)
-    others = [lead for lead in current.proposed if lead.professional_id != proposal.candidate.professional_id]
+    others = [lead for lead in current.proposed if lead.professional != proposal.candidate.professional]
     left = Leads(current.active, tuple(lead for lead in current.proposed if lead not in others))
     return [*(leads.end(lead, SUPERSEDED) for lead in others), *_propose(person, left, proposal, now)]
 
@@ -119,7 +119,7 @@ def replace_absent(person: CasePerson, lead: Lead, current: Leads, to: LeadPropo
 def follow_registration(person: CasePerson, current: Leads, now: LeadContext) -> Decisions:
     """Hands over from the GP of the former practice to that of today's; a lead by name stays."""
     active = current.active
-    if active is None or not leads.is_practice_gp(active) or active.professional_id == leads.gp(person.practice_code).professional_id:
+    if active is None or not leads.is_practice_gp(active) or active.professional == leads.gp(person.practice_code).professional:
         return []
     return [leads.hand_over(active, now.fallback_id, PRACTICE_CHANGED), *_fallback(person, None, now)]
 
@@ -132,8 +132,8 @@ def end_all(current: Leads, reason: CaseCloseReason, now: datetime) -> Decisions
 
 def restore(current: Leads, ended: Sequence[Lead], now: LeadContext) -> Decisions:
     """Restores the leads that a mistaken death or move ended, unless another lead or a proposal to the same professional is open."""
-    taken = {lead.professional_id for lead in (*current.proposed, *([current.active] if current.active else []))}
-    restored = [leads.restore(lead, now.at, now.answer_by) for lead in ended if lead.professional_id not in taken]
+    taken = {lead.professional for lead in (*current.proposed, *([current.active] if current.active else []))}
+    restored = [leads.restore(lead, now.at, now.answer_by) for lead in ended if lead.professional not in taken]
     return [each for each in restored if each.state.status is Status.PROPOSED or current.active is None]
 
 
@@ -148,7 +148,7 @@ def resume(person: CasePerson, current: Leads, ended: Sequence[Lead], now: LeadC
     if current.active is not None or not merged:
         return _fallback(person, current.active, now)
     _, former = max(merged, key=lambda each: each[0])
-    same = [lead for lead in current.proposed if lead.professional_id == former.professional_id]
+    same = [lead for lead in current.proposed if lead.professional == former.professional]
     return [*(leads.end(lead, SUPERSEDED) for lead in same), leads.resume(former, person.care_plan_id, now.at)]
 
 
@@ -165,15 +165,15 @@ def move(own: Leads, to: CasePerson, now: LeadContext) -> Decisions:
 def _require_another(person: CasePerson, lead: Lead, to: LeadProposal | None) -> None:
     leads.require_hand_over(lead)
     candidate = to.candidate if to else leads.gp(person.practice_code)
-    if candidate.professional_id == lead.professional_id:
+    if candidate.professional == lead.professional:
         raise AlreadyLead("This professional is the lead already.")
 
 
 def _propose(person: CasePerson, current: Leads, proposal: LeadProposal, now: LeadContext) -> Decisions:
     candidate = proposal.candidate
-    if current.active and current.active.professional_id == candidate.professional_id:
+    if current.active and current.active.professional == candidate.professional:
         return []
-    proposed = next((lead for lead in current.proposed if lead.professional_id == candidate.professional_id), None)
+    proposed = next((lead for lead in current.proposed if lead.professional == candidate.professional), None)
     if proposed:
         return _succeed(current, leads.accept(proposed, now.at, is_from_meeting=now.is_meeting)) if proposal.has_accepted else []
     lead = _new(person, now.lead_id, candidate, proposal.alternatives, now)

@@ -185,7 +185,7 @@ async def on_lead_activated(event: LeadActivated, envelope: Envelope, *, tx: Tx)
     origin = origin_of(envelope, TaskSource.LEAD)
     former = await lead_of(tx, origin.person_id)
     await project_lead(tx, origin.person_id, origin.source_id, event)
-    is_another = former is None or former.professional_id != event.professional_id
+    is_another = former is None or (former.professional_id, former.organisation) != (event.professional_id, event.organisation)
     if is_another and not event.is_from_meeting:
         locality = await locality_of(tx, origin.person_id)
         await create_if_absent(work.of_change_of_lead(origin, locality, tx.now, tx.policy), tx=tx)

@@ -383,3 +383,38 @@ async def test_same_staff_code_of_another_organisation_is_another_professional(c
         (403, "feed-access-denied"),
         (404, "lead-not-found"),
     ]
+
+
+async def test_handover_names_the_professional_with_the_organisation(context: RunningContext) -> None:
+    """Finding: a corrected hand-over made the professional lead who has the same staff code at another organisation."""
+    patient = await Patient.discussed(context)
+    mistaken, meant = (
+        {"candidate": {"professional_id": OTHER, "role": "community-nurse", "organisation": each}} for each in ("RFL", "CLCH")
+    )
+    await hand_over(context, await active(patient), mistaken)
+
+    successor = await hand_over(context, await active(patient), meant | {"has_accepted": True})
+
+    assert (successor["professional_id"], successor["organisation"], successor["status"]) == (OTHER, "CLCH", "active")
+    assert await patient.leads() == [successor]
+
+
+async def test_lead_hands_over_to_the_same_code_elsewhere(context: RunningContext) -> None:
+    patient = await Patient.discussed(context)
+    elsewhere = {"candidate": {"professional_id": NURSE, "role": "community-nurse", "organisation": "RFL"}, "has_accepted": True}
+
+    successor = await hand_over(context, await active(patient), elsewhere)
+
+    assert (successor["organisation"], (await active(patient))["id"]) == ("RFL", successor["id"])
+
+
+@pytest.mark.parametrize("policy", [Policy(lead_answers_within_working_days=20)], ids=["long answer time"])
+async def test_meeting_appoints_the_same_code_elsewhere(context: RunningContext) -> None:
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    await Patient.referred(context, patient.person_id)
+    candidate = {"professional_id": NURSE, "role": "community-nurse", "organisation": "RFL"}
+
+    await patient.discuss(lead={"candidate": candidate, "has_accepted": True})
+
+    assert ((await active(patient))["organisation"], await proposed(patient)) == ("RFL", [])
+    assert [event.reason for event in await context.published(LeadEnded)] == ["superseded"]
