@@ -74,8 +74,11 @@ async def answer_information(target: Target, command: commands.AnswerInformation
     joined = await _open_joined(referral, tx)
     decision = discrepancies.pass_on(triage.answer_information(referral, tx.now, is_joined_open=joined is not None), tx.now, tx.policy)
     await persons.save(tx, people.add_answer(person, command.answer, referral_id=referral.id))
+    answer = commands.AmendReferral(command.answer)
+    if not access.is_point_of_access(tx.actor):
+        await amendments.add(tx, referral, answer)
     if joined:
-        sent = await _amendment(commands.AmendReferral(command.answer), joined, referral, tx)
+        sent = await _amendment(answer, joined, referral, tx)
         await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))
     return await referrals.save(tx, decision)
 

@@ -4,6 +4,7 @@ from services.referrals.commands import AmendReferral, AnswerInformation, CloseR
 from services.referrals.domain import access
 from services.referrals.domain.referral import Referral
 from services.referrals.domain.repetition import is_repeated
+from services.referrals.store import amendments
 from services.referrals.store.people import get_person
 from services.referrals.store.referrals import referrals
 from services.referrals.store.tables import Tx
@@ -34,11 +35,22 @@ def _is_permitted(referral: Referral, command: object, tx: Tx) -> bool:
 
 
 async def _is_recorded(referral: Referral, command: object, tx: Tx) -> bool:
-    """Whether the person's record has the text of the command, if there is one. A telephone that differs is a proposal."""
+    """Whether the words of the command, if it has any, were sent before with this referral."""
     match command:
-        case AnswerInformation(answer=text) | AmendReferral(information=str() as text):
-            return text in (await get_person(tx, referral.person_id)).story.history
-        case AmendReferral(telephone=str() as telephone):
-            return telephone == (await get_person(tx, referral.person_id)).telephone
+        case AnswerInformation(answer=text):
+            return await _is_sent(referral, text, None, tx) or await _is_known_to_staff(referral, text, tx)
+        case AmendReferral(information=information, telephone=telephone) if information or telephone:
+            return await _is_sent(referral, information, telephone, tx)
         case _:
             return True
+
+
+async def _is_sent(referral: Referral, information: str | None, telephone: str | None, tx: Tx) -> bool:
+    """Never compares with the person's record: a referrer would learn what others have stored."""
+    sent = await amendments.of_referrals(tx, [referral.id])
+    return any((each.information, each.telephone) == (information, telephone) for each in sent)
+
+
+async def _is_known_to_staff(referral: Referral, text: str, tx: Tx) -> bool:
+    """An answer that the Community Point of Access recorded is in the story, which it may read."""
+    return access.is_point_of_access(tx.actor) and text in (await get_person(tx, referral.person_id)).story.history

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.kernel.ids import new_id
-from tests.builders.referrals import ReferralsClient
+from tests.builders.referrals import ReferralsClient, a_demographics_body
 
 TRIAGE = {"urgency": "routine", "is_complex": False, "reason": "Seen"}
 ROUTE = {"route": "service", "service_code": "district-nursing"}
@@ -94,3 +94,26 @@ async def test_same_key_gives_the_same_acknowledgement(client: ReferralsClient) 
 
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     assert again.headers["Idempotency-Replayed"] == "true"
+
+
+async def test_repetition_shows_nothing_of_the_stored_record(client: ReferralsClient) -> None:
+    """Finding: after one amendment, a stale one with the stored telephone or text was a repetition, and with another one refused."""
+    await client.refer(
+        caller=client.ambulance,
+        source="ambulance",
+        demographics=a_demographics_body(telephone="020 7946 0001"),
+        story={"narrative": "He fell.", "history": ["He lives at his sister's."]},
+    )
+    stranger = client.gp("W08")
+    sent = await client.refer(caller=stranger, reason="falls", demographics=None, story=None)
+    await client.command(sent["id"], "amendment", {"information": "He called us."}, caller=stranger)
+
+    async def stale(verb: str, **body: str) -> int:
+        return (await client.post(f"/{sent['id']}/{verb}", body, caller=stranger, version=sent["version"])).status_code
+
+    telephones = [await stale("amendment", telephone=each) for each in ("020 7946 0001", "020 7946 0002")]
+    amended = [await stale("amendment", information=each) for each in ("He lives at his sister's.", "Nothing.")]
+    answered = [await stale("information", answer=each) for each in ("He lives at his sister's.", "Nothing.")]
+
+    assert (telephones, amended, answered) == ([412, 412], [412, 412], [412, 412])
+    assert await stale("amendment", information="He called us.") == 200
