@@ -217,6 +217,7 @@ _MAY_RECORD_END: Mapping[Basis, bool] = total(
     Basis,
     {
         Basis.LEAD: True,
+        Basis.PROPOSED_LEAD: False,
         Basis.POINT_OF_ACCESS: True,
         Basis.RECEIVER: True,
         Basis.RESPONSE: True,

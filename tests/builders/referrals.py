@@ -324,7 +324,9 @@ def transitions(
         AnswerInformation: lambda it: triage.answer_information(it, now, is_joined_open=True),
         AmendReferral: lambda it: amendment.amend(it, an_amendment(it, now), now=now, policy=policy, is_joined_open=True),
         SetCondition: lambda it: discrepancies.set_condition(it, SetCondition(Condition.PNEUMONIA), now),
-        ResolveDiscrepancy: lambda it: discrepancies.resolve(it, ResolveDiscrepancy(min(discrepancies.resolvable(it.discrepancies)), "Asked the GP"), now),
+        ResolveDiscrepancy: lambda it: discrepancies.resolve(
+            it, ResolveDiscrepancy(min(discrepancies.resolvable(it.discrepancies)), "Asked the GP"), now
+        ),
         AcceptReferral: lambda it: routing.accept(it, now, policy),
         ReturnReferral: lambda it: routing.return_referral(it, ReturnReferral(ReturnReason.CAPACITY), now, policy),
         RecallReferral: lambda it: routing.recall(it, is_contacted=False, now=now, policy=policy),

@@ -130,8 +130,8 @@ def is_completed_by_stranger(
 ) -> bool:
     """Whether a referrer without an earlier relationship completed the record of a known person, or restricted its sharing.
 
-    `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation. What has
-    such details counts also when the record has them: the referrer does not learn from the mark what is stored.
+    `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation. What
+    has such details counts also when the record has them: the referrer does not learn from the mark what is stored.
     """
     if before is None or _held(before, practice, actor, policy):
         return False
