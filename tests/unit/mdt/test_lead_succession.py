@@ -128,7 +128,7 @@ def test_handover_without_successor_goes_to_gp() -> None:
 
 
 def test_handover_to_self_is_refused() -> None:
-    active, gp = a_lead_of(), a_lead_of(professional_id="gp-W07")
+    active, gp = a_lead_of(), a_lead_of(professional_id="gp-W07", organisation="W07")
 
     with pytest.raises(AlreadyLead):
         lead_succession.hand_over(PERSON, active, Leads(active), a_proposal(active.professional_id), now())
