@@ -39,7 +39,7 @@ Change = tuple[Person | None, Person]
 class Arrival:
     """Facts about a received referral that the store supplies; `joins` is the referral that it merges into.
 
-    `is_completed_by_stranger`: it has details for a known person's record, which its referrer has no relationship with.
+    `is_completed_by_stranger`: it changed a known person's record, which its referrer has no relationship with.
     """
 
     referral_id: UUID
@@ -120,28 +120,15 @@ def may_confirm_story(before: Person | None, sharing: SharingPreference, practic
 
 
 def is_completed_by_stranger(
-    before: Person | None,
-    changes: Iterable[Change],
-    practice: Practice | None,
-    actor: Actor,
-    policy: Policy,
-    *,
-    has_details: bool = False,
+    before: Person | None, changes: Iterable[Change], practice: Practice | None, actor: Actor, policy: Policy
 ) -> bool:
     """Whether a referrer without an earlier relationship completed the record of a known person, or restricted its sharing.
 
-    `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation. What
-    has such details counts also when the record has them: the referrer does not learn from the mark what is stored.
+    `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation.
     """
     if before is None or _held(before, practice, actor, policy):
         return False
-    return has_details or any(first is not None and people.is_completed(first, then) for first, then in changes)
-
-
-def has_details(received: ReceiveReferral) -> bool:
-    """Whether a referral names a family contact, or a preference that shares less than direct care."""
-    has_contacts = received.story is not None and bool(received.story.contacts)
-    return has_contacts or received.sharing not in {None, SharingPreference.DIRECT_CARE}
+    return any(first is not None and people.is_completed(first, then) for first, then in changes)
 
 
 def _held(before: Person, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:

@@ -83,9 +83,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         is_practice_covered=practice is not None,
         joins=receipt.to_join(command, await mergeable_for(tx, match.ids), tx.now, tx.policy),
         person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
-        is_completed_by_stranger=receipt.is_completed_by_stranger(
-            before, changes, practice, tx.actor, tx.policy, has_details=receipt.has_details(command)
-        ),
+        is_completed_by_stranger=receipt.is_completed_by_stranger(before, changes, practice, tx.actor, tx.policy),
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
     if change:
