@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.referrals.commands import AmendReferral
+from services.referrals.commands import AmendReferral, ResolveDiscrepancy
 from services.referrals.domain import Policy, deadlines, receipt
+from services.referrals.domain.discrepancies import resolvable
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
 from services.referrals.domain.referral import (
@@ -74,6 +75,8 @@ def test_any_path_keeps_owner_deadline_and_clock(urgency: Urgency, steps: list[t
     for choice, judged, hours in steps:
         journey.fire(journey.now + timedelta(hours=hours))
         commands = [trigger for trigger in available_transitions(journey.referral) if not isinstance(trigger, ReferralDeadline)]
+        if not resolvable(journey.referral.discrepancies):
+            commands = [trigger for trigger in commands if trigger is not ResolveDiscrepancy]
         if not commands:
             break
         is_judged = journey.referral.triaged_at is not None
