@@ -24,7 +24,7 @@ demo: $(READY) ## play Mr Dale's six weeks through the real stack and print the 
 up: $(READY) ## serve the four services on one port, supervised; Ctrl-C stops; PORT=8090 NAME=other for a second stack
 	@$(BIN)/care up $(if $(PORT),--port $(PORT)) $(if $(NAME),--name $(NAME))
 
-test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka, half an hour on two cores; FILE=tests/... runs one file or folder
+test: $(READY) ## run every test on embedded PostgreSQL and Apache Kafka, twenty minutes on two cores; FILE=tests/... runs one file or folder
 	@$(BIN)/pytest $(if $(FILE),$(FILE),-n auto --dist loadfile --durations=15 --durations-min=5)
 
 unit: $(READY) ## run the tests that need no server, in seconds, with 25 examples of each property; `test` tries 100

@@ -78,8 +78,8 @@ def test_repeated_report_is_a_repetition(reason: CancelReason, mark: Discrepancy
 
 @pytest.mark.parametrize("basis", Basis)
 def test_mere_referrer_records_no_end(basis: Basis) -> None:
-    """Neither do a list of risk scores, a concern and an act of break-glass let their holder record one."""
-    is_weak = basis in {Basis.REFERRER, Basis.CASE_FINDING, Basis.SAFEGUARDING, Basis.BREAK_GLASS}
+    """Neither do a proposal, a list of risk scores, a concern and an act of break-glass let their holder record one."""
+    is_weak = basis in {Basis.REFERRER, Basis.PROPOSED_LEAD, Basis.CASE_FINDING, Basis.SAFEGUARDING, Basis.BREAK_GLASS}
     held = [Relationship(Basis.REFERRER, "W08"), Relationship(basis, "W08")]
 
     assert may_record_end(held) is not is_weak
