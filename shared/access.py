@@ -190,9 +190,9 @@ HOLDER: Mapping[Basis, Holder] = total(
         Basis.BREAK_GLASS: Holder.ANYONE,
     },
 )
-#: Whether who has the basis may break the glass. A referral that anyone may send, an unanswered proposal, and a list of risk scores are
-#: no reason to see a story.
-_MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
+#: Whether who has the basis takes part in the person's care. A referral that anyone may send, an unanswered proposal, a list of risk
+#: scores, a concern and an act of break-glass are no reason to see a story, and no knowledge that the person has died or moved away.
+_IS_OF_CARE: Mapping[Basis, bool] = total(
     Basis,
     {
         Basis.LEAD: True,
@@ -205,27 +205,6 @@ _MAY_BREAK_GLASS: Mapping[Basis, bool] = total(
         Basis.REGISTERED_PRACTICE: True,
         Basis.REFERRER: False,
         Basis.PROPOSED_LEAD: False,
-        Basis.CASE_FINDING: False,
-        Basis.REGISTER: True,
-        Basis.SAFEGUARDING: False,
-        Basis.BREAK_GLASS: False,
-    },
-)
-#: Whether who has the basis may record by a cancellation that the person has died or moved away. A referral that anyone may send, a list of
-#: risk scores, a concern and an act of break-glass are no such knowledge: their holder reports it.
-_MAY_RECORD_END: Mapping[Basis, bool] = total(
-    Basis,
-    {
-        Basis.LEAD: True,
-        Basis.PROPOSED_LEAD: False,
-        Basis.POINT_OF_ACCESS: True,
-        Basis.RECEIVER: True,
-        Basis.RESPONSE: True,
-        Basis.MEETING: True,
-        Basis.TASK: True,
-        Basis.TASK_COORDINATION: True,
-        Basis.REGISTERED_PRACTICE: True,
-        Basis.REFERRER: False,
         Basis.CASE_FINDING: False,
         Basis.REGISTER: True,
         Basis.SAFEGUARDING: False,
@@ -308,12 +287,12 @@ def decide(held: Iterable[Relationship], sharing: SharingPreference, part: Part,
 
 
 def may_break_glass(held: Iterable[Relationship]) -> bool:
-    return any(_MAY_BREAK_GLASS[each.basis] for each in held)
+    return any(_IS_OF_CARE[each.basis] for each in held)
 
 
 def may_record_end(held: Iterable[Relationship]) -> bool:
     """Whether the holder ends all care of the person by saying that they have died or moved away; else it is a report."""
-    return any(_MAY_RECORD_END[each.basis] for each in held)
+    return any(_IS_OF_CARE[each.basis] for each in held)
 
 
 _ORDER = {basis: rank for rank, basis in enumerate(Basis)}
