@@ -26,9 +26,9 @@ PERSON = sa.Table(
 )
 
 _IS_CONFIRMED = PERSON.c.record["is_practice_confirmed"].as_boolean()
-#: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
-REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), PERSON.c.record["practice_code"].astext))
 _OF_RECORD, _IN_DOUBT = PERSON.c.record["practice_code"].astext, _IS_CONFIRMED.is_(sa.false())
+#: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
+REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), _OF_RECORD))
 
 _UPSERT = upsert_if_newer(PERSON)
 
@@ -80,7 +80,8 @@ async def practice_of(tx: Tx, person_id: PersonId) -> str | None:
 
 async def fallback_practice(tx: Tx, person_id: PersonId) -> str:
     """The practice of today; else the one that has closed, by name only; else unknown."""
-    return await practice_of(tx, person_id) or await registered_practice(tx, person_id) or UNKNOWN_PRACTICE
+    code = await registered_practice(tx, person_id)
+    return (await acting_practice(tx, code) or code) if code else UNKNOWN_PRACTICE
 
 
 async def registered_practice(tx: Tx, person_id: PersonId) -> str | None:
