@@ -88,7 +88,7 @@ async def the_case_is_screened(world: World) -> list[str]:
 async def the_meeting_agrees(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     meeting = (await coordinator.get(path))["meeting_id"]
-    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": ATTENDED})
+    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": _ATTENDED})
     await coordinator.act(path, "discussion", _discussion())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.ids["plan"] = plan["id"]
@@ -207,7 +207,7 @@ async def the_team_reports(world: World) -> list[str]:
 async def the_meeting_reviews(world: World) -> list[str]:
     coordinator, path = world.caller("mdt-coordinator"), f"/mdt/cases/{world.ids['case']}"
     meeting = (await coordinator.get(path))["meeting_id"]
-    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": ATTENDED})
+    await coordinator.act(f"/mdt/meetings/{meeting}", "attendance", {"attended": _ATTENDED})
     await coordinator.act(path, "discussion", _revision())
     plan = await coordinator.get(f"/mdt/people/{world.ids['person']}/care-plan")
     world.seen["plan_version"] = plan["plan_version"]
@@ -255,7 +255,7 @@ CHAPTERS: Sequence[Chapter] = (
     Chapter(day(33, "12:00"), "Two weeks after the crisis was closed", two_weeks_later),
 )
 
-ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
+_ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
 
 _STORY: dict[str, Any] = {
     "narrative": "Lives alone with his dog Sally. Twice in hospital within a year; each time it was unclear who was responsible for what.",

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from infra.demo.story import ATTENDED, PRACTICE
+from infra.demo.story import PRACTICE
 from infra.demo.story_dates import day
 from infra.demo.world import World
 from tests.builders.journey import agreed_views, open_world, refer, route
-from tests.builders.mdt import a_discussion, a_lead
+from tests.builders.mdt import QUORUM, a_discussion, a_lead
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -52,7 +52,7 @@ async def _discuss(world: World, person: str) -> None:
     path = f"/mdt/cases/{case['id']}"
     listed = await meeting.act(path, "screening", {"outcome": "eligible"})
     await world.travel(day(3, "13:30"))
-    await meeting.act(f"/mdt/meetings/{listed['meeting_id']}", "attendance", {"attended": ATTENDED})
+    await meeting.act(f"/mdt/meetings/{listed['meeting_id']}", "attendance", {"attended": QUORUM})
     await meeting.act(path, "discussion", a_discussion(day(3, "13:30").date(), lead=a_lead(has_accepted=False)))
     await agreed_views(world, person)
 
