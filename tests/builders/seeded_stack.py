@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, TypeVar
 
 import asyncpg
+import uvloop
 
 from infra.dev_stack.dev_secrets import Keys
 from tests.builders import person_acts
@@ -116,7 +117,7 @@ class SeededStack:
 @contextmanager
 def seeded_stack(databases: Databases, keys: Keys, now: datetime, *, acts: int, seed: int = 1) -> Iterator[SeededStack]:
     """Opens the contexts on an own database and plays random acts, the same for the same seed."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         opened = AsyncExitStack()
 
         async def open_all() -> SeededStack:

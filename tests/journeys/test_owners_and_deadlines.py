@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import pytest
+import uvloop
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -144,7 +145,7 @@ class OwnersAndDeadlines(RuleBasedStateMachine):
 def _open_run(databases: Databases, keys: Keys) -> Iterator[Run]:
     """A database for this test alone, on an event loop for it alone."""
     with ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         opened = AsyncExitStack()
         stack.callback(lambda: runner.run(opened.aclose()))
 
