@@ -10,7 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from time import process_time
+from time import monotonic, process_time
 
 import httptools
 import uvloop
@@ -103,7 +103,7 @@ class Loader:
 
     async def run(self) -> LoadResult:
         await asyncio.gather(*(self._open() for _ in range(self._plan.connections)))
-        self._begin, cpu = self._loop.time(), process_time()
+        self._begin, cpu = monotonic(), process_time()
         self.result.begun_at = wall_clock().timestamp()
         if self._plan.rate is None:
             self._loop.call_later(self._plan.seconds, self._end)
@@ -111,7 +111,7 @@ class Loader:
         else:
             self._tick(0, self._plan.rate)
         await self._until_done()
-        self.result.wall_seconds, self.result.cpu_seconds = self._loop.time() - self._begin, process_time() - cpu
+        self.result.wall_seconds, self.result.cpu_seconds = monotonic() - self._begin, process_time() - cpu
         return self.result
 
     async def _until_done(self) -> None:
@@ -125,11 +125,11 @@ class Loader:
 
     def _fill(self) -> None:
         while self._free and not self._is_over:
-            self._send(self._loop.time())
+            self._send(monotonic())
 
     def _tick(self, number: int, rate: float) -> None:
         """Sends every request whose planned moment has passed, and schedules the next call."""
-        while number < self._plan.seconds * rate and (planned := self._begin + number / rate) <= self._loop.time():
+        while number < self._plan.seconds * rate and (planned := self._begin + number / rate) <= monotonic():
             self._due.append(planned)
             number += 1
         if number < self._plan.seconds * rate:
@@ -179,7 +179,7 @@ class Loader:
     def _record(self, number: int, planned: float, status: int, has_retry_after: bool = False) -> None:  # noqa: FBT001, FBT002
         self.result.number.append(number)
         self.result.planned.append(planned - self._begin)
-        self.result.latency.append(self._loop.time() - planned)
+        self.result.latency.append(monotonic() - planned)
         self.result.status.append(status)
         self.result.has_retry_after.append(has_retry_after)
 

@@ -3,6 +3,7 @@
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios import (
     batch,
+    concern,
     consumer_catch_up,
     deadlines,
     delivery,
@@ -33,6 +34,7 @@ ALL: tuple[Scenario, ...] = (
     risk.SCENARIO,
     streams.SCENARIO,
     reads.SCENARIO,
+    concern.SCENARIO,
     growth.SCENARIO,
     footprint.SCENARIO,
 )
