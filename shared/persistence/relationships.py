@@ -43,15 +43,26 @@ def is_of_own_practice(code: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return code == sa.any_(_asked("practice_codes", sa.ARRAY(sa.Text)))
 
 
-def first_practice(*sources: tuple[sa.ColumnElement[Any], sa.ColumnElement[str]]) -> sa.ColumnElement[str]:
-    """The practice of the first source that names one. A source has the column of the person's id and that of the code."""
-    return sa.func.coalesce(*(_practice_in(person, code) for person, code in sources))
+@dataclass(frozen=True, slots=True)
+class PracticeSource:
+    """The columns with the person's id and the code, and the code again, null for a practice in doubt."""
+
+    person: sa.ColumnElement[Any]
+    code: sa.ColumnElement[str]
+    registered: sa.ColumnElement[str]
 
 
-def _practice_in(person: sa.ColumnElement[Any], code: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
-    """Of several records the surviving one decides."""
-    named = sa.select(code).where(_is_of_person(person), code != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"))
-    return named.order_by(sa.func.array_position(_PERSON_IDS, person)).limit(_ONE).scalar_subquery()
+def first_practice(*sources: PracticeSource) -> sa.ColumnElement[str]:
+    """The practice of the first source that names one which is not in doubt."""
+    return sa.func.coalesce(*(_practice_in(source) for source in sources))
+
+
+def _practice_in(source: PracticeSource) -> sa.ScalarSelect[str]:
+    """The surviving record decides, in doubt or not; the others only where it names no practice, first those without doubt."""
+    place = sa.func.array_position(_PERSON_IDS, source.person)
+    is_named = source.code != sa.literal_column(f"'{UNKNOWN_PRACTICE}'")
+    named = sa.select(source.registered).where(_is_of_person(source.person), is_named)
+    return named.order_by(place != _ONE, source.registered.is_(None), place).limit(_ONE).scalar_subquery()
 
 
 def strictest(preference: sa.ColumnElement[str], person: sa.ColumnElement[Any]) -> sa.Select[Any]:

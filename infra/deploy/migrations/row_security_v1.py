@@ -59,12 +59,12 @@ _FACT = """
                 RETURN true;
             END IF;
         END IF;"""
-#: The practice of the person is that of the record which is not merged into another one, else that of another record, else that of case
-#: finding: asked once, under all ids of the person.
+#: The practice of the person is that of the record which is not merged into another one; where that one names none, that of another
+#: record, first of one without doubt. Case finding names it in place of a practice in doubt: asked once, under all ids of the person.
 _REGISTERED = """(
                 SELECT coalesce(
-                    (SELECT {code} FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown' AND {confirmed}
-                        ORDER BY EXISTS (SELECT FROM {merged} = {person}), {person} LIMIT 1),
+                    (SELECT CASE WHEN {confirmed} THEN {code} END FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown'
+                        ORDER BY EXISTS (SELECT FROM {merged} = {person}), {confirmed} IS NOT TRUE, {person} LIMIT 1),
                     (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
                         ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)) AS code
                 FROM (SELECT ARRAY({people}) AS ids) AS known) AS registered

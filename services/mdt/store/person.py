@@ -26,9 +26,11 @@ PERSON = sa.Table(
 )
 
 _IS_CONFIRMED = PERSON.c.record["is_practice_confirmed"].as_boolean()
-_OF_RECORD, _IN_DOUBT = PERSON.c.record["practice_code"].astext, _IS_CONFIRMED.is_(sa.false())
-#: The code of the practice that the record names, which may be unknown; null for one that only the practice itself has stated.
-REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), _OF_RECORD))
+_IN_DOUBT = _IS_CONFIRMED.is_(sa.false())
+#: The code of the practice that the record names, which may be unknown.
+RECORDED_PRACTICE: sa.ColumnElement[str] = PERSON.c.record["practice_code"].astext
+#: The same; null for one that only the practice itself has stated.
+REGISTERED_PRACTICE: sa.ColumnElement[str] = sa.case((_IS_CONFIRMED.is_(sa.true()), RECORDED_PRACTICE))
 
 _UPSERT = upsert_if_newer(PERSON)
 
@@ -49,7 +51,7 @@ def _named(code: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 
 #: A case is no witness for a practice that the record leaves in doubt.
-_IS_DOUBTED = sa.exists().where(MERGED.is_of_group(PERSON.c.person_id), CASE.c.practice_code == _OF_RECORD, _IN_DOUBT)
+_IS_DOUBTED = sa.exists().where(MERGED.is_of_group(PERSON.c.person_id), CASE.c.practice_code == RECORDED_PRACTICE, _IN_DOUBT)
 _KNOWN_THEN = sa.select(sa.case((~_IS_DOUBTED, _named(CASE.c.practice_code))))
 #: The practice of the record, if it is confirmed; else that of the newest case, which was known then; else that of the score.
 _PRACTICE = Statement(

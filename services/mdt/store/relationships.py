@@ -7,11 +7,11 @@ from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import PRESENT
 from services.mdt.store.case import CASE
 from services.mdt.store.lead import LEAD
-from services.mdt.store.person import PERSON, REGISTERED_PRACTICE
+from services.mdt.store.person import PERSON, RECORDED_PRACTICE, REGISTERED_PRACTICE
 from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED
 from shared.access import Basis
-from shared.persistence.relationships import Fact, Relationships, first_practice, is_of_own_practice, strictest
+from shared.persistence.relationships import Fact, PracticeSource, Relationships, first_practice, is_of_own_practice, strictest
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import is_one_of
 
@@ -20,7 +20,10 @@ IS_SEEN = sa.or_(CASE.c.closed_at.is_(None), CASE.c.closed_at > sa.bindparam("cl
 #: The field of the policy with the member organisations of the meeting.
 _MEMBERS = "member_organisations"
 #: Case finding may precede the person's record, which alone counts as soon as it names a practice.
-_PRACTICE = first_practice((PERSON.c.person_id, REGISTERED_PRACTICE), (RISK.c.person_id, RISK.c.practice_code))
+_PRACTICE = first_practice(
+    PracticeSource(PERSON.c.person_id, RECORDED_PRACTICE, REGISTERED_PRACTICE),
+    PracticeSource(RISK.c.person_id, RISK.c.practice_code, RISK.c.practice_code),
+)
 
 
 def _lead(basis: Basis, status: Status) -> Fact:

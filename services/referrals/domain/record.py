@@ -90,9 +90,15 @@ def _missing(survivor: Person, merged: Sequence[Person]) -> dict[str, Any]:
     """The values that only a merged record has."""
     found = {name: _first(name, absent, merged) for name, absent in _ABSENT.items() if getattr(survivor, name) == absent}
     if survivor.practice_code == UNKNOWN_PRACTICE:
-        registered = next((record for record in merged if record.practice_code != UNKNOWN_PRACTICE), survivor)
+        registered = _registered(survivor, merged)
         found |= {name: getattr(registered, name) for name in _OF_PRACTICE}
     return found
+
+
+def _registered(survivor: Person, merged: Sequence[Person]) -> Person:
+    """The first merged record that names a practice, rather one that is not in doubt: as in the access policy."""
+    naming = [record for record in merged if record.practice_code != UNKNOWN_PRACTICE]
+    return min(naming, key=lambda record: not record.is_practice_confirmed, default=survivor)
 
 
 def _first(name: str, absent: Any, records: Sequence[Person]) -> Any:

@@ -12,7 +12,7 @@ from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.risks import RISK
 from services.referrals.store.timeline import TIMELINE_EVENT
 from shared.access import Basis
-from shared.persistence.relationships import Fact, Relationships, first_practice, is_of_own_practice, strictest
+from shared.persistence.relationships import Fact, PracticeSource, Relationships, first_practice, is_of_own_practice, strictest
 
 _PERSON_ID = sa.bindparam("person_id", type_=sa.Uuid)
 _OWN, _OTHER = MERGED_RECORD.alias("own_record"), MERGED_RECORD.alias("other_record")
@@ -33,7 +33,10 @@ _ENDED_AT = sa.case(
 #: A person was referred, or another service has published an event about them.
 _KNOWN = (PERSON.c.id, REFERRAL.c.person_id, TIMELINE_EVENT.c.person_id, RISK.c.person_id)
 #: Case finding may precede the person's record, which alone counts as soon as it names a practice.
-_PRACTICE = first_practice((PERSON.c.id, REGISTERED_PRACTICE), (RISK.c.person_id, RISK.c.practice_code))
+_PRACTICE = first_practice(
+    PracticeSource(PERSON.c.id, PERSON.c.practice_code, REGISTERED_PRACTICE),
+    PracticeSource(RISK.c.person_id, RISK.c.practice_code, RISK.c.practice_code),
+)
 
 _FACTS = (
     *(Fact(Basis.REGISTER, person, staff=_POINT_OF_ACCESS, is_same=True) for person in _KNOWN),

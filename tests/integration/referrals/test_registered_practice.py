@@ -278,3 +278,30 @@ async def test_doubt_is_not_resolved_by_a_reason(client: ReferralsClient) -> Non
 
     assert (refused.status_code, refused.json()["code"], "ResolveDiscrepancy" in offered) == (409, "practice-in-doubt", False)
     assert (await client.read(sent["id"]))["discrepancies"] == ["practice-unconfirmed"]
+
+
+async def _merged_into_doubt(client: ReferralsClient) -> dict[str, Any]:
+    """The referral of practice W07, in doubt, into whose record one of practice W08 was merged, which a triage had confirmed."""
+    stated = {"nhs_number": None, "condition": "fall", "demographics": a_demographics_body(practice_code="W08")}
+    other = await client.refer(caller=client.gp("W08"), urgency="urgent", **stated)
+    await client.command(other["id"], "triage", _DECISION | {"urgency": "urgent"})
+    sent = await client.refer(reason="falls")
+    version = (await client.get(f"/people/{other['person_id']}/identity")).json()["version"]
+    verified = await client.post(f"/people/{other['person_id']}/verification", {"nhs_number": DALE}, version=version)
+    assert verified.status_code == 200, verified.text
+    return sent
+
+
+@pytest.mark.usefixtures("walls")
+async def test_practice_of_merged_record_yields_to_doubt(client: ReferralsClient) -> None:
+    """Finding: it read the referrals of the surviving record, which names another practice."""
+    sent = await _merged_into_doubt(client)
+
+    assert await _statuses(client, sent, "W08") == [404, 403]
+
+
+async def test_second_wall_hides_doubtful_survivor_from_merged_practice(client: ReferralsClient) -> None:
+    sent = await _merged_into_doubt(client)
+
+    async with planted_get(client.context, "W08", "mdt:read") as tx:
+        assert await tx.driver.fetchval("SELECT count(*) FROM referral WHERE id = $1", UUID(sent["id"])) == 0

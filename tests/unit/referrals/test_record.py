@@ -87,6 +87,17 @@ def test_merged_record_stands_in_for_what_the_survivor_lacks(missing: dict[str, 
     assert getattr(one, found[0]) == found[1]
 
 
+def test_confirmed_practice_stands_in_before_one_in_doubt() -> None:
+    """As in the access policy. A survivor that names a practice keeps it, in doubt or not."""
+    first, second = sorted([a_person().id, a_person().id])
+    doubted, confirmed = a_person(id=first, is_practice_confirmed=False), a_person(id=second, practice_code="W08")
+    without, own = (a_person(practice_code=code, is_practice_confirmed=False) for code in (UNKNOWN_PRACTICE, "W09"))
+
+    found = [compose(kept, group_of(kept.id, [first, second]), [kept, doubted, confirmed]) for kept in (without, own)]
+
+    assert [(one.practice_code, one.is_practice_confirmed) for one in found] == [("W08", True), ("W09", False)]
+
+
 def test_given_narrative_prevails_over_an_absent_one() -> None:
     survivor = a_person(story=Story(narrative=NOT_GIVEN))
 
