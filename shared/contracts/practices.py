@@ -92,6 +92,11 @@ class Practices:
         """The codes whose people this practice cares for on that day: its own, and those of its predecessors; none when it is closed."""
         return frozenset(each for each in (code, *self._entries) if self.acting(each, day) == code)
 
+    def same_as(self, code: str, day: date) -> frozenset[str]:
+        """The codes that stand for the same practice on that day, the code among them. One that stands for none has itself alone."""
+        acting = self.acting(code, day)
+        return frozenset({code}) | (self.codes_of(acting, day) if acting else frozenset())
+
     def has_closed(self, professional_id: str, organisation: str, day: date) -> bool:
         """Whether a lead is a practice that has closed by that day; one outside the table has not."""
         return professional_id == gp_id(organisation) and self.acting(organisation, day) != organisation

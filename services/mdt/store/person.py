@@ -1,12 +1,13 @@
 """Projection of the person's record: demographics, practice and story."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.store.case import CASE
-from services.mdt.store.practices import acting_practice, locality_of_practice
+from services.mdt.store.practices import acting_practice, locality_of_practice, same_practice
 from services.mdt.store.risk import RISK
 from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.codes import Locality
@@ -50,17 +51,14 @@ def _named(code: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.func.nullif(code, UNKNOWN_PRACTICE)
 
 
-#: A case is no witness for a practice that the record leaves in doubt.
-_IS_DOUBTED = sa.exists().where(MERGED.is_of_group(PERSON.c.person_id), CASE.c.practice_code == RECORDED_PRACTICE, _IN_DOUBT)
-_KNOWN_THEN = sa.select(sa.case((~_IS_DOUBTED, _named(CASE.c.practice_code))))
-#: The practice of the record, if it is confirmed; else that of the newest case, which was known then; else that of the score.
-_PRACTICE = Statement(
+_DOUBTED = sa.select(RECORDED_PRACTICE).where(MERGED.is_of_group(PERSON.c.person_id), _IN_DOUBT)
+#: The practice of the record, if it is confirmed; that of the newest case, which was known then; that of the score; and those in doubt.
+_PRACTICES = Statement(
     sa.select(
-        sa.func.coalesce(
-            record_query().with_only_columns(_named(REGISTERED_PRACTICE)).scalar_subquery(),
-            _own_first(_KNOWN_THEN, CASE.c.person_id, CASE.c.id.desc()).scalar_subquery(),
-            _own_first(sa.select(_named(RISK.c.practice_code)), RISK.c.person_id).scalar_subquery(),
-        )
+        record_query().with_only_columns(_named(REGISTERED_PRACTICE)).scalar_subquery().label("of_record"),
+        _own_first(sa.select(_named(CASE.c.practice_code)), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery().label("of_case"),
+        _own_first(sa.select(_named(RISK.c.practice_code)), RISK.c.person_id).scalar_subquery().label("of_score"),
+        sa.func.array(_DOUBTED.scalar_subquery(), type_=sa.ARRAY(sa.Text)).label("doubted"),
     )
 )
 
@@ -88,8 +86,15 @@ async def fallback_practice(tx: Tx, person_id: PersonId) -> str:
 
 async def registered_practice(tx: Tx, person_id: PersonId) -> str | None:
     """The recorded practice, which may have closed; None for an unknown one."""
-    code: str | None = await tx.fetch_value(_PRACTICE, person_id=person_id)
+    [found] = await tx.fetch(_PRACTICES, person_id=person_id)
+    code: str | None = found["of_record"] or await _known_then(tx, found["of_case"], found["doubted"]) or found["of_score"]
     return code
+
+
+async def _known_then(tx: Tx, of_case: str | None, doubted: Sequence[str]) -> str | None:
+    """The practice of a case, which is no witness for one that the record leaves in doubt, under whichever code."""
+    is_doubted = of_case is not None and not set(doubted).isdisjoint(await same_practice(tx, of_case) if doubted else ())
+    return None if is_doubted else of_case
 
 
 async def project_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:

@@ -18,6 +18,11 @@ async def acting_practice(tx: Tx, code: str) -> str | None:
     return (await practices_of(tx, [code])).acting(code, tx.policy.day_of(tx.now))
 
 
+async def same_practice(tx: Tx, code: str) -> Collection[str]:
+    """The codes that stand for the same practice today, the code among them."""
+    return (await practices_of(tx, [code])).same_as(code, tx.policy.day_of(tx.now))
+
+
 async def codes_of_practice(tx: Tx, code: str) -> Collection[str]:
     """The codes whose people this practice cares for today; none once it has closed."""
     return (await practices_of(tx, [code])).codes_of(code, tx.policy.day_of(tx.now))

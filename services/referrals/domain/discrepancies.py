@@ -73,7 +73,7 @@ _IS_PRESENT: Mapping[Discrepancy, Callable[[ReceiveReferral, Person], bool]] = t
         Discrepancy.HISTORY_SHORTENED: lambda _, person: people.is_shortened(person),
         Discrepancy.CONDITION_MISSING: lambda received, _: received.condition is None,
         Discrepancy.PRACTICE_UNKNOWN: lambda _, person: registration.lacks_practice(person),
-        Discrepancy.PRACTICE_UNCONFIRMED: lambda received, person: not (person.is_practice_confirmed or people.states(received, person)),
+        Discrepancy.PRACTICE_UNCONFIRMED: lambda _, person: not person.is_practice_confirmed,
         Discrepancy.DETAILS_UNCONFIRMED: lambda _, __: False,
         Discrepancy.RECEIVER_UNINFORMED: lambda _, __: False,
         Discrepancy.DEATH_REPORTED: lambda _, __: False,
@@ -136,10 +136,14 @@ _OF_RECORD = (
 _SHOWS_NEWS: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.MDT: False, Route.NAVIGATION: False, Route.SERVICE: True})
 
 
-def at_receipt(received: ReceiveReferral, person: Person) -> tuple[Discrepancy, ...]:
-    """The faults of a referral. One that is not urgent has few of them: it is refused for the others."""
+def at_receipt(received: ReceiveReferral, person: Person, same: Collection[str] = ()) -> tuple[Discrepancy, ...]:
+    """The faults of a referral. One that is not urgent has few of them: it is refused for the others.
+
+    Its triage judges a practice that it states itself. `same` has the codes that stand for that one today.
+    """
     marked = _IS_PRESENT if IS_URGENT[received.urgency] else _FOR_ALL
-    return tuple(each for each in marked if _IS_PRESENT[each](received, person))
+    awaited = {Discrepancy.PRACTICE_UNCONFIRMED} if people.states(received, person, same) else set()
+    return tuple(each for each in marked if each not in awaited and _IS_PRESENT[each](received, person))
 
 
 def mark_condition(referral: Referral) -> Referral:
@@ -181,12 +185,15 @@ def settle(referral: Referral, person: Person, now: datetime) -> Decision[Referr
     return _without(referral, mended, [], now) if mended else None
 
 
-def follow_practice(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:
+def follow_practice(
+    referral: Referral, person: Person, now: datetime, policy: Policy, same: Collection[str] = ()
+) -> Decision[Referral] | None:
     """Marks an open referral whose person lacks a confirmed practice since its receipt; None without a new mark.
 
-    The triage of the practice's own referral confirms it or not: until then it is no fault.
+    The triage of the practice's own referral confirms it or not: until then it is no fault. `same` has the codes that stand for the
+    practice of the record today.
     """
-    is_doubted = not (person.is_practice_confirmed or _is_before_triage(referral, person))
+    is_doubted = not (person.is_practice_confirmed or _is_before_triage(referral, {person.practice_code, *same}))
     faults = ((Discrepancy.PRACTICE_UNKNOWN, registration.lacks_practice(person)), (Discrepancy.PRACTICE_UNCONFIRMED, is_doubted))
     found = [each for each, is_present in faults if is_present and each not in referral.discrepancies]
     if not found:
@@ -195,9 +202,9 @@ def follow_practice(referral: Referral, person: Person, now: datetime, policy: P
     return _with(referral, found, [], now, policy)
 
 
-def _is_before_triage(referral: Referral, person: Person) -> bool:
+def _is_before_triage(referral: Referral, practice: Collection[str]) -> bool:
     """Of the referral by the practice itself."""
-    return effective_status(referral) in UNTRIAGED and referral.referrer_organisation == person.practice_code
+    return effective_status(referral) in UNTRIAGED and referral.referrer_organisation in practice
 
 
 def open_again(referral: Referral, person: Person, now: datetime, policy: Policy) -> Decision[Referral] | None:

@@ -3,7 +3,7 @@
 Sources: AC1, AC2, IG1, IG2, IG10, G11, G12, G40.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
@@ -165,10 +165,14 @@ def differs(field: RecordField, recorded: Any, received: Any) -> bool:
     return recorded is not None and received is not None and not is_equal(field, str(recorded), str(received))
 
 
-def states(received: ReceiveReferral, person: Person) -> bool:
-    """Whether the referral states the practice of the record."""
-    stated = received.demographics.practice_code if received.demographics else None
-    return stated is not None and is_equal(RecordField.PRACTICE_CODE, stated, person.practice_code)
+def stated_practice(received: ReceiveReferral) -> str | None:
+    return received.demographics.practice_code if received.demographics else None
+
+
+def states(received: ReceiveReferral, person: Person, same: Collection[str] = ()) -> bool:
+    """Whether the referral states the practice of the record. `same` has the codes that stand for the stated one today."""
+    stated = stated_practice(received)
+    return stated is not None and person.practice_code in {stated, *same}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +192,18 @@ def record(
     locality: Locality | None,
     policy: Policy,
     is_confirmed: bool = True,
+    same: Collection[str] = (),
     as_one: Callable[[Person], Person] = lambda own: own,
 ) -> tuple[Person, Decision[Person] | None]:
     """The person after a referral, and the change of their record, if any. Raises what `register` raises.
 
-    `is_confirmed`: the referrer is not the practice that it states. `as_one` composes the record with those that were merged with it:
-    they count as given.
+    `is_confirmed`: the referrer is not the practice that it states, for which the codes `same` stand today. `as_one` composes the record
+    with those that were merged with it: they count as given.
     """
     if known is None:
         registered = register(received, identity, referral_id=referral_id, locality=locality, policy=policy, is_confirmed=is_confirmed)
         return registered.state, registered
-    updated = update_from_referral(known, received, referral_id=referral_id, locality=locality, is_confirmed=is_confirmed)
+    updated = update_from_referral(known, received, referral_id=referral_id, locality=locality, is_confirmed=is_confirmed, same=same)
     person = updated.state if updated else known
     _require_complete(as_one(person), received, person.id)
     return person, updated
@@ -279,7 +284,13 @@ def is_shortened(person: Person) -> bool:
 
 
 def update_from_referral(
-    person: Person, received: ReceiveReferral, *, referral_id: UUID, locality: Locality | None, is_confirmed: bool = True
+    person: Person,
+    received: ReceiveReferral,
+    *,
+    referral_id: UUID,
+    locality: Locality | None,
+    is_confirmed: bool = True,
+    same: Collection[str] = (),
 ) -> Decision[Person] | None:
     """Adds the new data of a later referral; None when it has none, the ordinary case (AC1). `locality` is that of the practice of today.
 
@@ -288,7 +299,7 @@ def update_from_referral(
     """
     story = merge_stories(person.story, received.story) if received.story else person.story
     completed = _completed(_restricted(person, received), received.demographics)
-    is_confirmed = completed.is_practice_confirmed or (is_confirmed and states(received, completed))
+    is_confirmed = completed.is_practice_confirmed or (is_confirmed and states(received, completed, same))
     updated = replace(completed, story=story, locality=locality, is_practice_confirmed=is_confirmed)
     if updated == person:
         return None

@@ -39,7 +39,8 @@ Change = tuple[Person | None, Person]
 class Arrival:
     """Facts about a received referral that the store supplies; `joins` is the referral that it merges into.
 
-    `is_completed_by_stranger`: it changed a known person's record, which its referrer has no relationship with.
+    `is_completed_by_stranger`: it changed a known person's record, which its referrer has no relationship with. `same_practice` has the
+    codes that stand for the stated practice today.
     """
 
     referral_id: UUID
@@ -50,6 +51,7 @@ class Arrival:
     joins: Referral | None
     person_is_recorded_as: LifeStatus | None = None
     is_completed_by_stranger: bool = False
+    same_practice: frozenset[str] = frozenset()
 
 
 def acceptable(received: ReceiveReferral, today: date) -> ReceiveReferral:
@@ -167,7 +169,7 @@ def clock_starts_at(referral: Referral, policy: Policy) -> datetime:
 
 
 def _faults(received: ReceiveReferral, person: Person, arrival: Arrival) -> tuple[Discrepancy, ...]:
-    faults = discrepancies.at_receipt(received, person)
+    faults = discrepancies.at_receipt(received, person, arrival.same_practice)
     return (*faults, Discrepancy.DETAILS_UNCONFIRMED) if arrival.is_completed_by_stranger else faults
 
 

@@ -3,13 +3,14 @@
 A practice that alone says so reads no more than what it sent (docs/adr/0048). Pure.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from services.referrals.commands import Demographics
 from services.referrals.domain.person import Person, recorded_again, recorded_value
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
-from shared.contracts.practices import UNKNOWN_PRACTICE, Practice
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.kernel.decision import Decision
 
 
@@ -19,10 +20,9 @@ def practice_after(person: Person | None, demographics: Demographics | None) -> 
     return recorded or (demographics.practice_code if demographics else None) or ""
 
 
-def is_confirmed_by(referrer: str, demographics: Demographics | None, practice: Practice | None) -> bool:
-    """Whether the referrer is another organisation than the practice that it states, and than `practice`, which stands for it today."""
-    stated = demographics.practice_code if demographics else None
-    return stated is None or referrer not in {stated, practice.code if practice else None}
+def is_confirmed_by(referrer: str, same: Collection[str]) -> bool:
+    """Whether the referrer is another organisation than the practice that it states. `same` has the codes that stand for that today."""
+    return referrer not in same
 
 
 def confirm_practice(person: Person) -> Decision[Person]:

@@ -3,6 +3,7 @@
 from services.referrals.domain import discrepancies
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Referral
+from services.referrals.store import directory
 from services.referrals.store.people import records_of
 from services.referrals.store.referrals import open_about, referrals
 from services.referrals.store.tables import Tx
@@ -16,9 +17,10 @@ async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = F
     """
     records = await records_of(tx, person.id)
     one = records.as_one(person)
+    same = await directory.same_practice(tx, one.practice_code, tx.policy.day_of(tx.now))
     for referral in await open_about(tx, records.group.ids):
         settled = await _saved(referral, discrepancies.settle(referral, one, tx.now), tx)
-        marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy), tx)
+        marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy, same), tx)
         followed = await _saved(marked, discrepancies.follow_identity(marked, one), tx)
         if is_separated:
             await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), tx)

@@ -1,6 +1,6 @@
 """Receives a referral: matches or registers the person, then acknowledges the referral or merges it into an open one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from services.referrals.domain.referral import Referral, is_with_receiver
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import directory
-from services.referrals.store.directory import PRACTICES
+from services.referrals.store.directory import PRACTICES, SAME_PRACTICE
 from services.referrals.store.identity import identities, lock_group, lock_groups
 from services.referrals.store.life import find_life, prefetch_lives
 from services.referrals.store.people import persons, records_in
@@ -72,7 +72,8 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     before = match.records.as_one(match.known) if match.known else None
     practice = await PRACTICES.get(tx, _practice_code(command, before))
     referral_id = new_id()
-    own, change = _record(command, match, practice, referral_id, tx)
+    same = await _same_practice(command, tx)
+    own, change = _record(command, match, practice, same, referral_id, tx)
     person = match.records.as_one(own)
     changes = ((match.known, own), (before, person))
     arrival = Arrival(
@@ -83,6 +84,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         is_practice_covered=practice is not None,
         joins=receipt.to_join(command, await mergeable_for(tx, match.ids), tx.now, tx.policy),
         person_is_recorded_as=contradiction(await find_life(tx, person.id)) if match.nhs_number else None,
+        same_practice=same,
         is_completed_by_stranger=receipt.is_completed_by_stranger(before, changes, practice, tx.actor, tx.policy),
     )
     decision = receipt.receive(command, person, arrival, now=tx.now, policy=tx.policy)
@@ -102,7 +104,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
 
 
 def _record(
-    command: ReceiveReferral, match: _Match, practice: Practice | None, referral_id: UUID, tx: Tx
+    command: ReceiveReferral, match: _Match, practice: Practice | None, same: Collection[str], referral_id: UUID, tx: Tx
 ) -> tuple[Person, Decision[Person] | None]:
     """The person under the id of the referral's number, and the change of that record, if any."""
     identity = people.Identity(match.person_id, match.nhs_number)
@@ -113,7 +115,8 @@ def _record(
         referral_id=referral_id,
         locality=practice.locality if practice else None,
         policy=tx.policy,
-        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, command.demographics, practice),
+        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, same),
+        same=same,
         as_one=match.records.as_one,
     )
 
@@ -162,6 +165,7 @@ async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> Non
     await prefetch_lives(tx, ids)
     known = [await persons.find(tx, tx.secrets.pseudonym(number), lock=True) if number else None for number in nhs_numbers]
     await PRACTICES.prefetch(tx, [_practice_code(command, person) for command, person in zip(commands, known, strict=True)])
+    await SAME_PRACTICE.prefetch(tx, [stated for command in commands if (stated := people.stated_practice(command))])
     await MERGEABLE_IDS.prefetch(tx, [record for record in records if await persons.find(tx, record, lock=True)])
     await REFERENCE_NUMBERS.prefetch(tx, len(commands))
 
@@ -188,6 +192,12 @@ async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
 def _unverified() -> _Match:
     person_id = PersonId(new_id())
     return _Match(person_id, Records(Group(person_id)))
+
+
+async def _same_practice(command: ReceiveReferral, tx: Tx) -> frozenset[str]:
+    """The codes that stand for the stated practice today; none without one."""
+    stated = people.stated_practice(command)
+    return await SAME_PRACTICE.get(tx, stated) if stated else frozenset()
 
 
 def _practice_code(command: ReceiveReferral, known: Person | None) -> str:

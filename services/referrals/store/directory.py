@@ -90,6 +90,11 @@ async def acting_practice(reader: ReadSession, code: str, on: date) -> str | Non
     return (await practices_of(reader, [code])).acting(code, on)
 
 
+async def same_practice(reader: ReadSession, code: str, on: date) -> frozenset[str]:
+    """The codes that stand for the same practice on the day, as each comparison of two practices needs them."""
+    return (await practices_of(reader, [code])).same_as(code, on)
+
+
 async def is_practice_closed(reader: ReadSession, code: str, on: date) -> bool:
     """Whether the table has the practice, and no practice stands for it on the day."""
     return await acting_practice(reader, code, on) is None
@@ -108,6 +113,16 @@ async def _practices_of_today(tx: Tx, codes: Iterable[str]) -> dict[str, Practic
 
 #: The practices of today by the code that stands for them; None as of `practice`.
 PRACTICES: PrefetchedLookup[str, Practice | None] = PrefetchedLookup(_practices_of_today, absent=lambda: None, tables=("practice",))
+
+
+async def _same_today(tx: Tx, codes: Iterable[str]) -> dict[str, frozenset[str]]:
+    today, wanted = tx.policy.day_of(tx.now), list(codes)
+    practices = await practices_of(tx, wanted)
+    return {code: practices.same_as(code, today) for code in wanted}
+
+
+#: As `same_practice`, today.
+SAME_PRACTICE: PrefetchedLookup[str, frozenset[str]] = PrefetchedLookup(_same_today, absent=frozenset, tables=("practice",))
 
 
 async def organisation(reader: ReadSession, code: str, on: date) -> Organisation | None:

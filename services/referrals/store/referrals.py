@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.referral import MERGEABLE, Referral, ReferralNotFound, Status
+from services.referrals.store.directory import same_practice
 from services.referrals.store.people import PERSON
 from services.referrals.store.tables import METADATA, Tx
 from shared.persistence.batching.batch_repository import BatchRepository
@@ -117,12 +118,11 @@ _JOINED_ACROSS = Statement(
     .with_for_update(of=REFERRAL)
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
-_STATED_BY_REFERRER_ALONE = Statement(
-    sa.select(REFERRAL.c.person_id).where(
+_UNCONFIRMED = Statement(
+    sa.select(REFERRAL.c.person_id, REFERRAL.c.referrer_organisation, PERSON.c.practice_code).where(
         REFERRAL.c.id == sa.bindparam("referral_id"),
         PERSON.c.id == REFERRAL.c.person_id,
         PERSON.c.is_practice_confirmed.is_(False),
-        PERSON.c.practice_code == REFERRAL.c.referrer_organisation,
     )
 )
 _IS_RELIED_ON = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
@@ -174,8 +174,9 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
 
 async def stated_by_referrer_alone(tx: Tx, referral_id: UUID) -> UUID | None:
     """The person of a referral by the practice that alone says that they are registered with it, without a lock."""
-    person_id: UUID | None = await tx.fetch_value(_STATED_BY_REFERRER_ALONE, referral_id=referral_id)
-    return person_id
+    found = await tx.fetch_one(_UNCONFIRMED, referral_id=referral_id)
+    same = await same_practice(tx, found["practice_code"], tx.policy.day_of(tx.now)) if found else ()
+    return found["person_id"] if found and found["referrer_organisation"] in same else None
 
 
 async def is_relied_on(reader: ReadSession, referral: Referral) -> bool:

@@ -151,3 +151,15 @@ async def test_case_of_case_finding_has_locality_of_the_table(context: RunningCo
     assert screened.status_code == 200, screened.text
     [case] = (await read(context, "/mdt/cases?status=referred"))["items"]
     assert case["locality"] == "west"
+
+
+async def test_case_with_successor_of_doubtful_practice_has_no_lead(separate_context: RunningContext, own_url: str, tmp_path: Path) -> None:
+    """The record has the former code, and the case that of today."""
+    patient = await Patient.listed(separate_context, practice_code="B01", locality=Locality.LOCALITY_B)
+    record = a_person_record(practice_code="W07", is_practice_confirmed=False)
+    await separate_context.deliver(record, key=patient.person_id, subject=patient.person_id)
+    await load_entries(own_url, separate_context.clock.at, tmp_path, a_practice_entry("W07", closed=MONDAY.date(), successor="B01"))
+
+    await patient.discuss(lead=a_lead(has_accepted=False))
+
+    assert "gp-B01" not in [lead["professional_id"] for lead in await patient.leads()]

@@ -268,3 +268,69 @@ async def test_practice_that_closed_without_successor_is_not_recorded(
     assert (corrected.status_code, corrected.json()["code"]) == (409, "practice-closed")
     assert dismissed.status_code == 200
     assert await contact_of(client, known) == ("gp-W08", "020 7946 0208")
+
+
+_DECISION = {"urgency": "routine", "reason": "Needs help at home."}
+
+
+async def _merged_practices(own_url: str, client: ReferralsClient, folder: Path) -> None:
+    """W07 closed on Monday, and W08 took over."""
+    await load_entries(own_url, client.context.clock.at, folder, a_practice_entry("W07", closed=MONDAY.date(), successor="W08"))
+
+
+async def _is_confirmed(client: ReferralsClient, sent: dict[str, Any]) -> bool:
+    person = (await client.get(f"/people/{sent['person_id']}")).json()
+    confirmed: bool = person["is_practice_confirmed"]
+    return confirmed
+
+
+@pytest.mark.parametrize(("referrer", "stated"), [("W07", "W08"), ("W08", "W07")])
+async def test_practice_confirms_itself_under_no_other_code(
+    separate_client: ReferralsClient, own_url: str, tmp_path: Path, referrer: str, stated: str
+) -> None:
+    """Finding: a token of the closed practice stated the successor, and confirmed it at receipt."""
+    await _merged_practices(own_url, separate_client, tmp_path)
+
+    sent = await separate_client.refer(caller=separate_client.gp(referrer), demographics=a_demographics_body(practice_code=stated))
+
+    assert (await _is_confirmed(separate_client, sent), sent["discrepancies"]) == (False, [])
+
+
+@pytest.mark.parametrize(("referrer", "stated"), [("W07", "W08"), ("W08", "W07"), ("W08", "W08")])
+async def test_triage_confirms_the_practice_under_each_code(
+    separate_client: ReferralsClient, own_url: str, tmp_path: Path, referrer: str, stated: str
+) -> None:
+    """Finding: the mark stayed with the referral of the successor for a person with the former code."""
+    await _merged_practices(own_url, separate_client, tmp_path)
+    sent = await separate_client.refer(caller=separate_client.gp(referrer), demographics=a_demographics_body(practice_code=stated))
+
+    triaged = await separate_client.command(sent["id"], "triage", _DECISION)
+
+    assert (triaged["discrepancies"], await _is_confirmed(separate_client, sent)) == ([], True)
+
+
+async def test_other_referrer_confirms_the_practice_by_its_successor(
+    separate_client: ReferralsClient, own_url: str, tmp_path: Path
+) -> None:
+    await _merged_practices(own_url, separate_client, tmp_path)
+    sent = await separate_client.refer(caller=separate_client.gp("W08"), demographics=a_demographics_body(practice_code="W07"))
+
+    stated = a_demographics_body(practice_code="W08")
+    await separate_client.refer(caller=separate_client.ambulance, source="ambulance", reason="falls", demographics=stated)
+
+    assert await _is_confirmed(separate_client, sent)
+
+
+async def test_successor_waits_for_its_triage_as_the_practice(separate_client: ReferralsClient, own_url: str, tmp_path: Path) -> None:
+    """Both of its referrals are without a mark until then, although the record has the former code."""
+    await _merged_practices(own_url, separate_client, tmp_path)
+    first = await separate_client.refer(caller=separate_client.gp("W08"), demographics=a_demographics_body(practice_code="W07"))
+    again = await separate_client.refer(
+        caller=separate_client.gp("W08"), reason="falls", demographics=a_demographics_body(practice_code="W08")
+    )
+    more = await separate_client.refer(
+        caller=separate_client.gp("W08"), reason="dementia", demographics=None, story={"narrative": "He forgets to eat."}
+    )
+
+    marks = [(await separate_client.read(sent["id"]))["discrepancies"] for sent in (first, again, more)]
+    assert marks == [[], [], ["practice-unconfirmed"]]

@@ -72,6 +72,17 @@ def test_unknown_code_has_no_practice_and_stands_for_itself() -> None:
     assert practices.codes_of("E85001", CLOSED) == {"E85001"}
 
 
+@pytest.mark.parametrize("code", ["W06", "W07", "W08"])
+def test_practice_is_the_same_under_each_code(code: str) -> None:
+    """Two that closed for one successor are the same too, before that day they were not."""
+    closing = [entry(each, closed=CLOSED, successor="W08") for each in ("W06", "W07")]
+    practices = Practices([*closing, entry("W08"), entry("B01", closed=CLOSED)])
+
+    assert practices.same_as(code, CLOSED) == {"W06", "W07", "W08"}
+    assert practices.same_as(code, OPENED) == {code}
+    assert [practices.same_as(each, CLOSED) for each in ("B01", "ZZZ")] == [{"B01"}, {"ZZZ"}]
+
+
 def test_successor_cares_for_people_of_predecessors() -> None:
     practices = Practices([entry("W07", closed=CLOSED, successor="W08"), entry("W08"), entry("B01")])
 
