@@ -78,7 +78,8 @@ class TriageReferral:
 
     `has_red_flag`: life is in danger (G23); None leaves the flag as it was. `is_by_telephone`: a call is enough to assess the
     person, and only then does a call stop the two-hour clock (G05). `condition` is asked for an urgent referral without one; None
-    leaves it as it was. `is_practice_confirmed`: the practice that referred the person is theirs, although only it says so.
+    leaves it as it was. `is_practice_confirmed`: whether the practice that referred the person is theirs, although only it says so; None
+    confirms it unless a triager doubted it before.
     """
 
     urgency: Urgency
@@ -87,7 +88,7 @@ class TriageReferral:
     has_red_flag: bool | None = None
     is_by_telephone: bool = False
     condition: Condition | None = None
-    is_practice_confirmed: bool = True
+    is_practice_confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

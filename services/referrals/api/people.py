@@ -58,12 +58,20 @@ class FormerValueView(ResponseModel):
     replaced_by: str
 
 
+class PracticeDoubtView(ResponseModel):
+    """A triager's doubt whether the person is registered with the practice, until staff confirm that one explicitly."""
+
+    practice_code: str
+    doubted_at: datetime
+    doubted_by: str
+
+
 class PersonView(VersionedResponse):
     """The person's record with their story. `number_as_typed`, `born_as_typed`: an unverified number, an impossible date of birth.
 
-    `is_practice_confirmed` is false for a practice that only itself has stated; a correction that names it confirms it. `former_values` has
-    the values that staff have replaced, the oldest first. `story` is absent without a referral that is open or ended recently, and when the
-    person withholds it (G12).
+    `is_practice_confirmed` is false for a practice that only itself has stated; a correction that names it confirms it. `practice_doubts`
+    has those that triagers doubted. `former_values` has the values that staff have replaced, the oldest first. `story` is absent without a
+    referral that is open or ended recently, and when the person withholds it (G12).
     """
 
     id: UUID
@@ -77,6 +85,7 @@ class PersonView(VersionedResponse):
     telephone: str | None
     practice_code: str
     is_practice_confirmed: bool
+    practice_doubts: tuple[PracticeDoubtView, ...]
     residence: str
     locality: Locality | None
     sharing: SharingPreference

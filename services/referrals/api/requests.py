@@ -160,7 +160,8 @@ class Triage(CommandModel[commands.TriageReferral]):
     """A red flag stays until `has_red_flag` is false. `is_by_telephone`: a call is enough to assess the person (G05).
 
     An urgent referral without a condition should have one here; without it, it is marked. Where only the referring practice says that the
-    person is registered with it, the triage confirms this: `is_practice_confirmed` false leaves it open, marked `practice-unconfirmed`.
+    person is registered with it, the triage confirms this: `is_practice_confirmed` false doubts it, marked `practice-unconfirmed`. A doubt
+    stays with each later triage, until `is_practice_confirmed` is true or a correction of the record names the practice.
     """
 
     urgency: Urgency
@@ -169,7 +170,7 @@ class Triage(CommandModel[commands.TriageReferral]):
     has_red_flag: Flag | None = None
     is_by_telephone: Flag = False
     condition: Condition | None = None
-    is_practice_confirmed: Flag = True
+    is_practice_confirmed: Flag | None = None
 
 
 class NewCondition(CommandModel[commands.SetCondition]):

@@ -139,10 +139,11 @@ _SHOWS_NEWS: Mapping[Route, bool] = total(Route, {Route.RAPID_CARE: True, Route.
 def at_receipt(received: ReceiveReferral, person: Person, same: Collection[str] = ()) -> tuple[Discrepancy, ...]:
     """The faults of a referral. One that is not urgent has few of them: it is refused for the others.
 
-    Its triage judges a practice that it states itself. `same` has the codes that stand for that one today.
+    Its triage judges a practice that it states itself and no triager doubted. `same` has the codes that stand for that one today.
     """
     marked = _IS_PRESENT if IS_URGENT[received.urgency] else _FOR_ALL
-    awaited = {Discrepancy.PRACTICE_UNCONFIRMED} if people.states(received, person, same) else set()
+    is_judged = people.states(received, person, same) and not registration.is_doubted(person, {person.practice_code, *same})
+    awaited = {Discrepancy.PRACTICE_UNCONFIRMED} if is_judged else set()
     return tuple(each for each in marked if each not in awaited and _IS_PRESENT[each](received, person))
 
 
@@ -190,10 +191,12 @@ def follow_practice(
 ) -> Decision[Referral] | None:
     """Marks an open referral whose person lacks a confirmed practice since its receipt; None without a new mark.
 
-    The triage of the practice's own referral confirms it or not: until then it is no fault. `same` has the codes that stand for the
-    practice of the record today.
+    The triage of the practice's own referral confirms it or not: until then it is no fault, unless a triager doubted it before. `same`
+    has the codes that stand for the practice of the record today.
     """
-    is_doubted = not (person.is_practice_confirmed or _is_before_triage(referral, {person.practice_code, *same}))
+    practice = {person.practice_code, *same}
+    is_judged = _is_before_triage(referral, practice) and not registration.is_doubted(person, practice)
+    is_doubted = not (person.is_practice_confirmed or is_judged)
     faults = ((Discrepancy.PRACTICE_UNKNOWN, registration.lacks_practice(person)), (Discrepancy.PRACTICE_UNCONFIRMED, is_doubted))
     found = [each for each, is_present in faults if is_present and each not in referral.discrepancies]
     if not found:

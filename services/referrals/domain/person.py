@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.referrals.commands import AmendReferral, Demographics, ReceiveReferral, ReviseRecord
 from services.referrals.domain.policy import Policy
+from services.referrals.domain.practice_doubt import PracticeDoubt
 from services.referrals.domain.record_fields import ATTRIBUTE, OF_PERSON, FormerValue, contact_form, is_equal
 from services.referrals.domain.story import NOT_GIVEN, distinct, merge_stories, published
 from shared.access import stricter
@@ -38,7 +39,8 @@ class Person:
     `number_as_typed` and `born_as_typed` are the unverified number and the impossible date of birth as received, for a check by staff;
     no event contains them. `born_on` is None while it is unknown, and `sharing_stated_by` for a preference without a stated source.
     `former_values` are those that staff have replaced, the oldest first. From `erased_at` no earlier word is left, nor the number.
-    `is_practice_confirmed`: others than the practice itself say that the person is registered with it, or staff do.
+    `is_practice_confirmed`: others than the practice itself say that the person is registered with it, or staff do. `practice_doubts` are
+    those of triagers: no record of the person confirms a practice in them.
     """
 
     id: PersonId
@@ -60,6 +62,7 @@ class Person:
     former_values: tuple[FormerValue, ...] = ()
     erased_at: datetime | None = None
     is_practice_confirmed: bool = True
+    practice_doubts: tuple[PracticeDoubt, ...] = ()
     version: int = 0
 
     @property
@@ -172,7 +175,7 @@ def stated_practice(received: ReceiveReferral) -> str | None:
 def states(received: ReceiveReferral, person: Person, same: Collection[str] = ()) -> bool:
     """Whether the referral states the practice of the record. `same` has the codes that stand for the stated one today."""
     stated = stated_practice(received)
-    return stated is not None and person.practice_code in {stated, *same}
+    return stated is not None and (is_equal(RecordField.PRACTICE_CODE, stated, person.practice_code) or person.practice_code in same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def compose(own: Person, group: Group, records: Collection[Person]) -> Person:
         story=_story([*merged, survivor]),
         sharing=strictest.sharing,
         sharing_stated_by=strictest.sharing_stated_by,
+        practice_doubts=tuple(doubt for record in (survivor, *merged) for doubt in record.practice_doubts),
         **_missing(survivor, merged),
     )
     return replace(composed, id=own.id, version=own.version, correlation_id=own.correlation_id)

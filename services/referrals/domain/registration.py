@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from services.referrals.commands import Demographics
 from services.referrals.domain.person import Person, recorded_again, recorded_value
+from services.referrals.domain.practice_doubt import PracticeDoubt
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
 from shared.contracts.practices import UNKNOWN_PRACTICE
@@ -20,14 +21,40 @@ def practice_after(person: Person | None, demographics: Demographics | None) -> 
     return recorded or (demographics.practice_code if demographics else None) or ""
 
 
-def is_confirmed_by(referrer: str, same: Collection[str]) -> bool:
-    """Whether the referrer is another organisation than the practice that it states. `same` has the codes that stand for that today."""
-    return referrer not in same
+def is_confirmed_by(referrer: str, before: Person | None, same: Collection[str]) -> bool:
+    """Whether the referrer is another organisation than the practice that it states, which no triager doubts.
+
+    `before` is the record of a known person. `same` has the codes that stand for the practice today, also in what follows.
+    """
+    return referrer not in same and not (before and is_doubted(before, same))
 
 
-def confirm_practice(person: Person) -> Decision[Person]:
-    """The record after a triage that believes the practice."""
-    return recorded_again(replace(person, is_practice_confirmed=True))
+def is_doubted(person: Person, same: Collection[str]) -> bool:
+    """Whether a triager doubts the practice. Only an explicit confirmation ends that."""
+    return any(doubt.practice_code in same for doubt in person.practice_doubts)
+
+
+def confirm_practice(person: Person, same: Collection[str]) -> Decision[Person] | None:
+    """The record after a triage that believes the practice, which ends a doubt; None without a change."""
+    is_confirmed = person.is_practice_confirmed or person.practice_code in same
+    confirmed = replace(person, is_practice_confirmed=is_confirmed, practice_doubts=_other_doubts(person, same))
+    return None if confirmed == person else recorded_again(confirmed)
+
+
+def doubt_practice(person: Person, doubt: PracticeDoubt, same: Collection[str]) -> Decision[Person] | None:
+    """The record with the doubt about the practice that it names; None for another practice, and for one that is doubted already."""
+    if person.practice_code not in same or is_doubted(person, same):
+        return None
+    return recorded_again(replace(person, is_practice_confirmed=False, practice_doubts=(*person.practice_doubts, doubt)))
+
+
+def end_doubt(change: Decision[Person], same: Collection[str]) -> Decision[Person]:
+    """The change of a record by staff who state the practice."""
+    return replace(change, state=replace(change.state, practice_doubts=_other_doubts(change.state, same)))
+
+
+def _other_doubts(person: Person, same: Collection[str]) -> tuple[PracticeDoubt, ...]:
+    return tuple(doubt for doubt in person.practice_doubts if doubt.practice_code not in same)
 
 
 def follow_practice(person: Person, locality: Locality | None) -> Decision[Person] | None:

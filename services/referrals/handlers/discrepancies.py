@@ -1,13 +1,23 @@
-"""Faults of open referrals that a change of the person's record ends, or begins."""
+"""Faults of open referrals that a change of the person's record ends, or begins; and judgements of a practice, each such a change.
 
-from services.referrals.domain import discrepancies
+A judgement is the same for each record of the person that names the practice. The group is locked.
+"""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from uuid import UUID
+
+from services.referrals.domain import discrepancies, registration
 from services.referrals.domain.person import Person
+from services.referrals.domain.practice_doubt import PracticeDoubt
 from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
-from services.referrals.store.people import records_of
+from services.referrals.store.people import persons, records_of
 from services.referrals.store.referrals import open_about, referrals
 from services.referrals.store.tables import Tx
 from shared.kernel.decision import Decision
+
+_Judge = Callable[[Person], Decision[Person] | None]
 
 
 async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = False) -> None:
@@ -17,13 +27,46 @@ async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = F
     """
     records = await records_of(tx, person.id)
     one = records.as_one(person)
-    same = await directory.same_practice(tx, one.practice_code, tx.policy.day_of(tx.now))
+    same = await _same(one.practice_code, tx)
     for referral in await open_about(tx, records.group.ids):
         settled = await _saved(referral, discrepancies.settle(referral, one, tx.now), tx)
         marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy, same), tx)
         followed = await _saved(marked, discrepancies.follow_identity(marked, one), tx)
         if is_separated:
             await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), tx)
+
+
+async def judge_practice(person_id: UUID, *, is_confirmed: bool | None, tx: Tx) -> None:
+    """After the triage of a referral by the practice of this record. Without a statement a doubt stays as it is."""
+    person = await persons.load(tx, person_id)
+    records, same = await records_of(tx, person_id), await _same(person.practice_code, tx)
+    if is_confirmed is False:
+        doubt = PracticeDoubt(person.practice_code, tx.now, tx.actor.id)
+        await _judge(records.group.ids, partial(registration.doubt_practice, doubt=doubt, same=same), tx)
+    elif is_confirmed or not registration.is_doubted(records.as_one(person), same):
+        await _judge(records.group.ids, partial(registration.confirm_practice, same=same), tx)
+    await settle_discrepancies(await persons.load(tx, person_id), tx=tx)
+
+
+async def share_doubts(own: UUID, others: Collection[UUID], *, tx: Tx) -> None:
+    """The doubts of a record hold for those with which it was merged, and theirs for it: a merge confirms no practice."""
+    of_own = (await persons.load(tx, own)).practice_doubts
+    of_others = [doubt for each in others for doubt in (await persons.load(tx, each)).practice_doubts]
+    for people, doubts in ((others, of_own), ([own], of_others)):
+        for doubt in doubts:
+            same = await _same(doubt.practice_code, tx)
+            await _judge(people, partial(registration.doubt_practice, doubt=doubt, same=same), tx)
+
+
+async def _judge(people: Collection[UUID], judge: _Judge, tx: Tx) -> None:
+    for person_id in people:
+        decision = judge(await persons.load(tx, person_id))
+        if decision:
+            await persons.save(tx, decision)
+
+
+async def _same(code: str, tx: Tx) -> frozenset[str]:
+    return await directory.same_practice(tx, code, tx.policy.day_of(tx.now))
 
 
 async def _saved(referral: Referral, decision: Decision[Referral] | None, tx: Tx) -> Referral:

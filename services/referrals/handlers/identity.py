@@ -1,7 +1,7 @@
 """Verification of a person's identity, merges and separations of records, and the deadline of tracing.
 
-A merge changes no row of a person: the one record is published under every id. Merges and separations wait for each other; each locks
-its record before the surviving one, and both before their referrals.
+A merge changes no row of a person, beside a doubt about the practice: the one record is published under every id. Merges and separations
+wait for each other; each locks its record before the surviving one, and both before their referrals.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from services.referrals.domain.identity import Candidate, Identity
 from services.referrals.domain.life import Restoration
 from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.record import Group, group_of
-from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.handlers.discrepancies import settle_discrepancies, share_doubts
 from services.referrals.handlers.life import restore_separated
 from services.referrals.handlers.proposals import separate_proposals
 from services.referrals.store.identity import find_identity, identities, lock_group, lock_merges
@@ -107,6 +107,7 @@ async def _merge(identity: Identity, command: type, other: Group, tx: Tx) -> Ide
     candidates = await _candidate(own, before, tx), await _candidate(await _survivor(other, tx), other, tx)
     merged = await identities.save(tx, domain.merge(identity, *candidates, command, tx.actor, tx.now))
     await _leave(identity, before, _MERGED_ELSEWHERE, tx)
+    await share_doubts(own.id, other.ids, tx=tx)
     await persons.publish(tx, group_of(other.survivor, [*other.merged, own.id]))
     await settle_discrepancies(await persons.load(tx, own.id), tx=tx)
     return merged

@@ -1,7 +1,7 @@
 """Commands on a person's record."""
 
 from services.referrals.commands import ReviseRecord
-from services.referrals.domain import differences
+from services.referrals.domain import differences, registration
 from services.referrals.domain import person as people
 from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import Person
@@ -35,6 +35,8 @@ async def _revise(command: ReviseRecord, person: Person, own: PersonId, tx: Tx) 
         raise PracticeClosed(f"The practice {code} is closed and has no successor.")
     practice = await directory.practice(tx, code, today)
     change = people.revise(person, command, locality=practice.locality if practice else None)
+    if command.demographics and command.demographics.practice_code:
+        change = registration.end_doubt(change, await directory.same_practice(tx, code, today))
     source, replaced_by = tx.actor.organisation, tx.actor.id
     former = differences.keep_former(person, change, source=source, replaced_by=replaced_by, now=tx.now, stated_for=own)
     revised = await persons.save(tx, former)

@@ -56,6 +56,11 @@ class _Match:
     known: Person | None = None
 
     @property
+    def before(self) -> Person | None:
+        """The person's one record before the referral."""
+        return self.records.as_one(self.known) if self.known else None
+
+    @property
     def ids(self) -> Sequence[PersonId]:
         """The ids under which the person may have referrals; a new person has none."""
         return self.records.group.ids if self.known else ()
@@ -69,7 +74,7 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     """
     command = receipt.acceptable(command, tx.policy.day_of(tx.now))
     match = await _match(command, tx)
-    before = match.records.as_one(match.known) if match.known else None
+    before = match.before
     practice = await PRACTICES.get(tx, _practice_code(command, before))
     referral_id = new_id()
     same = await _same_practice(command, tx)
@@ -115,7 +120,7 @@ def _record(
         referral_id=referral_id,
         locality=practice.locality if practice else None,
         policy=tx.policy,
-        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, same),
+        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, match.before, same),
         same=same,
         as_one=match.records.as_one,
     )

@@ -12,7 +12,6 @@ from services.referrals.domain import (
     deadlines,
     discrepancies,
     receipt,
-    registration,
     reversal,
     routing,
     triage,
@@ -23,12 +22,12 @@ from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, Referral, permit
 from services.referrals.handlers import life
-from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.handlers.discrepancies import judge_practice, settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
 from services.referrals.store.identity import lock_group
 from services.referrals.store.people import get_person, persons, records_of
-from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer_alone
+from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
@@ -41,18 +40,18 @@ from shared.kernel.target import Target
 
 
 async def triage_referral(target: Target, command: commands.TriageReferral, *, tx: Tx) -> Referral:
-    """The triage of a practice's own referral confirms that the person is registered with it, which only the practice says."""
-    doubtful = await stated_by_referrer_alone(tx, target.id)
-    if doubtful:
-        await lock_group(tx, doubtful)
+    """The triage of a practice's own referral confirms or doubts that the person is registered with it.
+
+    A doubt counts also where others say it; without one the triage judges only what the practice alone says.
+    """
+    person_id = await stated_by_referrer(tx, target.id, is_alone=command.is_practice_confirmed is not False)
+    if person_id:
+        await lock_group(tx, person_id)
     referral = await referrals.load(tx, target.id, if_version=target.version)
     triaged = await referrals.save(tx, triage.triage(referral, command, triaged_by=tx.actor.id, now=tx.now, policy=tx.policy))
-    if not doubtful:
+    if not person_id:
         return triaged
-    person = await persons.load(tx, doubtful)
-    if command.is_practice_confirmed and not person.is_practice_confirmed:
-        person = await persons.save(tx, registration.confirm_practice(person))
-    await settle_discrepancies(person, tx=tx)
+    await judge_practice(person_id, is_confirmed=command.is_practice_confirmed, tx=tx)
     return await referrals.load(tx, target.id)
 
 

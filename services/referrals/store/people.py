@@ -36,6 +36,7 @@ PERSON = sa.Table(
     sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
     sa.Column("erased_at", INSTANT, comment="no word from before is left; null again after a referral with the number"),
     sa.Column("is_practice_confirmed", sa.Boolean, nullable=False, comment="not only the practice itself has stated it"),
+    sa.Column("practice_doubts", JSONB, nullable=False, comment="of triagers, each about a practice; a confirmation ends it"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
     sa.Column("family_name_form", sa.Text),

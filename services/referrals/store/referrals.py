@@ -118,11 +118,11 @@ _JOINED_ACROSS = Statement(
     .with_for_update(of=REFERRAL)
 )
 _PERSON_OF = Statement(sa.select(REFERRAL.c.person_id).where(REFERRAL.c.id == sa.bindparam("referral_id")))
-_UNCONFIRMED = Statement(
+_RECORDED_PRACTICE = Statement(
     sa.select(REFERRAL.c.person_id, REFERRAL.c.referrer_organisation, PERSON.c.practice_code).where(
         REFERRAL.c.id == sa.bindparam("referral_id"),
         PERSON.c.id == REFERRAL.c.person_id,
-        PERSON.c.is_practice_confirmed.is_(False),
+        PERSON.c.is_practice_confirmed == sa.any_(sa.bindparam("is_confirmed", type_=sa.ARRAY(sa.Boolean))),
     )
 )
 _IS_RELIED_ON = Statement(sa.select(sa.exists().where(REFERRAL.c.merged_into == sa.bindparam("referral_id"))))
@@ -172,9 +172,9 @@ async def person_of(tx: Tx, referral_id: UUID) -> UUID:
     return person_id
 
 
-async def stated_by_referrer_alone(tx: Tx, referral_id: UUID) -> UUID | None:
-    """The person of a referral by the practice that alone says that they are registered with it, without a lock."""
-    found = await tx.fetch_one(_UNCONFIRMED, referral_id=referral_id)
+async def stated_by_referrer(tx: Tx, referral_id: UUID, *, is_alone: bool) -> UUID | None:
+    """The person of a referral by the practice of their record, without a lock. `is_alone`: no one else says that it is."""
+    found = await tx.fetch_one(_RECORDED_PRACTICE, referral_id=referral_id, is_confirmed=[False] if is_alone else [False, True])
     same = await same_practice(tx, found["practice_code"], tx.policy.day_of(tx.now)) if found else ()
     return found["person_id"] if found and found["referrer_organisation"] in same else None
 

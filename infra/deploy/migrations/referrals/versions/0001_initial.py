@@ -97,6 +97,7 @@ def _people() -> None:
         sa.Column("former_values", JSONB, nullable=False, comment="values that staff have replaced, the oldest first"),
         sa.Column("erased_at", INSTANT),
         sa.Column("is_practice_confirmed", sa.Boolean, nullable=False),
+        sa.Column("practice_doubts", JSONB, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("given_name_form", sa.Text, comment="this and the other forms: as `record_fields` compares the values"),
         sa.Column("family_name_form", sa.Text),
@@ -240,11 +241,10 @@ def _referrals() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_referral"),
         sa.UniqueConstraint("reference", name="uq_referral_reference"),
     )
-    op.create_index("ix_referral_correlation_id", "referral", ["correlation_id"])
-    op.create_index("ix_referral_merged_into", "referral", ["merged_into"])
+    for column in ("correlation_id", "merged_into", "person_id"):
+        op.create_index(f"ix_referral_{column}", "referral", [column])
     op.create_index("ix_referral_open_due_at", "referral", ["due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
     op.create_index("ix_referral_practice_code_id", "referral", ["practice_code", "id"])
-    op.create_index("ix_referral_person_id", "referral", ["person_id"])
     op.create_index(
         "ix_referral_receiver_organisation", "referral", ["receiver_organisation"], postgresql_where=sa.text("ended_at IS NULL")
     )

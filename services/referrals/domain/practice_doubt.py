@@ -1,0 +1,13 @@
+"""A triager's doubt whether a person is registered with a practice. Only an explicit confirmation ends it (docs/adr/0048)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeDoubt:
+    """`doubted_by` is the member of staff who triaged a referral by the practice."""
+
+    practice_code: str
+    doubted_at: datetime
+    doubted_by: str
