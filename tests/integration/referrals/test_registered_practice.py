@@ -231,6 +231,28 @@ async def test_practice_in_doubt_is_no_receiver(client: ReferralsClient) -> None
     assert (await client.get(f"/{sent['id']}", client.receiver("W08"))).status_code == 200
 
 
+@pytest.mark.parametrize(("scored", "expected"), [("W08", 200), ("W07", 409)])
+async def test_route_to_gp_asks_as_the_policy_does(client: ReferralsClient, scored: str, expected: int) -> None:
+    """Finding: a score that names the practice gave it the relationship, and the route refused it all the same."""
+    sent = await _left_in_doubt(client)
+    other = await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=None)
+    await _score(client, UUID(sent["person_id"]), scored)
+
+    routed = await client.try_command(sent["id"], "route", {"route": "service", "service_code": "gp"})
+
+    read = await client.get(f"/{other['id']}", client.gp("W08"))
+    assert (routed.status_code, read.status_code == 200) == (expected, expected == 200)
+
+
+async def test_routing_names_the_practice_that_a_score_confirms(client: ReferralsClient) -> None:
+    sent = await _left_in_doubt(client, is_complex=True)
+    await _score(client, UUID(sent["person_id"]), "W08")
+
+    await client.command(sent["id"], "route", {"route": "mdt", "service_code": "mdt"})
+
+    assert [routed.practice_code for routed in await client.context.published(ReferralRouted)] == ["W08"]
+
+
 async def test_routing_names_no_practice_in_doubt(client: ReferralsClient) -> None:
     """Finding: the meeting made its GP the fallback lead."""
     sent = await _left_in_doubt(client, is_complex=True)
