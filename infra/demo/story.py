@@ -346,7 +346,7 @@ async def _navigator_acknowledges(world: World) -> int:
 
 async def _import_risk(world: World, ratio: str, valid_from: str) -> Any:
     csv = f"nhs_number,practice,ratio,level,valid_from\n{NHS_NUMBER},{PRACTICE},{ratio},,{valid_from}\n".encode()
-    importer = world.caller("mdt-coordinator")
+    importer = world.caller("risk-analyst")
     return await importer.create("/mdt/risk/imports", csv, **{"Content-Type": "text/csv"})
 
 

@@ -39,6 +39,7 @@ ROLES = (
     "information-governance",
     "mdt-coordinator",
     "navigation-coordinator",
+    "risk-analyst",
     "safeguarding-lead",
 )
 

@@ -34,13 +34,16 @@ def _asked(name: str, kind: Any = sa.Text) -> Any:
 
 #: All ids of the person, the surviving record's first.
 _PERSON_IDS = _asked("person_ids", sa.ARRAY(sa.Uuid))
-#: The organisation of the caller.
+#: The organisation of the caller, the issuer of their token and its subject; the codes for which their practice stands today.
 OWN_ORGANISATION: sa.ColumnElement[str] = _asked("organisation")
+OWN_ISSUER: sa.ColumnElement[str] = _asked("issuer")
+OWN_SUBJECT: sa.ColumnElement[str] = _asked("subject")
+OWN_PRACTICES: sa.ColumnElement[Any] = _asked("practice_codes", sa.ARRAY(sa.Text))
 
 
 def is_of_own_practice(code: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Whether the caller's practice stands for the practice `code` today."""
-    return code == sa.any_(_asked("practice_codes", sa.ARRAY(sa.Text)))
+    return code == sa.any_(OWN_PRACTICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ _BROKEN = Fact(
     _ACTS.c.organisation,
     professional_id=_ACTS.c.actor_id,
     ended_at=_ACTS.c.ends_at,
-    where=[_ACTS.c.issuer == _asked("issuer")],
+    where=[_ACTS.c.issuer == OWN_ISSUER],
 )
 
 
@@ -187,8 +190,8 @@ class Relationships(Generic[P]):
             return []
         if chosen not in self._statements:
             self._statements[chosen] = self._select([self._facts[at] for at in chosen])
-        caller = {"organisation": tx.actor.organisation, "issuer": tx.actor.issuer, "practice_codes": await _practice_codes(tx)}
-        return await tx.fetch(self._statements[chosen], person_id=person_id, **caller)
+        caller = {"organisation": tx.actor.organisation, "issuer": tx.actor.issuer, "subject": tx.actor.id}
+        return await tx.fetch(self._statements[chosen], person_id=person_id, practice_codes=await _practice_codes(tx), **caller)
 
     def _select(self, facts: Sequence[Fact]) -> Statement:
         found = sa.union_all(*(fact.select() for fact in facts)).subquery()
@@ -196,7 +199,7 @@ class Relationships(Generic[P]):
 
 
 def _question(person_ids: sa.ColumnElement[Any]) -> sa.CTE:
-    texts = [sa.bindparam(name, type_=sa.Text).label(name) for name in ("organisation", "issuer")]
+    texts = [sa.bindparam(name, type_=sa.Text).label(name) for name in ("organisation", "issuer", "subject")]
     codes = sa.bindparam("practice_codes", type_=sa.ARRAY(sa.Text)).label("practice_codes")
     return sa.select(person_ids.label("person_ids"), *texts, codes).cte("asked").prefix_with("MATERIALIZED")
 

@@ -225,7 +225,10 @@ async def notifications(context: RunningContext, professional_id: str) -> list[d
 async def a_finding(context: RunningContext, number: str = "9990548609") -> UUID:
     """A person of case finding at level 3."""
     content = f"{HEADER}\n{number},W07,27.10,,{date(2015, 1, 31)}\n"
-    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+    headers = context.token("mdt:import-risk", actor="analyst-1", organisation="BCCG") | {
+        "Idempotency-Key": str(new_id()),
+        "Content-Type": "text/csv",
+    }
     response = await context.http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
     assert response.status_code == 201, response.text
     return context.database.secrets.pseudonym(number)

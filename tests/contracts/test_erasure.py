@@ -70,7 +70,7 @@ _CODES = {
         "notification": {"professional_id", "organisation", "kind"},
         "onward_answer": {"request", "state", "service_code", "reason"},
         "person_change": {"change"},
-        "risk": {"status", "practice_code", "destination", "reason", "ended"},
+        "risk": {"status", "practice_code", "destination", "reason", "ended", "imported_by"},
         "risk_score": {"practice_code"},
     },
     "navigation": {

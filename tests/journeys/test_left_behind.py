@@ -223,7 +223,7 @@ async def _be_refused(world: World) -> list[tuple[int, str]]:
     half = await world.http.post("/referrals", content=body[:-9], headers=_bearer(world, "gp") | {"Content-Type": "application/json"})
     risk = f"nhs_number,practice,ratio,level,valid_from\n{_NUMBER},W07,Zephyrine,,Quillbrook\n{_NUMBER}1,W07,2.0,,2026-09-06\n"
     headers = {"Content-Type": "text/csv", "Idempotency-Key": str(new_id())}
-    report = await world.http.post("/mdt/risk/imports", content=risk, headers=_bearer(world, "mdt-coordinator") | headers)
+    report = await world.http.post("/mdt/risk/imports", content=risk, headers=_bearer(world, "risk-analyst") | headers)
     return [*answers, (half.status_code, half.text), (report.status_code, report.text)]
 
 

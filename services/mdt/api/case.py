@@ -16,9 +16,10 @@ from services.mdt.domain.access import NotMdtMember
 from services.mdt.domain.care_plan import Status as PlanStatus
 from services.mdt.domain.case_end import CaseHasPlan, CaseNotDiscussed, DestinationMissing, NoOtherCase, OtherCaseWithoutPlan
 from services.mdt.domain.permission import case_commands
+from services.mdt.domain.risk_importer import OwnImport
 from services.mdt.handlers import case as handlers
 from services.mdt.queries import case as queries
-from services.mdt.queries.access import require_person
+from services.mdt.queries.access import require_person, require_reviewer
 from shared.access import Part
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
 from shared.contracts.input_types import Code, Flag, PracticeCode
@@ -127,11 +128,14 @@ async def case_actions(case_id: UUID, caller: Member, unit: Unit, request: Reque
     name="ReferCase",
     status_code=201,
     response_model=CaseView,
-    responses=problems(PersonRecordNotFound, domain.CaseAlreadyOpen, NotMdtMember),
+    responses=problems(PersonRecordNotFound, domain.CaseAlreadyOpen, NotMdtMember, OwnImport),
 )
 async def refer_case(body: CaseFound, caller: Coordinator, key: IdempotencyHeader, unit: Unit) -> HttpResponse:
-    """Opens a case without a referral; a coordinator has reviewed the person (G54), whom the meeting knows."""
-    require = partial(require_person, person_id=body.person_id)
+    """Opens a case without a referral; a coordinator has reviewed the person (G54), whom the meeting knows.
+
+    A member of staff opens no case of a person whose score they imported.
+    """
+    require = partial(require_reviewer, person_id=body.person_id)
     async with unit.repeatable(caller, body.person_id, require, key=key) as tx:
         case = await handlers.refer_case(body.command(), tx=tx)
         view = CaseView.of(case, await queries.standing_of(tx, case.person_id))

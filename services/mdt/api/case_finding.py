@@ -16,9 +16,10 @@ from services.mdt.domain import risk as domain
 from services.mdt.domain.access import NotMdtMember, require_member
 from services.mdt.domain.case import CaseAlreadyOpen
 from services.mdt.domain.permission import finding_commands
+from services.mdt.domain.risk_importer import OwnImport
 from services.mdt.handlers import case_finding as handlers
 from services.mdt.queries import risk as queries
-from services.mdt.queries.access import require_person
+from services.mdt.queries.access import require_person, require_reviewer
 from services.mdt.queries.risk import NewestScore, Rank
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.input_types import Code, PracticeCode
@@ -126,11 +127,14 @@ async def finding_actions(person_id: UUID, caller: Member, unit: Unit, request: 
     "/case-finding/{person_id:uuid}/screening",
     name="ScreenFinding",
     response_model=FindingView,
-    responses=problems(domain.RiskNotFound, CaseAlreadyOpen, domain.NoOpenCase, *REFUSALS),
+    responses=problems(domain.RiskNotFound, CaseAlreadyOpen, domain.NoOpenCase, OwnImport, *REFUSALS),
 )
 async def screen_finding(person_id: UUID, body: Screening, caller: Coordinator, version: IfMatch, unit: Unit) -> HttpResponse:
-    """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief."""
-    require = partial(require_person, person_id=person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
+    """Records the review: the meeting (which opens a case), the person's open case, another service, or a watching brief.
+
+    A member of staff reviews no person whose score they imported.
+    """
+    require = partial(require_reviewer, person_id=person_id, unknown=domain.RiskNotFound(queries.NOT_LISTED))
     async with unit.repeatable(caller, person_id, require) as tx:
         risk = await handlers.screen_finding(Target(person_id, version), body.command(), tx=tx)
         newest, today = await queries.newest_scores(tx, [risk.person_id]), tx.policy.day_of(tx.now)

@@ -78,7 +78,7 @@ def lead_commands(lead: Lead, actor: Actor, policy: Policy) -> list[type]:
 
 
 def finding_commands(risk: Risk, actor: Actor, policy: Policy) -> list[type]:
-    return _offered(risk.status, RISK, actor, policy)
+    return _offered(risk.status, RISK, actor, policy, {ScreenFinding: lambda: risk.imported_by.require_another(actor, risk.person_id)})
 
 
 def _offered(status: StrEnum, table: Transitions, actor: Actor, policy: Policy, guards: Guards | None = None) -> list[type]:

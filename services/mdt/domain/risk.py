@@ -15,6 +15,7 @@ from services.mdt.commands import ScreenFinding
 from services.mdt.domain.desks import CASE_FINDING
 from services.mdt.domain.person_change import REASON_OF, EndOfCare
 from services.mdt.domain.policy import Policy
+from services.mdt.domain.risk_importer import NO_IMPORTERS, Importers
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.event import Event
 from shared.contracts.mdt import (
@@ -71,7 +72,7 @@ class Risk:
     """A person's risk since a score last changed it. `correlation_id` is the case-finding id; each rise starts a new one.
 
     `climbed_on` is the day of the score that last made them a high climber; they count as one until the window has passed.
-    `ended` is the death or the move after which they are not listed.
+    `ended` is the death or the move after which they are not listed. `imported_by` has all whose scores it follows.
     """
 
     id: UUID
@@ -87,6 +88,7 @@ class Risk:
     destination: FindingDestination | None = None
     reason: str | None = None
     ended: EndOfCare | None = None
+    imported_by: Importers = NO_IMPORTERS
     version: int = 0
 
 
@@ -115,7 +117,7 @@ class ScoreHistory:
 class ScoredPerson:
     """A score with the earlier scores and risk, at the time of the import. `known` is None for a person who was never listed.
 
-    `has_died`: a death is recorded.
+    `has_died`: a death is recorded. `imported_by` has all who imported a score of this person that is stored.
     """
 
     score: Score
@@ -123,6 +125,7 @@ class ScoredPerson:
     at: datetime
     known: Risk | None = None
     has_died: bool = False
+    imported_by: Importers = NO_IMPORTERS
 
 
 class RiskNotFound(NotFound):
@@ -336,6 +339,7 @@ def _rise(person: ScoredPerson, policy: Policy, *, has_climbed: bool, risk_id: U
         valid_from=score.valid_from,
         climbed_on=climbed_on,
         climber_until=None if climbed_on is None else climbed_on + policy.climber_window,
+        imported_by=_importers(person),
         version=known.version if known else 0,
     )
 
@@ -353,7 +357,13 @@ def _fall(person: ScoredPerson) -> Risk:
         level=score.level,
         ratio=score.ratio,
         valid_from=score.valid_from,
+        imported_by=_importers(person),
     )
+
+
+def _importers(person: ScoredPerson) -> Importers:
+    """The earlier ones stay: a later score of another importer ends no entry, and a low score makes a climber of the next one."""
+    return (person.known.imported_by if person.known else NO_IMPORTERS).joined(person.imported_by)
 
 
 def _events(score: Score, from_level: RiskLevel | None, climbed_from: RiskLevel | None, rule: str) -> list[Event]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import rule_version
 from services.mdt.domain.risk_file import BadRow, Reason, RiskFileTally
+from services.mdt.domain.risk_importer import Importer
 from shared.contracts.codes import RiskLevel
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
 from shared.kernel.errors import Conflict, NotFound
@@ -27,6 +28,7 @@ class RiskImport:
     number: int
     digest: bytes
     imported_at: datetime
+    imported_by: Importer
     rule_version: str
     rows: int = 0
     levels: tuple[int, ...] = (0,) * len(RiskLevel)
@@ -70,13 +72,13 @@ class ImportRunning(Conflict):
     advice = "Wait for the end of the current import, then send the file again."
 
 
-def begin(import_id: UUID, number: int, digest: bytes, *, now: datetime, policy: Policy) -> RiskImport:
-    return RiskImport(import_id, number, digest, now, rule_version(policy))
+def begin(import_id: UUID, number: int, digest: bytes, *, by: Importer, now: datetime, policy: Policy) -> RiskImport:
+    return RiskImport(import_id, number, digest, now, by, rule_version(policy))
 
 
 def repeat(begun: RiskImport, earlier: RiskImport) -> RiskImport:
     """The report of a repeated import: the counts of the earlier one, without crossings and climbers."""
-    same = replace(earlier, id=begun.id, number=begun.number, imported_at=begun.imported_at)
+    same = replace(earlier, id=begun.id, number=begun.number, imported_at=begun.imported_at, imported_by=begun.imported_by)
     return replace(same, crossings=0, climbers=0, repeats=earlier.repeats or earlier.id)
 
 

@@ -11,6 +11,7 @@ from services.mdt.domain import risk_import
 from services.mdt.domain.risk import Risk, ScoredPerson
 from services.mdt.domain.risk_file import Columns, RiskFile
 from services.mdt.domain.risk_import import RiskImport
+from services.mdt.domain.risk_importer import Importer
 from services.mdt.store import risk as store
 from services.mdt.store import risk_import as imports
 from services.mdt.store.tables import Tx
@@ -38,7 +39,8 @@ def _no_progress(step: Step, done: int, total: int) -> None:
 
 async def import_scores(content: bytes, *, tx: Tx, progress: Progress = _no_progress) -> RiskImport:
     """Imports a whole file. Raises NotARiskFile, ImportRunning."""
-    begun = risk_import.begin(new_id(), await imports.lock_import(tx), sha256(content).digest(), now=tx.now, policy=tx.policy)
+    number, digest, by = await imports.lock_import(tx), sha256(content).digest(), Importer.of(tx.actor)
+    begun = risk_import.begin(new_id(), number, digest, by=by, now=tx.now, policy=tx.policy)
     earlier = await imports.same_content(tx, begun)
     if earlier:
         return await imports.save(tx, risk_import.repeat(begun, earlier))
@@ -75,7 +77,8 @@ async def _publish_moves(tx: Tx, begun: RiskImport, progress: Progress) -> Count
     """Publishes crossings and climbs. Returns the number of events by type."""
     moved: Counter[str] = Counter()
     progress(Step.FIND, 0, 0)
-    async for people in store.scored_people(tx, begun.number):
+    importers = {**await imports.importers(tx), begun.number: begun.imported_by}
+    async for people in store.scored_people(tx, begun.number, importers):
         decisions = [decision for decision in (_assess(person, tx, begun) for person in people) if decision]
         await store.save_all(tx, decisions)
         moved.update(event.TYPE for decision in decisions for event in decision.events)

@@ -12,7 +12,7 @@ from services.mdt.domain.risk import LISTED, OPEN, Risk, RiskNotFound, Status
 from services.mdt.domain.risk_import import RiskImport
 from services.mdt.store import practices, risk_import
 from services.mdt.store.person import PERSON, REGISTERED_PRACTICE
-from services.mdt.store.risk import OF_PERSON, RISK, risks
+from services.mdt.store.risk import OF_PERSON, RISK, is_imported_by, is_imported_within, risks
 from services.mdt.store.tables import Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.practices import UNKNOWN_PRACTICE
@@ -53,9 +53,12 @@ _AFTER = sa.tuple_(
     -sa.bindparam("ratio", type_=sa.Numeric),
     sa.bindparam("id", type_=sa.Uuid),
 )
+_PRACTICES = sa.bindparam("practices", type_=sa.ARRAY(sa.Text))
+#: Of their own scores a caller sees no one.
 _FOUND = (
     sa.select(RISK)
-    .where(RISK.c.practice_code == sa.any_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))))
+    .where(RISK.c.practice_code == sa.any_(_PRACTICES))
+    .where(~is_imported_by(sa.bindparam("issuer", type_=sa.Text), sa.bindparam("subject", type_=sa.Text)))
     .where(is_one_of(RISK.c.status, LISTED), _RANK > _AFTER)
     .where(
         sa.or_(
@@ -67,13 +70,16 @@ _FOUND = (
     .order_by(*_RANK)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-#: Of a practice that is no member, only those whose record names no other one.
+#: Of a practice that is no member, only those whose record names no other one, and whose scores it did not send.
 _IS_OF_OTHER_PRACTICE = sa.exists().where(
     PERSON.c.person_id == RISK.c.person_id,
-    REGISTERED_PRACTICE != sa.all_(sa.bindparam("practices", type_=sa.ARRAY(sa.Text))),
+    REGISTERED_PRACTICE != sa.all_(_PRACTICES),
     REGISTERED_PRACTICE != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"),
 )
-_FOUND_FOR_MEMBERS, _FOUND_FOR_PRACTICE = Statement(_FOUND), Statement(_FOUND.where(~_IS_OF_OTHER_PRACTICE))
+_FOUND_FOR_MEMBERS, _FOUND_FOR_PRACTICE = (
+    Statement(_FOUND),
+    Statement(_FOUND.where(~_IS_OF_OTHER_PRACTICE, ~is_imported_within(_PRACTICES))),
+)
 _OF_PERSON = Statement(OF_PERSON)
 _NEWEST = """
 SELECT DISTINCT ON (person_id) person_id, level, ratio, valid_from FROM risk_score WHERE person_id = ANY($1::uuid[])
@@ -90,7 +96,8 @@ async def findings(tx: Tx, codes: Collection[str], *, today: date, after: Rank |
     found = _FOUND_FOR_MEMBERS if tx.actor.organisation in tx.policy.member_organisations else _FOUND_FOR_PRACTICE
     last = after or _FIRST
     values = {"is_screened": last.is_screened, "level": last.level, "ratio": last.ratio, "id": last.id}
-    return [risks.from_row(row) for row in await tx.fetch(found, practices=list(codes), today=today, limit=limit, **values)]
+    who = {"issuer": tx.actor.issuer, "subject": tx.actor.id}
+    return [risks.from_row(row) for row in await tx.fetch(found, practices=list(codes), today=today, limit=limit, **who, **values)]
 
 
 #: The refusal to a stranger is that of an unknown person.

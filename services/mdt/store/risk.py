@@ -3,20 +3,24 @@
 COPY writes the scores, which never change. For a person and a day the score of the newest import counts.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import fields
-from datetime import date
+from datetime import date, datetime
+from functools import reduce
 from itertools import repeat
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.domain.risk import PRESENT, Risk, RiskNotFound, Score, ScoredPerson, ScoreHistory
 from services.mdt.domain.risk_file import Columns
+from services.mdt.domain.risk_importer import NO_IMPORTERS, Importer, Importers
 from services.mdt.store.tables import CHANGES, MERGED, METADATA, Tx
 from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
@@ -42,6 +46,7 @@ RISK = sa.Table(
     sa.Column("destination", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("ended", JSONB, comment="the death or move after which the person is not listed, and the status before"),
+    sa.Column("imported_by", JSONB, nullable=False, comment="issuer, organisation and subject of each caller whose scores it follows"),
     sa.Column("version", sa.Integer, nullable=False),
     comment="Case finding: people who ever were at level 2 or 3 or were high climbers.",
 )
@@ -59,6 +64,10 @@ RISK_SCORE = sa.Table(
     sa.Index("ix_risk_score_import_number", "import_number", postgresql_using="brin"),
     comment="Scores of every registered person in the imports that the high-climber window needs; written by COPY.",
 )
+
+_IMPORTERS = TypeAdapter(Importers)
+#: The organisations of those who imported the scores of an entry.
+_SENDERS = sa.func.jsonb_path_query_array(RISK.c.imported_by, sa.literal_column("'$.callers[*].organisation'"), type_=JSONB)
 
 risks = BatchRepository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
 
@@ -82,15 +91,17 @@ WITH scored AS MATERIALIZED (
 earlier AS (
     SELECT person_id, max(ARRAY[before.valid_from - DATE 'epoch', before.import_number, before.level]) AS newest,
         min(before.ratio) FILTER (WHERE before.valid_from >= since AND before.valid_from < scored.valid_from) AS lowest_ratio,
-        min(before.level) FILTER (WHERE before.valid_from >= since AND before.valid_from < scored.valid_from) AS lowest_level
+        min(before.level) FILTER (WHERE before.valid_from >= since AND before.valid_from < scored.valid_from) AS lowest_level,
+        array_agg(before.import_number) AS imports
     FROM scored JOIN risk_score AS before USING (person_id)
     WHERE before.import_number <> $1
     GROUP BY person_id),
 compared AS (
-    SELECT scored.*, lowest_ratio, lowest_level, DATE 'epoch' + newest[1] AS newest_on, newest[3] AS newest_level,
+    SELECT scored.*, lowest_ratio, lowest_level, imports, DATE 'epoch' + newest[1] AS newest_on, newest[3] AS newest_level,
         coalesce(newest[3], known_level) AS previous_level
     FROM scored LEFT JOIN earlier USING (person_id))
-SELECT person_id, practice_code, ratio, level, valid_from, newest_on, newest_level, lowest_ratio, lowest_level FROM compared
+SELECT person_id, practice_code, ratio, level, valid_from, newest_on, newest_level, lowest_ratio, lowest_level, import_number, imports
+FROM compared
 WHERE (greatest(level, previous_level) >= 2 AND level IS DISTINCT FROM previous_level)
     OR (level >= 2 AND level > lowest_level) OR ratio - lowest_ratio >= $3"""
 #: Two entries of case finding stay apart after a merge: that of this id counts, else that of another one.
@@ -101,6 +112,7 @@ OF_PERSON = (
     .limit(1)
 )
 _ID_OF_PERSON = Statement(OF_PERSON.with_only_columns(RISK.c.id))
+_IMPORTED_BY = Statement(sa.select(RISK.c.imported_by).where(MERGED.is_of_group(RISK.c.person_id)))
 _ID_UNDER = Statement(sa.select(RISK.c.id).where(RISK.c.person_id == sa.bindparam("person_id")))
 #: The people of case finding whose death was recorded while an import, which had not yet listed them, was running.
 _PRESENT_BUT_DEAD = Statement(
@@ -135,12 +147,31 @@ _COPIED = ("person_id", "practice_code", "ratio", "level", "valid_from", "import
 _all_but_version = attrgetter(*(field.name for field in fields(Risk) if field.name != "version"))
 
 
+def is_imported_by(issuer: sa.ColumnElement[str], subject: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether this caller, of any organisation, imported a score that the entry follows."""
+    caller = sa.func.jsonb_build_object(sa.literal_column("'issuer'"), issuer, sa.literal_column("'subject'"), subject)
+    callers = sa.func.jsonb_build_object(sa.literal_column("'callers'"), sa.func.jsonb_build_array(caller), type_=JSONB)
+    return RISK.c.imported_by.contains(callers)
+
+
+def is_imported_within(organisations: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether one of these organisations imported a score that the entry follows."""
+    is_sent: sa.ColumnElement[bool] = _SENDERS.has_any(organisations)
+    return is_sent
+
+
 async def of_person(tx: Tx, person_id: UUID, *, if_version: int) -> Risk:
     """The entry of the person, locked. Raises RiskNotFound, VersionConflict."""
     risk_id: UUID | None = await tx.fetch_value(_ID_OF_PERSON, person_id=person_id)
     if risk_id is None:
         raise RiskNotFound("Case finding has not listed this person.")
     return await risks.load(tx, risk_id, if_version=if_version)
+
+
+async def importers_of(tx: Tx, person_id: UUID) -> Importers:
+    """Who imported the scores of the person, under all ids."""
+    found = [_IMPORTERS.validate_python(row["imported_by"]) for row in await tx.fetch(_IMPORTED_BY, person_id=person_id)]
+    return reduce(Importers.joined, found, NO_IMPORTERS)
 
 
 async def find_risk(tx: Tx, person_id: UUID) -> Risk | None:
@@ -167,10 +198,10 @@ async def copy_scores(tx: Tx, import_number: int, blocks: AsyncIterable[Columns]
     await tx.connection.copy_to_table("risk_score", source=lines(), columns=_COPIED, timeout=_TIMEOUT_SECONDS)
 
 
-async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[ScoredPerson]]:
+async def scored_people(tx: Tx, import_number: int, importers: Mapping[int, Importer]) -> AsyncIterator[list[ScoredPerson]]:
     """People who may have crossed or climbed by this import, with their earlier scores, in batches.
 
-    Locks the risks until the transaction ends.
+    `importers` has who sent each file. Locks the risks until the transaction ends.
     """
     await tx.connection.execute(_LOCK)
     window, rise = tx.policy.climber_window.days, tx.policy.climber_rise
@@ -179,9 +210,7 @@ async def scored_people(tx: Tx, import_number: int) -> AsyncIterator[list[Scored
         people = [row["person_id"] for row in rows]
         known = {row["person_id"]: risks.from_row(row) for row in await tx.connection.fetch(_KNOWN, people)}
         dead = await CHANGES.dead_among(tx, people)
-        yield [
-            ScoredPerson(_score(row), _earlier(row), tx.now, known.get(row["person_id"]), has_died=row["person_id"] in dead) for row in rows
-        ]
+        yield [_scored(row, tx.now, known.get(row["person_id"]), dead, importers) for row in rows]
 
 
 async def save_all(tx: Tx, decisions: Iterable[Decision[Risk]]) -> None:
@@ -217,6 +246,13 @@ def _set_deadlines(tx: Tx, about: EventSubject, decision: Decision[Risk]) -> Non
         tx.cancel_deadlines(about.id, kind)
     for deadline in decision.deadlines:
         tx.set_deadline(about, deadline)
+
+
+def _scored(
+    row: asyncpg.Record, now: datetime, known: Risk | None, dead: Collection[UUID], importers: Mapping[int, Importer]
+) -> ScoredPerson:
+    by = Importers(tuple(dict.fromkeys(importers[number] for number in sorted({row["import_number"], *(row["imports"] or ())}))))
+    return ScoredPerson(_score(row), _earlier(row), now, known, has_died=row["person_id"] in dead, imported_by=by)
 
 
 def _score(row: asyncpg.Record) -> Score:

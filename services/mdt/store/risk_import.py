@@ -1,5 +1,6 @@
 """Reports of risk imports, and the lock that allows one import at a time."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
 from services.mdt.domain.risk_import import ImportNotFound, ImportRunning, RiskImport
+from services.mdt.domain.risk_importer import Importer
 from services.mdt.store.tables import METADATA, Tx
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement
@@ -20,6 +22,7 @@ RISK_IMPORT = sa.Table(
     sa.Column("number", sa.Integer, nullable=False, unique=True),
     sa.Column("digest", BYTEA, nullable=False, comment="SHA-256 of the file"),
     sa.Column("imported_at", INSTANT, nullable=False),
+    sa.Column("imported_by", JSONB, nullable=False, comment="issuer, organisation and subject of the caller"),
     sa.Column("rule_version", sa.Text, nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("levels", JSONB, nullable=False, comment="number of people at the levels 0 to 3"),
@@ -43,6 +46,7 @@ _SAME_DIGEST = RISK_IMPORT.c.digest == sa.bindparam("digest")
 _SAME_RULE = RISK_IMPORT.c.rule_version == sa.bindparam("rule_version")
 _BY_DIGEST = Statement(sa.select(RISK_IMPORT).where(_SAME_DIGEST, _SAME_RULE, RISK_IMPORT.c.repeats.is_(None)))
 _INSERT = Statement(sa.insert(RISK_IMPORT).values({column.name: sa.bindparam(column.name) for column in RISK_IMPORT.columns}))
+_IMPORTERS = "SELECT number, imported_by FROM risk_import WHERE repeats IS NULL"
 _NEWEST_DAY = "SELECT max(last_valid_from) FROM risk_import"
 #: Earlier imports deleted their expired scores; scores of later imports and of this one may have expired since.
 _HAS_EXPIRED = """
@@ -95,6 +99,11 @@ async def has_expired(tx: Tx, report: RiskImport, window: timedelta) -> bool:
     """Whether scores lie before the high-climber window after this import."""
     expired: bool = await tx.connection.fetchval(_HAS_EXPIRED, window.days, report.number)
     return expired
+
+
+async def importers(tx: Tx) -> Mapping[int, Importer]:
+    """Who sent each file, by the number of its import."""
+    return {row["number"]: Importer(**row["imported_by"]) for row in await tx.connection.fetch(_IMPORTERS)}
 
 
 async def newest_day(tx: Tx) -> date | None:

@@ -38,8 +38,12 @@ def mdt_url(common_database: CommonDatabase, keys: Keys) -> str:
 
 
 @pytest.fixture
-async def context(session_context: RunningContext, owner_url: str, now: datetime, policy: Policy) -> RunningContext:  # noqa: ARG001  it empties the tables
-    """The weekly meeting with the first meetings scheduled, no cases, and the clock at `now`."""
+async def context(session_context: RunningContext, owner_url: str, now: datetime, policy: Policy) -> AsyncIterator[RunningContext]:  # noqa: ARG001  it empties the tables
+    """The weekly meeting with the first meetings scheduled, no cases, and the clock at `now`.
+
+    Counted refusals are stored at the end of the test; they would appear in the audit of another one.
+    """
     session_context.use_policy(policy)
     await start(session_context, now)
-    return session_context
+    yield session_context
+    await session_context.api_database.refusals.close()

@@ -25,7 +25,10 @@ def _csv(*lines: tuple[str, str, str], day: date = FIRST) -> bytes:
 
 async def _upload(context: RunningContext, content: bytes, **headers: str | None) -> httpx.Response:
     """POSTs a risk file. `headers` replace the importer's token, new idempotency key and CSV type; A value of None removes the header."""
-    sent = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+    sent = context.token("mdt:import-risk", actor="analyst-1", organisation="BCCG") | {
+        "Idempotency-Key": str(new_id()),
+        "Content-Type": "text/csv",
+    }
     sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     removed = {name.replace("_", "-").lower() for name, value in headers.items() if value is None}
     remaining = {name: value for name, value in sent.items() if name.lower() not in removed}
@@ -51,7 +54,7 @@ async def test_upload_returns_report_that_stays_readable(context: RunningContext
     assert (report["rows"], report["accepted"], report["levels"]) == (3, 2, {"0": 1, "1": 0, "2": 0, "3": 1})
     assert (report["events"], report["bad_rows"], report["refused"]) == (1, [{"line": 4, "reason": reason}], {reason: 1})
     assert (report["first_valid_from"], report["repeats"]) == ("2015-01-31", None)
-    importer = context.token("mdt:import-risk", organisation="BCCG")
+    importer = context.token("mdt:import-risk", actor="analyst-1", organisation="BCCG")
     assert (await context.http.get(sent.headers["location"], headers=importer)).json() == report
 
 

@@ -235,7 +235,10 @@ async def test_impossible_date_is_refused_alone(context: RunningContext, day: da
 
 
 async def test_impossible_date_is_refused_alone_over_http(context: RunningContext) -> None:
-    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Content-Type": "text/csv", "Idempotency-Key": "first"}
+    headers = context.token("mdt:import-risk", actor="analyst-1", organisation="BCCG") | {
+        "Content-Type": "text/csv",
+        "Idempotency-Key": "first",
+    }
 
     response = await context.http.post("/mdt/risk/imports", content=_file((DALE, "27.10"), day=date.min), headers=headers)
 

@@ -89,7 +89,10 @@ async def _watched(context: RunningContext) -> str:
 
 
 async def _import(context: RunningContext, ratio: str, day: date) -> None:
-    headers = context.token("mdt:import-risk", organisation="BCCG") | {"Idempotency-Key": str(new_id()), "Content-Type": "text/csv"}
+    headers = context.token("mdt:import-risk", actor="analyst-1", organisation="BCCG") | {
+        "Idempotency-Key": str(new_id()),
+        "Content-Type": "text/csv",
+    }
     content = f"{HEADER}\n{PERSON},W07,{ratio},,{day}\n"
     response = await context.http.post("/mdt/risk/imports", content=content.encode(), headers=headers)
     assert response.status_code == 201, response.text

@@ -24,6 +24,7 @@ from services.mdt.domain.permission import (
     plan_commands,
 )
 from services.mdt.domain.plan_schedule import ReturnedAction
+from services.mdt.domain.risk_importer import Importer, Importers
 from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, RiskLevel, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, FindingDestination
@@ -175,12 +176,18 @@ def test_lead_offers_exactly_what_is_not_refused(led: lead.Lead, actor: Actor) -
 
 
 @settings(deadline=None)
-@given(st.sampled_from(risk.Status), ACTORS)
-def test_finding_offers_exactly_what_is_not_refused(status: risk.Status, actor: Actor) -> None:
-    person = PersonId(new_id())
-    found = risk.Risk(new_id(), person, new_id(), status, "W07", RiskLevel.VERY_HIGH, Decimal(30), STARTS_AT.date())
+@given(st.sampled_from(risk.Status), ACTORS, st.integers(0, 1))
+def test_finding_offers_exactly_what_is_not_refused(status: risk.Status, actor: Actor, importers: int) -> None:
+    person, by = PersonId(new_id()), Importers((Importer.of(actor),) * importers)
+    facts = ("W07", RiskLevel.VERY_HIGH, Decimal(30), STARTS_AT.date())
+    found = risk.Risk(new_id(), person, new_id(), status, *facts, imported_by=by)
     screening = commands.ScreenFinding(FindingDestination.GP, "known-to-practice")
-    acts: Acts = {commands.ScreenFinding: [lambda: risk.screen(found, screening, locality=None, now=STARTS_AT, policy=POLICY)]}
+
+    def screen() -> object:
+        found.imported_by.require_another(actor, person)
+        return risk.screen(found, screening, locality=None, now=STARTS_AT, policy=POLICY)
+
+    acts: Acts = {commands.ScreenFinding: [screen]}
 
     assert finding_commands(found, actor, POLICY) == _accepted(risk.RISK, actor, acts)
 
