@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
-from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
+from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination, LeadDeclineReason, LeadReplacementReason
 from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId
 
@@ -180,7 +180,7 @@ class AcceptLead:
 class DeclineLead:
     """The professional declines the proposal."""
 
-    reason: str
+    reason: LeadDeclineReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +191,4 @@ class HandOverLead:
     """
 
     to: LeadProposal | None = None
-    reason: str | None = None
+    reason: LeadReplacementReason | None = None

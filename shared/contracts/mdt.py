@@ -197,6 +197,27 @@ class LeadAccepted(Event):
     PUBLIC = True
 
 
+class LeadDeclineReason(StrEnum):
+    """Why a professional declines to be the lead."""
+
+    CASELOAD = "caseload"
+    ON_LEAVE = "on-leave"
+    LEAVES_SERVICE = "leaves-service"
+    OUTSIDE_AREA = "outside-area"
+    KNOWN_PERSONALLY = "known-personally"
+    OTHER_PROFESSION_NEEDED = "other-profession-needed"
+
+
+class LeadReplacementReason(StrEnum):
+    """Why a coordinator replaces a lead who cannot hand over in person."""
+
+    ABSENT = "absent"
+    ON_LEAVE = "on-leave"
+    LONG_TERM_SICK = "long-term-sick"
+    LEFT_SERVICE = "left-service"
+    NOT_REACHABLE = "not-reachable"
+
+
 class LeadDeclined(Event):
     """The professional declined, or did not answer in time. Without another lead the GP is the lead."""
 

@@ -182,6 +182,8 @@ WITHOUT_MEANING = {
     "shared.contracts.codes.PlaceOfCare",
     "shared.contracts.codes.ReviewTrigger",
     "shared.contracts.codes.TaskKind",
+    "shared.contracts.mdt.LeadDeclineReason",
+    "shared.contracts.mdt.LeadReplacementReason",
     "shared.contracts.mdt.RiskReopenReason",
     "shared.contracts.navigation.BlockReason",
     "shared.contracts.navigation.ReassignReason",

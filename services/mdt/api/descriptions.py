@@ -190,7 +190,7 @@ DESCRIPTION = ApiDescription(
         "HandOverLead": {
             "to a successor": {"to": {"candidate": _SUCCESSOR}},
             "to the GP": {"to": None},
-            "for an absent lead": {"reason": "sick-leave"},
+            "for an absent lead": {"reason": "long-term-sick"},
         },
         "ScreenFinding": {"a watching brief": {}, "to the meeting": {"destination": "mdt", "reason": "complex-needs"}},
         "ImportRisk": {

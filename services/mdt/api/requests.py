@@ -10,6 +10,7 @@ from services.mdt import commands
 from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import PlaceOfCare, Role, TaskKind
 from shared.contracts.input_types import Code, Day, Flag, Line, LongText, OdsCode, OrAbsent, ServiceCode, Telephone, Texts
+from shared.contracts.mdt import LeadDeclineReason, LeadReplacementReason
 from shared.web.requests import CommandModel
 
 #: Entries of a list of a plan.
@@ -90,14 +91,14 @@ class Discussion(CommandModel[commands.DiscussCase]):
 
 
 class Decline(CommandModel[commands.DeclineLead]):
-    reason: Code
+    reason: LeadDeclineReason
 
 
 class HandOver(CommandModel[commands.HandOverLead]):
     """The proposed successor; without one the GP takes over at once. `reason` is for a coordinator who acts for an absent lead."""
 
     to: LeadBody | None = None
-    reason: OrAbsent[Code] = None
+    reason: OrAbsent[LeadReplacementReason] = None
 
     def command(self) -> commands.HandOverLead:
         return replace(super().command(), to=self.to.command() if self.to else None)

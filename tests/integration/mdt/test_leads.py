@@ -140,6 +140,21 @@ async def test_coordinator_replaces_absent_lead_with_reason(context: RunningCont
     assert (str(handed_over.to_lead_id), handed_over.reason) == ((await active(patient))["id"], "long-term-sick")
 
 
+@pytest.mark.parametrize("reason", ["9990548609", "colin-dale-dementia", "no-answer"])
+async def test_reason_of_lead_is_a_published_one(context: RunningContext, reason: str) -> None:
+    """The reasons are in public events: a free code could carry a name or a number."""
+    patient = await Patient.discussed(context, lead=a_lead(has_accepted=False))
+    candidate, gp = (await proposed(patient))[0], await active(patient)
+
+    answers = [
+        await send_command(context, f"/mdt/leads/{candidate['id']}/decline", candidate["version"], {"reason": reason}, actor=NURSE),
+        await send_command(context, f"/mdt/leads/{gp['id']}/handover", gp["version"], {"to": a_lead(OTHER), "reason": reason}),
+    ]
+
+    assert [(answer.status_code, answer.json().get("code")) for answer in answers] == [(422, "validation-failed")] * 2
+    assert await context.published(LeadDeclined) == []
+
+
 async def test_gp_is_notified_when_person_has_no_lead(context: RunningContext) -> None:
     person_id, task = new_id(), new_id()
     await context.deliver(a_person_record(practice_code="B03"), key=person_id, subject=person_id)
