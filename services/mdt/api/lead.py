@@ -176,7 +176,13 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
     name="HandOverLead",
     response_model=LeadView,
     responses=problems(
-        domain.AlreadyLead, domain.ReplacementReasonRequired, LeadNotAllowed, domain.LeadAlreadyActive, NotMdtMember, *_REFUSALS
+        domain.AlreadyLead,
+        domain.ReplacementReasonRequired,
+        domain.LeadPracticeUnknown,
+        LeadNotAllowed,
+        domain.LeadAlreadyActive,
+        NotMdtMember,
+        *_REFUSALS,
     ),
 )
 async def hand_over_lead(lead_id: UUID, body: HandOver, caller: LeadOrCoordinator, version: IfMatch, unit: Unit) -> HttpResponse:

@@ -26,7 +26,7 @@ from shared.contracts.mdt import (
     LeadHandedOver,
     LeadProposed,
 )
-from shared.contracts.practices import gp_id
+from shared.contracts.practices import UNKNOWN_PRACTICE, gp_id
 from shared.kernel.actor import Actor, Professional
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import Conflict, InvalidField, NotAllowed, NotFound, RuleBroken
@@ -119,6 +119,13 @@ class ReplacementReasonRequired(InvalidField):
     field = "reason"
 
 
+class LeadPracticeUnknown(RuleBroken):
+    """The GP of an unknown practice would be the lead."""
+
+    code = "lead-practice-unknown"
+    advice = "Name a successor with a known organisation, or ask the Community Point of Access to record the person's practice."
+
+
 class AlreadyLead(RuleBroken):
     """The proposed professional is the person's lead already."""
 
@@ -172,6 +179,12 @@ REFUSED = tuple(status for status, is_refused in _IS_REFUSED.items() if is_refus
 def gp(practice_code: str) -> LeadCandidate:
     """The person's own practice, the fallback lead (AC7)."""
     return LeadCandidate(gp_id(practice_code), Role.GP, practice_code)
+
+
+def require_known(candidate: LeadCandidate) -> None:
+    """Raises LeadPracticeUnknown. The code of an organisation is in capitals, that of the unknown practice is not."""
+    if candidate.organisation.lower() == UNKNOWN_PRACTICE:
+        raise LeadPracticeUnknown("The practice of the GP who would be the lead is unknown.")
 
 
 def candidate_of(lead: Lead) -> LeadCandidate:

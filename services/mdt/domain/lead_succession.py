@@ -95,7 +95,7 @@ def expire(person: CasePerson, lead: Lead, current: Leads, now: LeadContext) -> 
 def hand_over(person: CasePerson, lead: Lead, current: Leads, to: LeadProposal | None, now: LeadContext) -> Decisions:
     """The lead proposes a successor and stays until they accept; without a name the GP takes over at once.
 
-    Raises IllegalTransition, AlreadyLead.
+    Raises IllegalTransition, AlreadyLead, LeadPracticeUnknown.
     """
     _require_another(person, lead, to)
     if to is None:
@@ -106,7 +106,7 @@ def hand_over(person: CasePerson, lead: Lead, current: Leads, to: LeadProposal |
 def replace_absent(person: CasePerson, lead: Lead, current: Leads, to: LeadProposal | None, reason: str, now: LeadContext) -> Decisions:
     """Replaces an absent lead: the GP takes over at once, until the candidate accepts.
 
-    Raises IllegalTransition, AlreadyLead.
+    Raises IllegalTransition, AlreadyLead, LeadPracticeUnknown.
     """
     _require_another(person, lead, to)
     proposed = _propose(person, Leads(None, current.proposed), to, now) if to else []
@@ -165,6 +165,7 @@ def move(own: Leads, to: CasePerson, now: LeadContext) -> Decisions:
 def _require_another(person: CasePerson, lead: Lead, to: LeadProposal | None) -> None:
     leads.require_hand_over(lead)
     candidate = to.candidate if to else leads.gp(person.practice_code)
+    leads.require_known(candidate)
     if candidate.professional == lead.professional:
         raise AlreadyLead("This professional is the lead already.")
 

@@ -53,7 +53,7 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
 
 
 async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Lead:
-    """Returns the successor: active, or proposed. Raises NotYourLead, NotMdtMember, LeadNotAllowed, AlreadyLead."""
+    """Returns the successor: active, or proposed. Raises NotYourLead, NotMdtMember, LeadNotAllowed, LeadPracticeUnknown, AlreadyLead."""
     lead, current = await _locked(tx, target.id)
     domain.require_lead_or_stand_in(lead, tx.actor, tx.policy)
     domain.require_reason(lead, tx.actor, command.reason)
@@ -71,7 +71,10 @@ async def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx)
 
 
 async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
-    """Carries out the meeting's proposal; without one the present lead stays. Returns the active lead. Raises LeadNotAllowed."""
+    """Carries out the meeting's proposal; without one the present lead stays. Returns the active lead.
+
+    Raises LeadNotAllowed, LeadPracticeUnknown.
+    """
     await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
     current = await open_leads(tx, person.id)
@@ -154,10 +157,11 @@ async def _led(tx: Tx, plan: CarePlan) -> CasePerson:
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
-    """Applies Table 16 to the candidate and the alternatives. Raises LeadNotAllowed."""
+    """Applies Table 16 to the candidate and the alternatives. Raises LeadNotAllowed, LeadPracticeUnknown."""
     standing = await standing_of(tx, person_id)
     for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
         require_allowed(candidate.role, standing)
+        domain.require_known(candidate)
 
 
 async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:

@@ -15,12 +15,13 @@ from services.mdt.store.notification import notify
 from shared.contracts.codes import TaskKind
 from shared.contracts.mdt import LeadAccepted, LeadActivated, LeadDeclined, LeadEnded, LeadHandedOver, LeadProposed
 from shared.contracts.navigation import BlockReason, TaskBlocked, TaskEscalated, TaskFulfilled, TaskOutcome, TaskOverdue, TaskSource
+from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.contracts.rapid_care import ContactMode, ResponseBreached, ResponseClosed, ResponseContacted, ResponseOutcome
 from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId, new_id
 from shared.web.pagination import encode_sequence
 from tests.builders.context_app import RunningContext
-from tests.builders.mdt import MONDAY, Patient, a_lead, a_person_record, notifications, read, send_command
+from tests.builders.mdt import MONDAY, Patient, a_discussion, a_lead, a_person_record, notifications, read, send_command
 from tests.builders.mdt_states import a_lead_of
 
 NURSE, OTHER = "clch-community-nurse-1", "clch-community-nurse-2"
@@ -153,6 +154,37 @@ async def test_reason_of_lead_is_a_published_one(context: RunningContext, reason
 
     assert [(answer.status_code, answer.json().get("code")) for answer in answers] == [(422, "validation-failed")] * 2
     assert await context.published(LeadDeclined) == []
+
+
+_UNKNOWN_GP = {"professional_id": "gp-unknown", "role": "gp", "organisation": "unknown"}
+_TO_UNKNOWN = (None, {"candidate": _UNKNOWN_GP}, {"candidate": NURSES[1], "alternatives": [_UNKNOWN_GP]})
+
+
+@pytest.mark.parametrize("to", _TO_UNKNOWN, ids=["without a name", "candidate", "alternative"])
+@pytest.mark.parametrize(("actor", "reason"), [(NURSE, {}), (None, {"reason": "long-term-sick"})], ids=["lead", "coordinator"])
+async def test_unknown_practice_takes_over_from_no_lead(
+    context: RunningContext, to: dict[str, Any] | None, actor: str | None, reason: dict[str, str]
+) -> None:
+    patient = await Patient.listed(context, practice_code=UNKNOWN_PRACTICE)
+    await patient.discuss()
+    lead = await active(patient)
+
+    refused = await send_command(context, f"/mdt/leads/{lead['id']}/handover", lead["version"], {"to": to} | reason, actor=actor)
+
+    assert (refused.status_code, refused.json().get("code")) == (409, "lead-practice-unknown")
+    assert "Name a successor" in refused.json()["advice"]
+    assert (await active(patient))["id"] == lead["id"]
+
+
+async def test_meeting_appoints_no_unknown_practice(context: RunningContext) -> None:
+    patient = await Patient.listed(context)
+    await patient.meet()
+
+    refused = await patient.try_command(
+        "discussion", a_discussion(context.clock.at.date(), lead={"candidate": _UNKNOWN_GP, "has_accepted": True})
+    )
+
+    assert (refused.status_code, refused.json().get("code")) == (409, "lead-practice-unknown")
 
 
 async def test_gp_is_notified_when_person_has_no_lead(context: RunningContext) -> None:
