@@ -4,9 +4,10 @@ import importlib
 import re
 
 import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from infra.codegen.error_catalogue import FILE_NAME, error_catalogue, error_codes
-from infra.codegen.operations import operations
+from infra.codegen.operations import Operation, operations
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import make
 from infra.dev_stack.process_environment import environment
@@ -44,6 +45,34 @@ def test_catalogue_has_every_code_of_an_exception_class() -> None:
 
 def test_each_code_has_a_meaning_and_advice() -> None:
     assert [each.code for each in error_codes() if not (each.meaning.strip(". ") and each.advice.endswith("."))] == []
+
+
+def test_advice_says_who_has_another_scope() -> None:
+    """A caller who may not send the command that the advice names learns which scope, or which organisation, it needs."""
+    advice = {each.code: each.advice for each in error_codes()}
+    opened_by = {each.name: set(each.scopes) for each in operations()}
+    silent = [
+        (each.name, code, command)
+        for each in operations()
+        for code in _refusals(each) & advice.keys()
+        for command in re.findall(r"\((\w+)\)", advice[code])
+        if command in opened_by and not set(each.scopes) <= opened_by[command] and not _says_who(advice[code], opened_by[command])
+    ]
+
+    assert any("(ReviseRecord)" in each for each in advice.values())
+    assert silent == []
+
+
+def _refusals(operation: Operation) -> set[str]:
+    """The codes of rules that the route describes."""
+    router = importlib.import_module(f"services.{operation.context}.api").router
+    found = [each.original_route for each in iter_route_contexts(router.routes)]
+    described = [each.responses for each in found if isinstance(each, APIRoute) and each.name == operation.name]
+    return {code for responses in described for response in responses.values() for code in response.get("description", "").split(", ")}
+
+
+def _says_who(advice: str, scopes: set[str]) -> bool:
+    return "by the Community Point of Access" in advice or any(scope in advice for scope in scopes)
 
 
 def test_each_code_has_its_own_meaning() -> None:

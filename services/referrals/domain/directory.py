@@ -135,7 +135,10 @@ class PracticeUnconfirmed(RuleBroken):
     """The GP is the practice that alone says that the person is registered with it, which is no relationship yet."""
 
     code = "practice-unconfirmed"
-    advice = "Ask the person which practice cares for them, and record that one (ReviseRecord); or choose another service."
+    advice = (
+        "Ask the person which practice cares for them. A colleague with the scope referrals:handle records that one (ReviseRecord). "
+        "Until then choose another service."
+    )
 
 
 class ResidenceElsewhere(RuleBroken):
@@ -149,7 +152,10 @@ class PracticeClosed(RuleBroken):
     """The practice closed without a successor, or is not open yet: no practice cares for the person."""
 
     code = "practice-closed"
-    advice = "Ask the person which practice cares for them now, and record that one (ReviseRecord); dismiss a proposal of the closed one."
+    advice = (
+        "Ask the person which practice cares for them now. A colleague with the scope referrals:handle records that one (ReviseRecord). "
+        "Dismiss a proposal of the closed one."
+    )
 
 
 class EligibleHere(RuleBroken):

@@ -56,7 +56,10 @@ class PracticeInDoubt(RuleBroken):
     """The record leaves the practice in doubt, which no reason ends."""
 
     code = "practice-in-doubt"
-    advice = "Ask the person which practice cares for them, and record that one (ReviseRecord), which ends the discrepancy."
+    advice = (
+        "Ask the person which practice cares for them. A colleague with the scope referrals:handle records that one (ReviseRecord), "
+        "which ends the discrepancy."
+    )
 
 
 #: Whether a fault of the referral or of the person's record is present at receipt.

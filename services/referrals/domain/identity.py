@@ -122,8 +122,8 @@ class BirthdayDiffers(RuleBroken):
 
     code = "birthday-differs"
     advice = (
-        "Check the number and the date of birth with the person. If the number is right, correct the wrong record (ReviseRecord) "
-        "and verify again, or merge this record into that of the number (MergePerson)."
+        "Check the number and the date of birth with the person. If the number is right, a colleague with the scope referrals:handle "
+        "corrects the wrong record (ReviseRecord); then verify again. Or merge this record into that of the number (MergePerson)."
     )
 
 
