@@ -16,10 +16,10 @@ from tests.bench.product_under_test import Bench, ProductUnderTest
 from tests.bench.scenario import Scenario
 from tests.bench.scenarios.response import MEETING, routing, triaged
 from tests.bench.scenarios.streams import following, navigators
+from tests.builders.mdt import QUORUM
 
 _STREAM_SECONDS = 2.0  # for entries that are applied and not yet streamed
 _PER_SECOND, _NAVIGATORS = 50, 200  # so many that no navigator reaches the limit of tasks
-_ATTENDED = ["gp", "acute-consultant", "social-worker", "mental-health", "community-nurse"]
 _ACTIONS = [
     {"kind": "arrange-social-care-assessment", "owner_role": "care-navigator", "due_on": "2026-09-16"},
     {"kind": "personal-budget-advice", "owner_role": "care-navigator", "due_on": "2026-09-18"},
@@ -87,7 +87,7 @@ async def _meeting(product: ProductUnderTest, count: int) -> None:
     await product.wait_until_drained()
     case = await _case(product)
     version = await product.owner.fetchval("SELECT version FROM mdt.meeting WHERE id = $1", case["meeting_id"])
-    await product.all_of([change(f"/mdt/meetings/{case['meeting_id']}/attendance", version, {"attended": _ATTENDED})], "mdt-coordinator")
+    await product.all_of([change(f"/mdt/meetings/{case['meeting_id']}/attendance", version, {"attended": QUORUM})], "mdt-coordinator")
     await product.wait_until_drained()
     await _copied(product, case["id"], case["person_id"], count)
 
