@@ -230,6 +230,24 @@ async def test_same_staff_code_of_another_employer_is_another_navigator(client: 
     assert await client.tasks() == [task]
 
 
+async def test_occupied_staff_code_costs_no_more_than_another_code(client: NavigationClient) -> None:
+    """A listed employer registers the code of a navigator of another one first: the threat model accepts this."""
+    await client.register("clch-navigator-9", organisation="AGEUK")
+    body = {"locality": "west", "role": "care-navigator"}
+    coordinator = client.caller("navigation:coordinate", "coordinator-9")
+    refused = await client.context.http.put("/navigation/navigators/clch-navigator-9", headers=coordinator, json=body)
+    feed = await status_and_code(client, "navigators/clch-navigator-9/feed", client.navigator("clch-navigator-9"))
+    acts = "SELECT actor_org, actor_id, refusal FROM audit WHERE action = 'RegisterNavigator' ORDER BY id"
+    audited = [tuple(row) for row in await client.context.database.pool.fetch(acts)]
+    await client.register("clch-navigator-9b")
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "organisation-not-involved")
+    assert feed == (403, "feed-access-denied")
+    assert audited == [("AGEUK", "navigation-coordinator", None), ("CLCH", "coordinator-9", "organisation-not-involved")]
+    assert [each["code"] for each in (await client.read("navigators"))["items"]] == ["clch-navigator-9b"]
+    assert await status_and_code(client, "navigators/clch-navigator-9b/feed", client.navigator("clch-navigator-9b")) == (200, None)
+
+
 @pytest.mark.parametrize("policy", [Policy(employers=("CLCH",))])
 async def test_task_goes_to_navigators_of_listed_employers_alone(client: NavigationClient) -> None:
     """Finding C2: an organisation in no directory registered a navigator, who was allocated the next task with its story."""
