@@ -32,13 +32,18 @@ def is_same_person(person: Person, received: ReceiveReferral, *, own: Person | N
     A referral that is not urgent is refused when it differs, for what it lacks exactly as if the number were unknown; an urgent one
     continues unverified (G11). Raises DemographicsMissing, StoryMissing, IdentityDiffers.
     """
-    known = [person] if own is None or lacks_demographics(own) else [person, own]
-    if received.demographics is None or any(_is_alike(each, received.demographics) for each in known):
+    if is_alike(person, received, own=own):
         return True
     if IS_URGENT[received.urgency]:
         return False
     require_as_of_unknown(own or person, received)
     raise IdentityDiffers("The date of birth or the name differs from the record with this NHS number.").about((own or person).id)
+
+
+def is_alike(person: Person, received: ReceiveReferral, *, own: Person | None = None) -> bool:
+    """Whether the referral contradicts the record, or that of its own number, in nothing that distinguishes people."""
+    known = [person] if own is None or lacks_demographics(own) else [person, own]
+    return received.demographics is None or any(_is_alike(each, received.demographics) for each in known)
 
 
 def _is_alike(person: Person, demographics: Demographics) -> bool:
