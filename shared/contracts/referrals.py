@@ -281,7 +281,10 @@ class ReferralUrgencyRaised(Event):
 
 
 class ReferralAcknowledgementOverdue(Event):
-    """The receiver, or triage, has not answered in time; the Community Point of Access is alerted."""
+    """The receiver, or triage, has not answered in time; the Community Point of Access is alerted.
+
+    `discrepancies`: the faults that the Community Point of Access has not resolved in time, when it is these that are due.
+    """
 
     TYPE = "referrals.referral.acknowledgement-overdue.v1"
     TOPIC = "referrals.referral"
@@ -289,6 +292,7 @@ class ReferralAcknowledgementOverdue(Event):
 
     service_code: Code
     acknowledge_by: Instant
+    discrepancies: tuple[Discrepancy, ...] = ()
 
 
 class ReferralOutcomeOverdue(Event):

@@ -144,9 +144,13 @@ class ReferralsClient:
         return await self.context.http.post(f"/referrals{path}", json=body, headers=headers)
 
     async def try_command(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> httpx.Response:
-        """POSTs a command on the stored version of the referral."""
+        """POSTs a command on the stored version of the referral, or on the one that the caller sees of it."""
         version = await self.context.database.pool.fetchval("SELECT version FROM referral WHERE id = $1", UUID(referral_id))
-        return await self.post(f"/{referral_id}/{verb}", body, caller=caller, version=version)
+        answer = await self.post(f"/{referral_id}/{verb}", body, caller=caller, version=version)
+        if answer.status_code != httpx.codes.PRECONDITION_FAILED:
+            return answer
+        seen = (await self.get(f"/{referral_id}", caller)).json()["version"]
+        return await self.post(f"/{referral_id}/{verb}", body, caller=caller, version=seen)
 
     async def command(self, referral_id: str, verb: str, body: Any = None, *, caller: dict[str, str] | None = None) -> dict[str, Any]:
         """Runs a command and returns the changed referral."""

@@ -17,7 +17,7 @@ from services.referrals.domain.reference import ReferenceMistyped
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers.receive import receive_referral
 from services.referrals.queries import referrals
-from services.referrals.queries.referrals import Whose, require_referral
+from services.referrals.queries.referrals import Whose, list_as_seen, require_referral
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.actor import Actor
@@ -101,7 +101,7 @@ async def own_referrals(
     async with unit.transaction(caller) as tx:
         page = await referrals.followed_by(tx, whose, is_open=status == "open", before=before, limit=limit)
         tx.audit_all(each.person_id for each in page)
-        items = await views(tx, page)
+        items = await views(tx, await list_as_seen(tx, page) if whose is Whose.SENT else page)
     return json_response(pages.of_newest(page, items, limit))
 
 

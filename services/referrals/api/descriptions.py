@@ -84,7 +84,7 @@ _TEXTS: Texts = {
     "ContactView.organisation": ("ODS code of the professional's organisation.", "W07"),
     "ContactView.telephone": ("Telephone number of the professional's organisation.", "020 7946 0000"),
     "since": ("Since when the professional leads; absent for the GP by default.", None),
-    "is_family_kept_informed": ("A member of the family may be kept informed.", True),
+    "is_family_kept_informed": ("A member of the family may be kept informed; absent for a mere referrer.", True),
     "triaged_at": ("Time of the last triage; absent before.", None),
     "triaged_by": ("Code of the clinician of the last triage; absent before.", None),
     "triage_reason": ("The clinician's reason; absent before triage, and for the referrer.", None),

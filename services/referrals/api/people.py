@@ -17,6 +17,7 @@ from services.referrals.api.presenter import views
 from services.referrals.api.proposals import ContactNameView, ProposalView
 from services.referrals.api.referral import EntryView, page_of
 from services.referrals.api.responses import ContactView, ReferralView, ResponsibleView, owner_of
+from services.referrals.domain.access import is_referrer
 from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import BirthDateInFuture, NoChanges, Person, PersonNotFound
 from services.referrals.domain.referral import Referral
@@ -25,7 +26,7 @@ from services.referrals.queries import candidates, people, proposals, referrals,
 from services.referrals.queries import identity as identities
 from services.referrals.queries import life as lives
 from services.referrals.queries.people import require_person
-from shared.access import Part
+from shared.access import Basis, Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField, SharingPreference, StatedBy, Story
 from shared.kernel.errors import PartNotShared, StoryWithheld, VersionConflict
@@ -152,17 +153,19 @@ async def revise(person_id: UUID, body: requests.Revision, caller: Handler, vers
 async def read_contact(person_id: UUID, caller: Staff, unit: Unit) -> ContactView:
     """The one professional who is responsible for this person, and whether the family is kept informed."""
     async with unit.audited_read(caller, person_id) as tx:
-        await require_person(tx, person_id, Part.CONTACT)
+        basis = (await require_person(tx, person_id, Part.CONTACT)).verdict(Part.CONTACT).basis
         contact = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
-    return ContactView.model_validate(contact)
+    return ContactView.model_validate(contact.seen_on(basis))
 
 
 @router.get("/{person_id:uuid}/responsible", responses=problems(PersonNotFound))
 async def read_responsible(person_id: UUID, caller: Staff, unit: Unit) -> ResponsibleView:
     """Who is responsible now: the person's professional, and the service that must act next on the most urgent open referral."""
     async with unit.audited_read(caller, person_id) as tx:
-        await require_person(tx, person_id, Part.CONTACT)
-        return await _responsible(tx, person_id, await referrals.open_of_person(tx, person_id))
+        basis = (await require_person(tx, person_id, Part.CONTACT)).verdict(Part.CONTACT).basis
+        found = await referrals.open_of_person(tx, person_id)
+        shown = [each for each in found if basis is not Basis.REFERRER or is_referrer(each, caller)]
+        return await _responsible(tx, person_id, shown, basis)
 
 
 @router.get("/{person_id:uuid}/timeline", responses=problems(PersonNotFound, PartNotShared, StoryWithheld))
@@ -190,8 +193,10 @@ async def _page(tx: Transaction[Any], person: Person, access: PersonAccess) -> P
     )
 
 
-async def _responsible(tx: Transaction[Any], person_id: UUID, open_referrals: Sequence[Referral]) -> ResponsibleView:
+async def _responsible(
+    tx: Transaction[Any], person_id: UUID, open_referrals: Sequence[Referral], basis: Basis | None = None
+) -> ResponsibleView:
     contact = await people.contact(tx, person_id, on=tx.policy.day_of(tx.now), policy=tx.policy)
     most_urgent = min(open_referrals, key=referrals.page_key_of, default=None)
     owner = owner_of(most_urgent, tx.policy) if most_urgent else None
-    return ResponsibleView(contact=ContactView.model_validate(contact), owner=owner)
+    return ResponsibleView(contact=ContactView.model_validate(contact.seen_on(basis)), owner=owner)

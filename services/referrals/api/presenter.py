@@ -8,14 +8,16 @@ from fastapi import Response as HttpResponse
 
 from services.referrals.api.responses import AdvisedReferralView, FollowedReferralView, NamedReferralView, ReferralView
 from services.referrals.commands import CloseReferral
+from services.referrals.domain.access import is_referrer
 from services.referrals.domain.directory import Service
 from services.referrals.domain.receipt import emergency_alternative
 from services.referrals.domain.referral import Referral, ReferralNotFound
+from services.referrals.domain.referrer_view import is_of_another, joined_as_seen, seen
 from services.referrals.handlers.repetition import find_repeated
 from services.referrals.queries import directory, people, referrals
 from services.referrals.queries.amendments import amendments
 from services.referrals.queries.feedback import feedback
-from services.referrals.queries.referrals import require_referral
+from services.referrals.queries.referrals import as_seen, basis_of, require_referral, stored_target, unseen_by, unseen_of
 from shared.access import Basis
 from shared.kernel.actor import Actor
 from shared.kernel.errors import RuleBroken, VersionConflict
@@ -36,7 +38,7 @@ async def run_command(
     try:
         return await _run(unit, caller, partial(_as_related, handler), target, *([] if is_bare else [command]))
     except (VersionConflict, RuleBroken, ReferralNotFound) as refusal:
-        repeated = partial(find_repeated, target, command)
+        repeated = partial(_as_repeated, target, command)
         may_repeat = isinstance(command, CloseReferral) or not isinstance(refusal, ReferralNotFound)
         if not may_repeat or await unit.command(caller, repeated) is None:
             raise refusal from None
@@ -44,18 +46,32 @@ async def run_command(
 
 
 async def _as_related(handler: Callable[..., Awaitable[Referral]], target: Target, *command: object, tx: Transaction[Any]) -> Referral:
-    await require_referral(tx, await referrals.referral(tx, target.id))
-    return await handler(target, *command, tx=tx)
+    referral = await referrals.referral(tx, target.id)
+    basis, _ = await require_referral(tx, referral)
+    return await handler(await stored_target(tx, target, referral, basis), *command, tx=tx)
+
+
+async def _as_repeated(target: Target, command: object, *, tx: Transaction[Any]) -> Referral | None:
+    referral = await referrals.referral(tx, target.id)
+    hidden = await unseen_by(tx, referral, await basis_of(tx, referral))
+    return await find_repeated(Target(target.id, target.version + len(hidden.events)) if hidden else target, command, tx=tx)
 
 
 async def _run(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Any]], *arguments: Any) -> HttpResponse:
+    """A referrer gets the referral as it sees it, which the events in the log decide: those of the command stand there after its commit."""
     async with unit.transaction(caller) as tx:
-        referral = await handler(*arguments, tx=tx)
-        alternative = await alternative_service(tx, referral)
-        progress = await referrals.progress(tx, [referral.id])
-        policy, now = tx.policy, tx.now
-    view = AdvisedReferralView.advising(referral, alternative=alternative, policy=policy, now=now, progress=progress.get(referral.id))
-    return json_response(view)
+        referral: Referral = await handler(*arguments, tx=tx)
+        if not is_referrer(referral, caller):
+            return json_response(await _advised(tx, referral))
+    async with unit.transaction(caller) as tx:
+        present = await referrals.referral(tx, referral.id)
+        return json_response(await _advised(tx, await as_seen(tx, present, await basis_of(tx, present))))
+
+
+async def _advised(tx: Transaction[Any], referral: Referral) -> AdvisedReferralView:
+    alternative = await alternative_service(tx, referral)
+    progress = await referrals.progress(tx, [referral.id])
+    return AdvisedReferralView.advising(referral, alternative=alternative, policy=tx.policy, now=tx.now, progress=progress.get(referral.id))
 
 
 async def alternative_service(tx: Transaction[Any], referral: Referral) -> Service | None:
@@ -77,25 +93,39 @@ async def named_views(tx: Transaction[Any], page: Sequence[Referral]) -> list[Na
     return [named(NamedReferralView, view, names.get(view.person_id)) for view in await views(tx, page)]
 
 
-async def followed(tx: Transaction[Any], referral: Referral, basis: Basis) -> FollowedReferralView:
-    """The referral with its feedback. A referrer sees neither the notes of staff nor that others have sent referrals for the person."""
-    is_referrer = basis is Basis.REFERRER
-    target = await referrals.referral(tx, referral.merged_into) if referral.merged_into else None
-    joined = [] if is_referrer else await referrals.merged_into(tx, referral.id)
+async def _contact(tx: Transaction[Any], referral: Referral) -> people.Contact:
+    today = tx.policy.day_of(tx.now)
+    return await people.contact(tx, referral.person_id, on=today, policy=tx.policy, otherwise=referral.practice_code)
+
+
+async def followed(tx: Transaction[Any], stored: Referral, basis: Basis) -> FollowedReferralView:
+    """The referral with its feedback. A referrer sees neither the notes of staff nor that others have sent referrals for the person.
+
+    Of the referral of another organisation, which its own joined, it sees the reference, and the feedback without the name of a service.
+    """
+    is_mere = basis is Basis.REFERRER
+    target = await referrals.referral(tx, stored.merged_into) if stored.merged_into else None
+    subjects = {each.id: stored for each in (stored, target) if each}
+    hidden = await unseen_of(tx, subjects, tx.policy) if is_mere else {}
+    referral = seen(stored, hidden[stored.id]) if is_mere else stored
+    joined = [] if is_mere else await referrals.merged_into(tx, referral.id)
+    is_joined_shown = not (is_mere and target and is_of_another(target, referral))
+    target = target if target is None or is_joined_shown else joined_as_seen(target, referral)
     acting = target or referral
     return FollowedReferralView.following(
         referral,
-        lines=await feedback(tx, referral, tx.policy),
+        lines=await feedback(
+            tx, referral, tx.policy, unseen={each for of in hidden.values() for each in of.events}, is_service_named=is_joined_shown
+        ),
         target=target,
         amendments=await amendments(tx, referral, joined, tx.actor),
         joined=joined,
-        onward=await referrals.onward_from(tx, referral),
-        contact=await people.contact(
-            tx, referral.person_id, on=tx.policy.day_of(tx.now), policy=tx.policy, otherwise=referral.practice_code
-        ),
+        onward=await referrals.onward_from(tx, referral) if is_joined_shown else [],
+        contact=(await _contact(tx, referral)).seen_on(basis),
         alternative=await alternative_service(tx, acting),
-        progress=(await referrals.progress(tx, [acting.id])).get(acting.id),
-        has_notes=not is_referrer,
+        progress=(await referrals.progress(tx, [acting.id])).get(acting.id) if is_joined_shown else None,
+        has_notes=not is_mere,
+        is_joined_shown=is_joined_shown,
         policy=tx.policy,
         now=tx.now,
     )

@@ -17,8 +17,8 @@ from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.queries.circumstances import circumstances
-from services.referrals.queries.referrals import require_referral, require_timeline
-from shared.access import Basis, Part
+from services.referrals.queries.referrals import require_referral, require_timeline, unseen_by
+from shared.access import Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import SharingPreference, Story
 from shared.kernel.errors import PartNotShared, StoryWithheld
@@ -97,8 +97,8 @@ async def referral_timeline(
         referral = await referrals.referral(tx, referral_id)
         basis = await require_timeline(tx, referral)
         after = pages.oldest_first(cursor)
-        if basis is Basis.REFERRER:
-            entries = await timeline.of_referral(tx, referral_id, after=after, limit=limit)
+        if hidden := await unseen_by(tx, referral, basis):
+            entries = await timeline.of_referral(tx, referral_id, hidden, after=after, limit=limit)
         else:
             entries = await timeline.of_chain(tx, referral, after=after, limit=limit)
     return page_of(entries, limit)

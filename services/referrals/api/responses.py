@@ -20,6 +20,7 @@ from services.referrals.domain.referral import (
     is_with_receiver,
     owner,
 )
+from services.referrals.domain.referrer_view import HiddenPart, joined_as_seen, seen
 from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.amendments import SentAmendment
 from services.referrals.queries.feedback import Line
@@ -42,7 +43,10 @@ class OwnerView(ResponseModel):
 
 
 class ContactView(ResponseModel):
-    """The one responsible professional. `is_gp_by_default`: no other lead was agreed."""
+    """The one responsible professional. `is_gp_by_default`: no other lead was agreed.
+
+    `is_family_kept_informed` is absent to a referrer without a further relationship.
+    """
 
     professional_id: str
     role: str
@@ -50,14 +54,15 @@ class ContactView(ResponseModel):
     telephone: str
     is_gp_by_default: bool
     since: datetime | None
-    is_family_kept_informed: bool
+    is_family_kept_informed: bool | None
 
 
 class ResponsibleView(ResponseModel):
     """The one answer to "who is responsible now?".
 
     `contact` is the professional who answers for the person's care as a whole: the accountable lead, else the GP. `owner` is the service
-    that must act next on the referral; a person's page names that of the most urgent open referral, and none without one.
+    that must act next on the referral; a person's page names that of the most urgent open referral, and none without one. To a referrer
+    without a further relationship it is that of what its own organisation sent.
     """
 
     contact: ContactView
@@ -157,12 +162,19 @@ class FeedbackLine(ResponseModel):
 
 
 class JoinedView(ResponseModel):
-    """Another referral of the same person for the same reason."""
+    """Another referral of the same person for the same reason.
+
+    Status and outcome are absent to the referrer of one that joined the referral of another organisation: the feedback says how it goes on.
+    """
 
     id: UUID
     reference: str
-    status: Status
+    status: Status | None
     outcome: Outcome | None
+
+    @classmethod
+    def of(cls, referral: Referral, *, is_shown: bool) -> "JoinedView":
+        return cls.model_validate(referral) if is_shown else cls(id=referral.id, reference=referral.reference, status=None, outcome=None)
 
 
 class AmendmentView(ResponseModel):
@@ -256,6 +268,7 @@ class FollowedReferralView(AdvisedReferralView):
         alternative: Service | None,
         progress: ReceiverProgress | None,
         has_notes: bool,
+        is_joined_shown: bool,
         policy: Policy,
         now: datetime,
     ) -> "FollowedReferralView":
@@ -264,10 +277,12 @@ class FollowedReferralView(AdvisedReferralView):
             **{name: getattr(referral, name) for name in ("triaged_at", "triaged_by", "question")},
             **{name: getattr(referral, name) if has_notes else None for name in _NOTES},
             alternative_service=_service(alternative),
-            responsible=ResponsibleView(contact=ContactView.model_validate(contact), owner=owner_of(target or referral, policy)),
+            responsible=ResponsibleView(
+                contact=ContactView.model_validate(contact), owner=owner_of(target or referral, policy) if is_joined_shown else None
+            ),
             feedback=[FeedbackLine.model_validate(line) for line in lines],
             amendments=[AmendmentView.model_validate(each) for each in amendments],
-            continued_as=None if target is None else JoinedView.model_validate(target),
+            continued_as=None if target is None else JoinedView.of(target, is_shown=is_joined_shown),
             joined_by=[JoinedView.model_validate(each) for each in joined],
             onward=[OnwardView.model_validate(each) for each in onward],
         )
@@ -285,8 +300,11 @@ class ReceivedView(AdvisedReferralView):
 
     @classmethod
     def acknowledging(cls, received: Acknowledgement, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
+        own, joins = received.referral, received.joins
+        if received.is_by_stranger:
+            own, joins = seen(own, HiddenPart()), joins and joined_as_seen(joins, own)
         return cls(
-            **referral_fields(received.referral, policy, now, joins=received.joins),
+            **referral_fields(own, policy, now, joins=joins),
             is_story_known=received.is_story_known,
             story=received.story,
             alternative_service=_service(alternative),

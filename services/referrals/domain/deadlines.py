@@ -133,8 +133,11 @@ def _chase_answer(urgency: Urgency, now: datetime, policy: Policy) -> datetime:
 
 def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Event:
     match kind:
-        case ReferralDeadline.TRIAGE | ReferralDeadline.DISCREPANCY:
+        case ReferralDeadline.TRIAGE:
             return ReferralAcknowledgementOverdue(service_code=POINT_OF_ACCESS, acknowledge_by=due_at)
+        case ReferralDeadline.DISCREPANCY:
+            faults = referral.discrepancies
+            return ReferralAcknowledgementOverdue(service_code=POINT_OF_ACCESS, acknowledge_by=due_at, discrepancies=faults)
         case ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.CALL:
             return ReferralAcknowledgementOverdue(service_code=referral.service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
         case ReferralDeadline.OUTCOME:

@@ -128,9 +128,14 @@ def is_completed_by_stranger(
 
     `changes` has the stored record and the person's one record: what a merged record took alone is the person's after a separation.
     """
-    if before is None or _held(before, practice, actor, policy):
+    if before is None or not is_by_stranger(before, practice, actor, policy):
         return False
     return any(first is not None and people.is_completed(first, then) for first, then in changes)
+
+
+def is_by_stranger(before: Person | None, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
+    """Whether the referrer of a known person had no relationship with them before."""
+    return before is not None and not _held(before, practice, actor, policy)
 
 
 def _held(before: Person, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:

@@ -37,14 +37,18 @@ from shared.kernel.ids import PersonId, new_id
 class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
-    `joins` is the referral that a merged one continues as. `story` is the one that is stored, unless the referrer may not see it, or names
-    the person otherwise than the record and may have another person in mind.
+    `joins` is the referral that a merged one continues as. `is_by_stranger`: the referrer of a known person had no relationship with them
+    before, and sees nothing that follows from what others have stored.
+
+    `story` is the one that is stored, unless the referrer may not see it, or names the person otherwise than the record and may have
+    another person in mind.
     """
 
     referral: Referral
     joins: Referral | None
     is_story_known: bool
     story: Story | None
+    is_by_stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         await settle_discrepancies(own, tx=tx)
     joins = await _join(command, received, arrival, tx, has_news=change is not None)
     may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
-    return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None)
+    is_by_stranger = receipt.is_by_stranger(before, practice, tx.actor, tx.policy)
+    return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None, is_by_stranger)
 
 
 def _record(

@@ -1,6 +1,7 @@
 """The referrer's feedback: one line in words for each event, also for Rapid Care's warnings and visits (AC6, 001:11487-11488)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,13 +23,19 @@ from shared.kernel.totality import total
 from shared.persistence.statements import ReadSession, Statement, any_of
 
 _EVENTS = Statement(
-    sa.select(EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
+    sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.type, EVENT.c.occurred_at, EVENT.c.data)
     .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column("'referrals.referral'"))
     .order_by(EVENT.c.seq)
 )
 #: What Rapid Care has published of its responses to these referrals.
 _RESPONSES = Statement(
-    sa.select(RESPONSE.c.referral_id.label("subject"), TIMELINE_EVENT.c.type, TIMELINE_EVENT.c.occurred_at, TIMELINE_EVENT.c.data)
+    sa.select(
+        TIMELINE_EVENT.c.id,
+        RESPONSE.c.referral_id.label("subject"),
+        TIMELINE_EVENT.c.type,
+        TIMELINE_EVENT.c.occurred_at,
+        TIMELINE_EVENT.c.data,
+    )
     .join(RESPONSE, RESPONSE.c.response_id == TIMELINE_EVENT.c.subject)
     .where(
         RESPONSE.c.referral_id == any_of("subjects"),
@@ -152,20 +159,29 @@ class Line:
     text: str
 
 
-async def feedback(reader: ReadSession, referral: Referral, policy: Policy) -> list[Line]:
-    """Oldest first; a merged referral includes the later feedback of the referral that it joined."""
+async def feedback(
+    reader: ReadSession, referral: Referral, policy: Policy, *, unseen: Collection[UUID] = (), is_service_named: bool = True
+) -> list[Line]:
+    """Oldest first; a merged referral includes the later feedback of the referral that it joined.
+
+    `unseen` are the events that the reader does not see; `is_service_named`: the reader sees who has the joined referral.
+    """
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     chain = {"subjects": subjects, "correlation_id": referral.correlation_id}
     responses = await reader.fetch(_RESPONSES, types=list(_OF_RESPONSE), **chain)
     own = await reader.fetch(_EVENTS, subjects=subjects)
     rows = sorted([*responses, *own], key=lambda row: row["occurred_at"])
-    relevant = [row for row in rows if row["occurred_at"] >= referral.received_at and _is_own(row, referral.id)]
+    later = [row for row in rows if row["occurred_at"] >= referral.received_at and row["id"] not in unseen]
+    relevant = [row for row in later if _is_own(row, referral.id)]
     found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _data(row)))]
     names = await _names(reader) if any(name in sentence for *_, sentence in found for name in _OF_SERVICE) else {}
     emergency = names.get(policy.emergency_service, "")
-    return [_line(row, data, sentence, names, emergency) for row, data, sentence in found]
+    unnamed = () if is_service_named else [row for row in rows if row["subject"] != referral.id]
+    worded = [(row, data, _unnamed(sentence) if row in unnamed else sentence) for row, data, sentence in found]
+    return [_line(row, data, sentence, names, emergency) for row, data, sentence in worded]
 
 
+_AT_START = re.compile(r"(^|\. )([at])(?=(?: |he )service)")
 #: The places of a sentence that have the name of a service.
 _OF_SERVICE = ("{service}", "{emergency}")
 
@@ -203,6 +219,12 @@ def _line(row: Any, data: dict[str, Any], sentence: str, names: Mapping[str, str
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
     values = {"service": service, "reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
     return Line(row["occurred_at"], _verb(row["type"]), sentence.format(**values))
+
+
+def _unnamed(sentence: str) -> str:
+    """The sentence without the name of the service that has the referral."""
+    text = sentence.replace("{service}", "a service").replace("Rapid Care", "the service")
+    return _AT_START.sub(lambda found: f"{found[1]}{found[2].upper()}", text)
 
 
 def _code(data: dict[str, Any]) -> str:

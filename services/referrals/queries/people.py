@@ -1,7 +1,7 @@
 """Persons: their record, their one contact, and their risk level."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from services.referrals.store.identity import find_group
 from services.referrals.store.leads import LEAD
 from services.referrals.store.people import PERSON, find_person, get_person
 from services.referrals.store.risks import RISK
-from shared.access import Part
+from shared.access import Basis, Part
 from shared.contracts.codes import Role
 from shared.contracts.practices import gp_id
 from shared.persistence.person_names import PersonName
@@ -50,7 +50,10 @@ acting_practice = directory.acting_practice
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The one responsible professional. `telephone` is their organisation's, else that of the Community Point of Access."""
+    """The one responsible professional. `telephone` is their organisation's, else that of the Community Point of Access.
+
+    `is_family_kept_informed` is None to a referrer without a further relationship: it would learn of a contact and of the preference.
+    """
 
     professional_id: str
     role: str
@@ -58,7 +61,10 @@ class Contact:
     telephone: str
     is_gp_by_default: bool
     since: datetime | None
-    is_family_kept_informed: bool
+    is_family_kept_informed: bool | None
+
+    def seen_on(self, basis: Basis | None) -> "Contact":
+        return replace(self, is_family_kept_informed=None) if basis is Basis.REFERRER else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
 """Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
+import orjson
 import sqlalchemy as sa
 
 from services.referrals.domain import Policy
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
+from services.referrals.domain.referrer_view import TYPES, HiddenPart, LogEntry, seen, unseen
 from services.referrals.store import responses
 from services.referrals.store.directory import codes_of_practice
 from services.referrals.store.identity import MERGED_RECORD, find_group
@@ -18,9 +21,11 @@ from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
-from shared.access import Basis, Part
+from services.referrals.store.tables import EVENT
+from shared.access import Basis, Part, decide
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Route
+from shared.kernel.target import Target
 from shared.kernel.totality import total
 from shared.persistence.relationships import PersonAccess
 from shared.persistence.schema import INSTANT
@@ -156,6 +161,13 @@ _OF_PERSON = Statement(
     sa.select(REFERRAL).where(REFERRAL.c.person_id == any_of("people")).where(_in(REFERRAL.c.status, "statuses")).order_by(REFERRAL.c.id)
 )
 
+#: The events of which a referrer does not see some.
+_OF_OTHERS = Statement(
+    sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.type, EVENT.c.actor_org, EVENT.c.data)
+    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column("'referrals.referral'"))
+    .where(EVENT.c.type.in_([sa.literal_column(f"'{each}'") for each in TYPES]))
+)
+
 #: Rapid Care's progress with referrals, by referral.
 ReceiverProgress = responses.ReceiverProgress
 progress = responses.progress
@@ -194,6 +206,52 @@ async def require_timeline(tx: Transaction[Policy], found: Referral) -> Basis:
 
 def _unknown(found: Referral) -> ReferralNotFound:
     return ReferralNotFound(f"No referral has the id {found.id}.")
+
+
+async def unseen_of(reader: ReadSession, subjects: Mapping[UUID, Referral], policy: Policy) -> Mapping[UUID, HiddenPart]:
+    """What the referrers do not see, by referral; each of `subjects` with the referral that its viewer sent."""
+    happened: defaultdict[UUID, list[LogEntry]] = defaultdict(list)
+    for row in await reader.fetch(_OF_OTHERS, subjects=list(subjects)):
+        happened[row["subject"]].append(LogEntry(row["id"], row["type"], row["actor_org"], orjson.loads(row["data"])))
+    return {subject: unseen(happened[subject], own, policy.organisation, is_joined=subject != own.id) for subject, own in subjects.items()}
+
+
+async def unseen_by(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> HiddenPart | None:
+    """What the caller does not see of the referral; None for one who sees everything."""
+    if basis is not Basis.REFERRER:
+        return None
+    return (await unseen_of(tx, {referral.id: referral}, tx.policy))[referral.id]
+
+
+async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> Referral:
+    hidden = await unseen_by(tx, referral, basis)
+    return seen(referral, hidden) if hidden else referral
+
+
+async def list_as_seen(tx: Transaction[Policy], page: Sequence[Referral]) -> list[Referral]:
+    """The referrals that the caller's organisation sent, each as the caller sees it."""
+    hidden = await unseen_of(tx, {each.id: each for each in page}, tx.policy) if page else {}
+    return [await _listed(tx, each, seen(each, hidden[each.id])) for each in page]
+
+
+async def _listed(tx: Transaction[Policy], referral: Referral, shown: Referral) -> Referral:
+    """Only a referral that has something hidden needs the question about the caller."""
+    return shown if shown == referral or await basis_of(tx, referral) is Basis.REFERRER else referral
+
+
+async def basis_of(tx: Transaction[Policy], referral: Referral) -> Basis | None:
+    """The basis on which the caller sees the referral, if any."""
+    access = await RELATIONSHIPS.access(tx, referral.person_id)
+    return decide(access.held, access.sharing, Part.EXISTENCE, referral.id).basis
+
+
+async def stored_target(tx: Transaction[Policy], target: Target, referral: Referral, basis: Basis | None) -> Target:
+    """The target in the stored version, of which a referrer sees a part. Raises VersionConflict with the versions that it sees."""
+    shown = await as_seen(tx, referral, basis)
+    if shown.version == referral.version:
+        return target
+    target.require(f"The referral {referral.id}", shown.version)
+    return Target(target.id, referral.version)
 
 
 async def by_reference(reader: ReadSession, typed: str) -> Referral:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain import identity, life
 from services.referrals.domain.referral import Referral
+from services.referrals.domain.referrer_view import HiddenPart, shown
 from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT
@@ -63,7 +64,13 @@ def _timeline(own: sa.ColumnElement[bool], others: sa.ColumnElement[bool]) -> St
 
 _CHAIN = sa.bindparam("correlation_id", type_=sa.Uuid)
 _OF_CHAIN = _timeline(EVENT.c.correlation_id == _CHAIN, TIMELINE_EVENT.c.correlation_id == _CHAIN)
-_OF_OWN = _timeline(EVENT.c.subject == sa.bindparam("referral_id", type_=sa.Uuid), sa.false())
+_OF_OWN = _timeline(
+    sa.and_(
+        EVENT.c.subject == sa.bindparam("referral_id", type_=sa.Uuid),
+        EVENT.c.id != sa.all_(sa.bindparam("unseen", type_=sa.ARRAY(sa.Uuid))),
+    ),
+    sa.false(),
+)
 #: The fields of an event of a referral that may name another referral.
 _NAMES_OF_REFERRALS = frozenset({"from_referral_id", "into_referral_id", "merged_referral_id", "sent_as"})
 
@@ -85,11 +92,12 @@ async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, l
     return [_entry(row) for row in rows]
 
 
-async def of_referral(reader: ReadSession, referral_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
-    """The events of one referral for its referrer, oldest first. No entry names another referral."""
+async def of_referral(reader: ReadSession, referral_id: UUID, hidden: HiddenPart, *, after: PageKey, limit: int) -> list[TimelineEntry]:
+    """The events of one referral for its referrer, oldest first. No entry names another referral, or a mark that is not shown."""
     occurred_at, event_id = after
-    rows = await reader.fetch(_OF_OWN, referral_id=referral_id, occurred_at=occurred_at, event_id=event_id, limit=limit)
-    return [_alone(_entry(row)) for row in rows]
+    page = {"occurred_at": occurred_at, "event_id": event_id, "limit": limit}
+    rows = await reader.fetch(_OF_OWN, referral_id=referral_id, unseen=list(hidden.events), **page)
+    return [_alone(_entry(row), hidden) for row in rows]
 
 
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
@@ -106,7 +114,9 @@ def _entry(row: Any) -> TimelineEntry:
     return TimelineEntry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)
 
 
-def _alone(entry: TimelineEntry) -> TimelineEntry:
+def _alone(entry: TimelineEntry, hidden: HiddenPart) -> TimelineEntry:
     """Without the ids of other referrals."""
-    kept = {name: each for name, each in (entry.data or {}).items() if name not in _NAMES_OF_REFERRALS or each == str(entry.subject)}
-    return replace(entry, data=None if entry.data is None else kept)
+    if entry.data is None:
+        return entry
+    kept = {name: each for name, each in entry.data.items() if name not in _NAMES_OF_REFERRALS or each == str(entry.subject)}
+    return replace(entry, data=shown(kept, hidden))

@@ -27,7 +27,7 @@ async def test_details_of_a_stranger_are_confirmed_by_staff(client: ReferralsCli
 
     sent = await client.refer(caller=client.gp("W08"), reason="falls", **changes)
 
-    assert sent["discrepancies"] == ["details-unconfirmed"]
+    assert (sent["discrepancies"], (await client.read(sent["id"]))["discrepancies"]) == ([], ["details-unconfirmed"])
     work = (await client.get("/work", section="discrepancies", discrepancy="details-unconfirmed")).json()["items"]
     assert [(item["id"], item["discrepancies_due_at"] is not None) for item in work] == [(sent["id"], True)]
     resolved = await client.command(
@@ -58,17 +58,17 @@ async def test_new_story_alone_needs_no_confirmation(client: ReferralsClient) ->
 
     sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story={"narrative": "He fell."})
 
-    assert sent["discrepancies"] == []
+    assert sent["discrepancies"] == (await client.read(sent["id"]))["discrepancies"] == []
 
 
 async def test_amended_telephone_of_a_stranger_is_confirmed(client: ReferralsClient) -> None:
     await _known(client)
     sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
-    assert sent["discrepancies"] == []
+    assert sent["discrepancies"] == (await client.read(sent["id"]))["discrepancies"] == []
 
     amended = await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp("W08"))
 
-    assert amended["discrepancies"] == ["details-unconfirmed"]
+    assert (amended["discrepancies"], (await client.read(sent["id"]))["discrepancies"]) == ([], ["details-unconfirmed"])
     work = (await client.get("/work", section="discrepancies", discrepancy="details-unconfirmed")).json()["items"]
     assert [(item["id"], item["discrepancies_due_at"] is not None) for item in work] == [(sent["id"], True)]
     reason = {"discrepancy": "details-unconfirmed", "reason": "He confirmed it."}
@@ -93,7 +93,8 @@ async def test_raised_urgency_keeps_the_mark(client: ReferralsClient) -> None:
 
     raised = await client.command(sent["id"], "amendment", _AMENDED | {"is_urgent": True}, caller=client.gp("W08"))
 
-    assert (raised["urgency"], "details-unconfirmed" in raised["discrepancies"]) == ("urgent", True)
+    assert (raised["urgency"], "details-unconfirmed" in raised["discrepancies"]) == ("urgent", False)
+    assert "details-unconfirmed" in (await client.read(sent["id"]))["discrepancies"]
 
 
 async def test_registered_practice_amends_without_a_mark(client: ReferralsClient) -> None:
@@ -109,7 +110,7 @@ async def test_amended_information_alone_needs_no_confirmation(client: Referrals
 
     amended = await client.command(sent["id"], "amendment", {"information": "He fell again."}, caller=client.gp("W08"))
 
-    assert amended["discrepancies"] == []
+    assert amended["discrepancies"] == (await client.read(sent["id"]))["discrepancies"] == []
 
 
 async def test_telephone_that_is_proposed_needs_no_mark(client: ReferralsClient) -> None:
@@ -119,6 +120,7 @@ async def test_telephone_that_is_proposed_needs_no_mark(client: ReferralsClient)
     sent = await client.refer(caller=client.gp("W08"), reason="falls", demographics=None, story=None)
 
     assert (await client.command(sent["id"], "amendment", _AMENDED, caller=client.gp("W08")))["discrepancies"] == []
+    assert (await client.read(sent["id"]))["discrepancies"] == []
 
 
 @pytest.mark.parametrize("telephone", ["020 7946 0999", "020 7946 0001"])

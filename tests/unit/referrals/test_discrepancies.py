@@ -169,7 +169,10 @@ def test_unresolved_discrepancy_is_escalated_at_every_deadline() -> None:
 
     reminded = deadlines.mark_overdue(marked, ReferralDeadline.DISCREPANCY, due_at, POLICY)
 
-    assert reminded.events == [ReferralAcknowledgementOverdue(service_code="community-point-of-access", acknowledge_by=due_at)]
+    [overdue] = reminded.events
+    assert overdue == ReferralAcknowledgementOverdue(
+        service_code="community-point-of-access", acknowledge_by=due_at, discrepancies=(Discrepancy.STORY_MISSING,)
+    )
     assert reminded.state.due_at == marked.due_at
     assert reminded.state.discrepancies_due_at == due_at + POLICY.chase_urgent
     assert [deadline.kind for deadline in reminded.deadlines] == [ReferralDeadline.DISCREPANCY]

@@ -1,0 +1,138 @@
+"""The answers to a stranger's referral are equal for a person with and without a stored contact, telephone or preference."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders.referrals import DALE, OTHER_PERSON, ReferralsClient, a_demographics_body
+
+_CONTACT = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
+_TELEPHONE = "020 7946 0999"
+_STORED: dict[str, dict[str, Any]] = {
+    "contact": {"story": {"narrative": "He fell.", "contacts": [_CONTACT]}},
+    "telephone": {"demographics": a_demographics_body(telephone=_TELEPHONE)},
+    "preference": {"sharing": "withheld", "sharing_stated_by": "person"},
+}
+_BARE = {"story": {"narrative": "He fell."}, "demographics": a_demographics_body()}
+_NUMBER_ALONE = {"demographics": None, "story": None}
+_ONE_OF_ITS_OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|CPA-[0-9A-Z]{4}-[0-9A-Z]{4}|\d{4}-\d{2}-\d{2}T[0-9:.]+Z")
+_RESOLVED = {"discrepancy": "details-unconfirmed", "reason": "He confirmed it."}
+
+
+async def _everything(client: ReferralsClient, sent: dict[str, Any]) -> list[Any]:
+    """What the stranger reads of its referral, without ids and times."""
+    stranger = client.gp("W08")
+    pages = [
+        await client.get(f"/{sent['id']}", stranger),
+        await client.get("", stranger, reference=sent["reference"]),
+        await client.get(f"/{sent['id']}/timeline", stranger),
+        await client.get(f"/{sent['id']}/actions", stranger),
+        await client.get(f"/people/{sent['person_id']}/contact", stranger),
+        await client.get(f"/people/{sent['person_id']}/responsible", stranger),
+    ]
+    listed = [page["items"] for page in [(await client.get("", stranger)).json()]]
+    own = [each for items in listed for each in items if each["id"] == sent["id"]]
+    return [_plain(each.json()) for each in pages] + [_plain(own), pages[0].headers.get("etag")]
+
+
+def _plain(answer: Any) -> str:
+    return _ONE_OF_ITS_OWN.sub("-", str(answer))
+
+
+async def _known(client: ReferralsClient, number: str, stored: dict[str, Any]) -> dict[str, Any]:
+    return await client.refer(caller=client.ambulance, source="ambulance", nhs_number=number, **{**_BARE, **stored})
+
+
+async def _marked(client: ReferralsClient) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await client.get("/work", section="discrepancies", discrepancy="details-unconfirmed")).json()["items"]
+    return items
+
+
+@pytest.mark.parametrize("stored", _STORED)
+@pytest.mark.parametrize("reason", ["falls", "community-nursing"])
+async def test_referral_shows_nothing_of_the_record(client: ReferralsClient, stored: str, reason: str) -> None:
+    """Alone, and merged into the referral of another organisation. Staff see the mark, and resolve it."""
+    known = await _known(client, DALE, _STORED[stored])
+    unknown = await _known(client, OTHER_PERSON, {})
+    guess = {**_BARE, **_STORED[stored], "reason": reason}
+
+    receipts = [await client.refer(caller=client.gp("W08"), nhs_number=number, **guess) for number in (DALE, OTHER_PERSON)]
+
+    assert _plain(receipts[0]) == _plain(receipts[1])
+    assert await _everything(client, receipts[0]) == await _everything(client, receipts[1])
+    [marked] = await _marked(client)
+    assert marked["id"] == (receipts[1] if reason == "falls" else unknown)["id"]
+    assert await _plain_of_ambulance(client, known) == await _plain_of_ambulance(client, unknown)
+    await client.command(marked["id"], "discrepancy-resolution", _RESOLVED)
+    assert await _everything(client, receipts[0]) == await _everything(client, receipts[1])
+
+
+async def _plain_of_ambulance(client: ReferralsClient, sent: dict[str, Any]) -> str:
+    """The referral that may have been joined, as its own referrer sees its version and marks."""
+    seen = (await client.get(f"/{sent['id']}", client.ambulance)).json()
+    return _plain((seen["version"], seen["discrepancies"], seen["discrepancies_due_at"]))
+
+
+@pytest.mark.parametrize("stored", _STORED)
+async def test_number_alone_shows_nothing_of_the_record(client: ReferralsClient, stored: str) -> None:
+    await _known(client, DALE, _STORED[stored])
+    await _known(client, OTHER_PERSON, {})
+
+    sent = [
+        await client.refer(caller=client.gp("W08"), nhs_number=number, **_NUMBER_ALONE, reason="falls") for number in (DALE, OTHER_PERSON)
+    ]
+
+    assert _plain(sent[0]) == _plain(sent[1])
+    assert await _everything(client, sent[0]) == await _everything(client, sent[1])
+
+
+async def test_amended_telephone_shows_nothing_of_the_record(client: ReferralsClient) -> None:
+    """Its answer, its version and what follows: a further command, a stale one, and a repeated one."""
+    await _known(client, DALE, _STORED["telephone"])
+    await _known(client, OTHER_PERSON, {})
+    stranger = client.gp("W08")
+    sent = [await client.refer(caller=stranger, nhs_number=number, **_NUMBER_ALONE, reason="falls") for number in (DALE, OTHER_PERSON)]
+
+    answers = []
+    for each in sent:
+        path, body = f"/{each['id']}/amendment", {"telephone": _TELEPHONE}
+        amended = await client.post(path, body, caller=stranger, version=each["version"])
+        again = await client.post(path, body, caller=stranger, version=each["version"])
+        ahead = await client.post(path, {"information": "He fell."}, caller=stranger, version=amended.json()["version"] + 1)
+        further = await client.post(path, {"information": "He fell."}, caller=stranger, version=amended.json()["version"])
+        answers.append([(it.status_code, _plain(it.json() | {"instance": None})) for it in (amended, again, ahead, further)])
+
+    assert answers[0] == answers[1]
+    assert [status for status, _ in answers[0]] == [200, 200, 412, 200]
+    assert await _everything(client, sent[0]) == await _everything(client, sent[1])
+    assert [each["id"] for each in await _marked(client)] == [sent[1]["id"]]
+
+
+async def test_overdue_mark_shows_nothing_of_the_record(client: ReferralsClient) -> None:
+    await _known(client, DALE, _STORED["contact"])
+    await _known(client, OTHER_PERSON, {})
+    guess = {**_STORED["contact"], "demographics": None, "reason": "falls"}
+    sent = [await client.refer(caller=client.gp("W08"), nhs_number=number, **guess) for number in (DALE, OTHER_PERSON)]
+    for each in sent:
+        await client.command(each["id"], "triage", {"urgency": "routine", "reason": "Stable."})
+        await client.command(each["id"], "route", {"route": "service", "service_code": "district-nursing"})
+        await client.command(each["id"], "acceptance", caller=client.receiver("CLCH"))
+
+    await client.context.let_pass(timedelta(days=8))
+
+    assert len((await client.read(sent[1]["id"]))["discrepancies"]) == 1
+    assert await _everything(client, sent[0]) == await _everything(client, sent[1])
+
+
+async def test_stronger_relationship_sees_the_mark(client: ReferralsClient) -> None:
+    """The registered practice of the person, in the referral, in the lists and in the timeline."""
+    await _known(client, DALE, {})
+    sent = await client.refer(caller=client.gp("W08"), **{**_BARE, **_STORED["contact"]}, reason="falls")
+
+    seen = (await client.get(f"/{sent['id']}", client.gp())).json()
+    [listed] = [each for each in (await client.get("", client.gp(), whose="registered")).json()["items"] if each["id"] == sent["id"]]
+
+    assert seen["discrepancies"] == listed["discrepancies"] == ["details-unconfirmed"]
+    assert seen["version"] == listed["version"] == (await client.read(sent["id"]))["version"]
