@@ -254,6 +254,11 @@ def join_faults(referral: Referral, found: Collection[Discrepancy], now: datetim
     return _with(referral, found, [], now, policy)
 
 
+def is_reported(referral: Referral, change: PersonChange) -> bool:
+    """Whether the report of a death or a move stands already."""
+    return REPORT_OF[change] in referral.discrepancies
+
+
 def report_end(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
     """A referrer without a further relationship says that the person has died or moved away. Nothing ends: the mark asks staff."""
     permit(referral, Occurrence.END_REPORTED)

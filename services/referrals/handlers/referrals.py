@@ -241,9 +241,12 @@ async def _mark(referral: Referral, faults: Sequence[Discrepancy], tx: Tx) -> Re
 
 
 async def _report_end(referral: Referral, change: PersonChange, tx: Tx) -> Referral:
-    """The referral that a merged one joined has the mark: its owner acts."""
+    """The referral that a merged one joined has the mark: its owner acts. A report that stands is repeated, which changes nothing."""
     permit(referral, commands.CancelReferral)
     joined = await _open_joined(referral, tx)
+    if discrepancies.is_reported(joined or referral, change):
+        tx.audit(referral.id)
+        return referral
     marked = await referrals.save(tx, discrepancies.report_end(joined or referral, change, tx.now, tx.policy))
     return referral if joined else marked
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.persons import PersonDeceased, PersonMoved
-from shared.contracts.referrals import ReferralAcknowledgementOverdue
+from shared.contracts.referrals import ReferralAcknowledgementOverdue, ReferralDiscrepancyFound
 from tests.builders.referrals import ReferralsClient, a_demographics_body
 
 _ENDS = [("died", "death-reported"), ("moved-away", "move-reported")]
@@ -149,6 +149,22 @@ async def test_repeated_report_changes_nothing(client: ReferralsClient) -> None:
     once, again = [await client.post(path, body, caller=client.gp("W08"), version=sent["version"]) for _ in range(2)]
 
     assert (once.status_code, again.status_code, again.json()) == (200, 200, once.json())
+
+
+@pytest.mark.parametrize("merged", [{}, {"reason": "community-nursing"}])
+async def test_report_that_stands_is_a_repetition(client: ReferralsClient, merged: dict[str, str]) -> None:
+    """Each sends the version that it has seen last."""
+    await _cared_for(client)
+    sent = await _by_stranger(client, **merged)
+    reported = await _report(client, sent, "died")
+
+    again = [await _report(client, sent, "died") for _ in range(3)]
+
+    assert again == 3 * [reported]
+    assert len(await client.context.published(ReferralDiscrepancyFound)) == 1
+    other = await _report(client, sent, "moved-away")
+    assert ("move-reported" in other["discrepancies"]) is not bool(merged)
+    assert len(await client.context.published(ReferralDiscrepancyFound)) == 2
 
 
 @pytest.mark.parametrize("reason", ["died", "moved-away"])
