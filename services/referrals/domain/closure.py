@@ -189,7 +189,8 @@ def cancel(
         return _withdraw_merged(referral, command, now)
     ended_from = effective_status(referral) if change else None
     cancelled = replace(_confirmed(referral, change), status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
-    return deadlines.end(cancelled, [ReferralCancelled(reason=command.reason, onward_of=referral.onward_of)], now)
+    ended = deadlines.end(cancelled, [ReferralCancelled(reason=command.reason, onward_of=referral.onward_of)], now)
+    return ended if change else _with_reports(ended, referral.discrepancies_due_at)
 
 
 def end_with(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -256,6 +257,15 @@ def separate(referral: Referral, now: datetime, policy: Policy) -> Decision[Refe
 def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
     """Whether the outcome may end the referral: without a red flag each may."""
     return not referral.has_red_flag or _ANSWERS_RED_FLAG[outcome]
+
+
+def _with_reports(ended: Decision[Referral], due_at: datetime | None) -> Decision[Referral]:
+    """A report of a death or a move outlasts the withdrawal: the Community Point of Access records or refutes it by the same deadline."""
+    reports = tuple(each for each in ended.state.discrepancies if each in REPORT_OF.values())
+    if not reports:
+        return ended
+    reported = replace(ended.state, discrepancies=reports, discrepancies_due_at=due_at)
+    return replace(ended, state=reported, cancels=[each for each in ended.cancels if each is not ReferralDeadline.DISCREPANCY])
 
 
 def _confirmed(referral: Referral, change: PersonChange | None) -> Referral:

@@ -25,6 +25,7 @@ from services.referrals.domain.referral import (
     ReferralDeadline,
     Status,
     effective_status,
+    has_faults,
     is_with_receiver,
     permit,
 )
@@ -41,7 +42,7 @@ from shared.contracts.referrals import (
     ReferralIdentityUnverified,
 )
 from shared.kernel.decision import Decision
-from shared.kernel.errors import RuleBroken
+from shared.kernel.errors import IllegalTransition, RuleBroken
 from shared.kernel.totality import total
 
 
@@ -160,6 +161,8 @@ def mark_condition(referral: Referral) -> Referral:
 def resolve(referral: Referral, command: ResolveDiscrepancy, now: datetime) -> Decision[Referral]:
     """Ends one discrepancy with a reason. Raises IllegalTransition, DiscrepancyNotOpen, PracticeInDoubt."""
     permit(referral, ResolveDiscrepancy)
+    if referral.ended_at is not None and not has_faults(referral):
+        raise IllegalTransition(ResolveDiscrepancy.__name__, referral.status)
     require_open(referral, {command.discrepancy})
     if not resolvable({command.discrepancy}):
         raise PracticeInDoubt("Only the practice itself says that the person is registered with it.")
@@ -263,6 +266,12 @@ def report_end(referral: Referral, change: PersonChange, now: datetime, policy: 
     """A referrer without a further relationship says that the person has died or moved away. Nothing ends: the mark asks staff."""
     permit(referral, Occurrence.END_REPORTED)
     return _with(referral, [REPORT_OF[change]], [], now, policy)
+
+
+def confirm_reports(referral: Referral, now: datetime) -> Decision[Referral]:
+    """The death or the move is recorded: the reports of a withdrawn referral have their answer."""
+    permit(referral, ResolveDiscrepancy)
+    return _without(referral, set(REPORT_OF.values()), [], now)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

@@ -116,8 +116,7 @@ class OnwardObstacle(StrEnum):
 class ReferralDeadline(StrEnum):
     """Deadlines of the owner of a referral: triage and route, acknowledgement, outcome.
 
-    `call`: the receiver answers a repeated urgent call. `discrepancy`: the Community Point of Access resolves the faults of an urgent
-    referral. Both run beside the first three.
+    `call`: the receiver answers a repeated urgent call. `discrepancy`: staff resolve the faults. Both run beside the first three.
     """
 
     TRIAGE = "triage"
@@ -256,7 +255,7 @@ REFERRAL: Transitions = state_table(
             ReferralSeparated,
         ),
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
-        ResolveDiscrepancy: transition(OPEN, (), ReferralDiscrepancyResolved),
+        ResolveDiscrepancy: transition((*OPEN, Status.CANCELLED), (), ReferralDiscrepancyResolved),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         ReturnReferral: transition(
             (*AT_RECEIVER, Status.SIGNPOSTED, _WITH_QUESTION), Status.RETURNED, ReferralReturned, ReferralUrgencyRaised
@@ -298,7 +297,7 @@ REFERRAL: Transitions = state_table(
         ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
         ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
         ReferralDeadline.CALL: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
-        ReferralDeadline.DISCREPANCY: transition(OPEN, (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.DISCREPANCY: transition((*OPEN, Status.CANCELLED), (), ReferralAcknowledgementOverdue),
     },
     Occurrence,
     ReferralDeadline,
@@ -358,8 +357,8 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
         (Occurrence.PERSON_RESTORED, referral.ended_from is None),
         (AnswerCall, referral.answer_by is None),
         (ReferralDeadline.CALL, referral.answer_by is None),
-        (ResolveDiscrepancy, not referral.discrepancies),
-        (ReferralDeadline.DISCREPANCY, not referral.discrepancies),
+        (ResolveDiscrepancy, not has_faults(referral)),
+        (ReferralDeadline.DISCREPANCY, not has_faults(referral)),
         (Occurrence.PRACTICE_IN_DOUBT, {Discrepancy.PRACTICE_UNKNOWN, Discrepancy.PRACTICE_UNCONFIRMED} <= set(referral.discrepancies)),
     ]
     return frozenset(trigger for trigger, is_absent in absent if is_absent)
@@ -389,6 +388,11 @@ def pending_deadlines(referral: Referral) -> Mapping[ReferralDeadline, datetime]
 def has_ended_for_good(referral: Referral) -> bool:
     """Whether the referral ended with its receiver, or because the person died or moved away: no acceptance opens it again."""
     return referral.ended_from is not None or (referral.status is Status.CLOSED and referral.receiver_organisation is not None)
+
+
+def has_faults(referral: Referral) -> bool:
+    """Whether faults are to be resolved: of an ended referral only the reports that outlast a withdrawal."""
+    return bool(referral.discrepancies) and (referral.ended_at is None or referral.discrepancies_due_at is not None)
 
 
 def is_with_receiver(referral: Referral) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.referrals.commands import RecordDeath, RecordMove, RecordReturn, RestorePerson
-from services.referrals.domain import closure
+from services.referrals.domain import closure, discrepancies
 from services.referrals.domain import life as domain
 from services.referrals.domain.life import Life, Report
 from services.referrals.domain.person import PersonNotFound
@@ -21,6 +21,7 @@ from services.referrals.store.life import (
     lock_ended_referrals,
     lock_life,
     lock_open_referrals,
+    lock_reported_referrals,
     mark_open_referrals,
     open_referral_ids,
     prefetch_lives,
@@ -128,6 +129,8 @@ async def _end_care(decision: Decision[Life], tx: Tx) -> Life:
     life = await save_life(tx, decision)
     for referral in await lock_open_referrals(tx, life.person_id):
         await referrals.save(tx, closure.end_with(referral, life.changes[-1].kind, tx.now, tx.policy))
+    for reported in await lock_reported_referrals(tx, life.person_id):
+        await referrals.save(tx, discrepancies.confirm_reports(reported, tx.now))
     return life
 
 

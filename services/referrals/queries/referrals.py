@@ -87,14 +87,17 @@ _IS_BY_PRACTICE: Mapping[Whose, bool] = total(Whose, {Whose.SENT: False, Whose.R
 QUEUE_RANK: Mapping[Urgency, int] = total(Urgency, {Urgency.URGENT: 0, Urgency.ROUTINE: 1, Urgency.ADVICE: 1})
 
 _RANK = sa.case(*((REFERRAL.c.urgency == sa.literal_column(f"'{urgency}'"), rank) for urgency, rank in QUEUE_RANK.items()))
-_PAGE_KEY = sa.tuple_(_RANK, REFERRAL.c.due_at, REFERRAL.c.id)
+_DUE_AT = sa.func.coalesce(REFERRAL.c.due_at, REFERRAL.c.discrepancies_due_at)
+_PAGE_KEY = sa.tuple_(_RANK, _DUE_AT, REFERRAL.c.id)
+#: Open, or withdrawn with a report of a death or a move that stands.
+_IS_OWED = sa.or_(REFERRAL.c.ended_at.is_(None), REFERRAL.c.discrepancies_due_at.is_not(None))
 _AFTER = sa.tuple_(sa.bindparam("rank", type_=sa.Integer), sa.bindparam("due_at", type_=INSTANT), sa.bindparam("id", type_=sa.Uuid))
 
 
 def _by_urgency(*conditions: sa.ColumnElement[bool]) -> Statement:
-    """Open referrals, the urgent ones first, then by deadline."""
-    chosen = sa.select(REFERRAL).where(REFERRAL.c.ended_at.is_(None), *conditions).where(_AFTER < _PAGE_KEY)
-    return Statement(chosen.order_by(_RANK, REFERRAL.c.due_at, REFERRAL.c.id).limit(sa.bindparam("limit", type_=sa.Integer)))
+    """Referrals that someone owes an act, the urgent ones first, then by deadline."""
+    chosen = sa.select(REFERRAL).where(_IS_OWED, *conditions).where(_AFTER < _PAGE_KEY)
+    return Statement(chosen.order_by(_RANK, _DUE_AT, REFERRAL.c.id).limit(sa.bindparam("limit", type_=sa.Integer)))
 
 
 #: A live response of Rapid Care without contact that is at risk or late, or that has an overdue step.
@@ -297,7 +300,7 @@ async def open_of_person(reader: ReadSession, person_id: UUID) -> list[Referral]
 
 def page_key_of(referral: Referral) -> PageKey:
     """The page key of a referral."""
-    return (QUEUE_RANK[referral.urgency], referral.due_at or referral.received_at, referral.id)
+    return (QUEUE_RANK[referral.urgency], referral.due_at or referral.discrepancies_due_at or referral.received_at, referral.id)
 
 
 def _page_key_values(after: PageKey) -> dict[str, object]:

@@ -44,6 +44,8 @@ _IS_OPEN = REFERRAL.c.status == sa.any_(sa.bindparam("statuses", type_=sa.ARRAY(
 _OPEN_IDS = Statement(sa.select(REFERRAL.c.id).where(_OF_PEOPLE, _IS_OPEN))
 _LOCK_OPEN = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, _IS_OPEN).order_by(REFERRAL.c.id).with_for_update())
 _LOCK_ENDED = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, REFERRAL.c.ended_from.is_not(None)).order_by(REFERRAL.c.id).with_for_update())
+_IS_REPORTED = sa.and_(REFERRAL.c.ended_at.is_not(None), REFERRAL.c.discrepancies_due_at.is_not(None))
+_LOCK_REPORTED = Statement(sa.select(REFERRAL).where(_OF_PEOPLE, _IS_REPORTED).order_by(REFERRAL.c.id).with_for_update())
 _MARK_OPEN = Statement(sa.update(REFERRAL).where(_OF_PEOPLE, _IS_OPEN).values(person_is_recorded_as=sa.bindparam("recorded_as")))
 _KEEP_ENDED = Statement(sa.update(REFERRAL).where(_OF_PEOPLE, REFERRAL.c.ended_from.is_not(None)).values(ended_from=None))
 
@@ -87,6 +89,12 @@ async def lock_open_referrals(tx: Tx, person_id: UUID) -> list[Referral]:
 async def lock_ended_referrals(tx: Tx, person_id: UUID) -> list[Referral]:
     """The referrals of a person that a death or a move has ended, locked in the order of their ids."""
     rows = await tx.fetch(_LOCK_ENDED, people=await _records(tx, person_id))
+    return [referrals.attach(tx, row) for row in rows]
+
+
+async def lock_reported_referrals(tx: Tx, person_id: UUID) -> list[Referral]:
+    """The withdrawn referrals of a person whose report of a death or a move stands, locked in the order of their ids."""
+    rows = await tx.fetch(_LOCK_REPORTED, people=await _records(tx, person_id))
     return [referrals.attach(tx, row) for row in rows]
 
 

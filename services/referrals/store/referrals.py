@@ -76,6 +76,7 @@ REFERRAL = sa.Table(
     sa.Index("ix_referral_referrer_organisation_id", "referrer_organisation", "id"),
     sa.Index("ix_referral_practice_code_id", "practice_code", "id"),
     sa.Index("ix_referral_open_due_at", "due_at", "id", postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index("ix_referral_faults", "discrepancies_due_at", postgresql_where=sa.text("discrepancies_due_at IS NOT NULL")),
     sa.Index("ix_referral_receiver_organisation", "receiver_organisation", postgresql_where=sa.text("ended_at IS NULL")),
     comment="Referrals from receipt to closure, with owner, deadline and routing.",
 )

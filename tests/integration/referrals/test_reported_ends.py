@@ -141,6 +141,56 @@ async def test_referrer_withdraws_after_its_report(client: ReferralsClient) -> N
     assert (refused.status_code, refused.json()["code"]) == (409, "illegal-transition")
 
 
+@pytest.mark.parametrize("is_cared_for", [True, False])
+async def test_report_outlasts_the_withdrawal_of_its_referral(client: ReferralsClient, *, is_cared_for: bool) -> None:
+    """Finding: a report that its referrer withdrew with the referral had no deadline, and no list showed it."""
+    if is_cared_for:
+        await _cared_for(client)
+    sent = await _by_stranger(client, demographics=a_demographics_body(), story={"narrative": "He fell."})
+    await _report(client, sent, "died")
+    withdrawn = await _report(client, sent, "withdrawn")
+
+    await client.context.let_pass(timedelta(days=4))
+
+    assert (withdrawn["status"], withdrawn["discrepancies"]) == ("cancelled", ["death-reported"])
+    overdue = await client.context.published(ReferralAcknowledgementOverdue)
+    assert len([event for event in overdue if event.discrepancies]) > 1
+    listed = (await client.get("/work", section="discrepancies", discrepancy="death-reported")).json()["items"]
+    whole = (await client.get("/work")).json()["items"]
+    assert [item["id"] for item in listed] == [sent["id"]]
+    assert sent["id"] in {item["id"] for item in whole}
+    assert "ResolveDiscrepancy" in {each["name"] for each in (await client.get(f"/{sent['id']}/actions")).json()}
+
+
+async def test_withdrawn_report_is_refuted_with_a_reason(client: ReferralsClient) -> None:
+    sent = await _withdrawn_report(client)
+
+    refuted = await client.command(sent["id"], "discrepancy-resolution", {"discrepancy": "death-reported", "reason": "He telephoned."})
+
+    assert (refuted["status"], refuted["discrepancies"], refuted["discrepancies_due_at"]) == ("cancelled", [], None)
+    assert (await client.get("/work", section="discrepancies")).json()["items"] == []
+    again = await client.try_command(sent["id"], "discrepancy-resolution", {"discrepancy": "death-reported", "reason": "He wrote."})
+    assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
+
+
+async def test_recorded_death_settles_the_withdrawn_report(client: ReferralsClient) -> None:
+    sent = await _withdrawn_report(client)
+
+    await client.post(f"/people/{sent['person_id']}/death", {}, version=0)
+
+    settled = await client.read(sent["id"])
+    assert (settled["cancel_reason"], settled["discrepancies"], settled["discrepancies_due_at"]) == ("withdrawn", [], None)
+    assert (await client.get("/work", section="discrepancies")).json()["items"] == []
+
+
+async def _withdrawn_report(client: ReferralsClient) -> dict[str, Any]:
+    await _cared_for(client)
+    sent = await _by_stranger(client)
+    await _report(client, sent, "died")
+    await _report(client, sent, "withdrawn")
+    return sent
+
+
 async def test_repeated_report_changes_nothing(client: ReferralsClient) -> None:
     await _cared_for(client)
     sent = await _by_stranger(client)

@@ -98,6 +98,14 @@ _TWO_LED_CASES = (_led("case", PERSON, "active-management"), _led("case", OTHER,
 _WITH_DUTY: Mapping[str, tuple[tuple[str, ...], Sequence[Row]]] = {
     "unanswered call about a referral": (("call",), [_referral(answer_by=NOW)]),
     "discrepancy of an open referral": (("discrepancy",), [_referral(discrepancies=["number-missing"])]),
+    "report of a death or a move that outlasts its referral": (
+        ("discrepancy",),
+        [
+            _referral(
+                status="cancelled", ended_at=NOW, cancel_reason="withdrawn", discrepancies=["death-reported"], discrepancies_due_at=NOW
+            )
+        ],
+    ),
     "question about a referral that its receiver has": (
         ("acknowledgement",),
         [_referral(status="information-requested", asked_in="routed")],

@@ -36,6 +36,13 @@ _DUTIES = (
     Duty(
         "referrals",
         "referral",
+        "report of a death or a move that outlasts its referral",
+        "ended_at IS NOT NULL AND discrepancies_due_at IS NOT NULL",
+        ("discrepancy",),
+    ),
+    Duty(
+        "referrals",
+        "referral",
         "question about a referral that its receiver has",
         "status = 'information-requested' AND asked_in = 'routed'",
         ("acknowledgement",),

@@ -241,13 +241,13 @@ def _referrals() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_referral"),
         sa.UniqueConstraint("reference", name="uq_referral_reference"),
     )
+    is_open, has_faults = sa.text("ended_at IS NULL"), sa.text("discrepancies_due_at IS NOT NULL")
     for column in ("correlation_id", "merged_into", "person_id"):
         op.create_index(f"ix_referral_{column}", "referral", [column])
-    op.create_index("ix_referral_open_due_at", "referral", ["due_at", "id"], postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_referral_faults", "referral", ["discrepancies_due_at"], postgresql_where=has_faults)
+    op.create_index("ix_referral_open_due_at", "referral", ["due_at", "id"], postgresql_where=is_open)
     op.create_index("ix_referral_practice_code_id", "referral", ["practice_code", "id"])
-    op.create_index(
-        "ix_referral_receiver_organisation", "referral", ["receiver_organisation"], postgresql_where=sa.text("ended_at IS NULL")
-    )
+    op.create_index("ix_referral_receiver_organisation", "referral", ["receiver_organisation"], postgresql_where=is_open)
     op.create_index("ix_referral_referrer_organisation_id", "referral", ["referrer_organisation", "id"])
     op.execute(sa.schema.CreateSequence(sa.Sequence("referral_number")))
     _amendments()
