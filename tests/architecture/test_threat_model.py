@@ -15,8 +15,6 @@ _PICTURE = re.search(r"```mermaid\n(.*?)```", (ROOT / "docs" / "architecture.md"
 _EDGE = re.compile(r"^ *(\w+)(?:[\[({].*?)? (<?-->)(?:\|[^|]*\|)? *(\w+)", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-_OPEN = re.compile(r"^open: (O\d)$")
-_MECHANISM = re.compile(r"^\| (O\d) \| (.+) \|$", re.MULTILINE)
 _LEAST_REASON = 20
 
 
@@ -48,25 +46,17 @@ def test_arrow_has_all_six_kinds_of_threat(heading: str) -> None:
 
 
 @pytest.mark.parametrize(("heading", "letter", "threat", "measure", "shown"), ROWS, ids=[f"{row[1]} {row[2]}" for row in ROWS])
-def test_threat_is_tested_accepted_or_open(heading: str, letter: str, threat: str, measure: str, shown: str) -> None:
+def test_threat_is_tested_or_accepted(heading: str, letter: str, threat: str, measure: str, shown: str) -> None:
     assert heading
     assert letter
     assert threat
     assert measure
-    if found := _OPEN.match(shown):
-        assert found[1] in dict(_MECHANISM.findall(_PAGE))
-    elif shown.startswith("accepted: "):
+    if shown.startswith("accepted: "):
         assert len(shown) > _LEAST_REASON
     else:
         named = _TEST.findall(shown)
         assert ", ".join(f"`{path}::{name}`" for path, name in named) == shown
         assert [(path, name) for path, name in named if name not in _tests_of(path)] == []
-
-
-def test_open_mechanisms_are_those_that_threats_name() -> None:
-    named = {found[1] for *_, shown in ROWS if (found := _OPEN.match(shown))}
-
-    assert named == set(dict(_MECHANISM.findall(_PAGE)))
 
 
 @cache
