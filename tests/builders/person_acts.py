@@ -119,7 +119,9 @@ async def try_what_is_not_offered(model: PersonModel, random: Random) -> None:
         if names:
             name = random.choice(names)
             body = await _body(model, random, item, name, {})
-            await model.command_not_offered(item.aggregate.context, name, item.address, caller, body, version=item.row["version"])
+            context, stored = item.aggregate.context, item.row["version"]
+            version = await model.seen_version(context, item.address, caller, stored)
+            await model.command_not_offered(context, name, item.address, caller, body, version=version)
 
 
 async def _advance(model: PersonModel, random: Random) -> None:
@@ -139,7 +141,8 @@ async def _act_on(
         if actions:
             action = random.choices(actions, [_weight(action["name"], item) for action in actions])[0]
             body = await _body(model, random, item, action["name"], values or {})
-            context, version = item.aggregate.context, item.row["version"]
+            context, stored = item.aggregate.context, item.row["version"]
+            version = await model.seen_version(context, item.address, caller, stored)
             await model.offered_command(context, action["name"], action["href"], caller, body, version=version)
             return
 

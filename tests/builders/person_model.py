@@ -85,6 +85,12 @@ class PersonModel:
         assert answer.status_code < 500, f"{method} {path} with {body}: {answer.status_code} {answer.text}"
         return answer
 
+    async def seen_version(self, context: str, address: str, caller: Caller, stored: int) -> int:
+        """The version that the caller sees: that of a referrer leaves out what others sent. The stored one of what no GET shows."""
+        answer = await self.send(context, "GET", address, caller)
+        version: int = answer.json().get("version", stored) if answer.is_success else stored
+        return version
+
     async def command(self, context: str, name: str, path: str, caller: Caller, body: Any = None, **more: Any) -> httpx.Response:
         """A counted command."""
         answer = await self.send(context, (await self.operation(context, name)).method, path, caller, body, **more)

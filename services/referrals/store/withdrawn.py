@@ -6,6 +6,7 @@ from services.referrals.domain.closure import CHANGE_BY_REASON
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import Status
 from services.referrals.domain.registration import confirmed_practice
+from services.referrals.store.life import LIFE
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import Tx
 from services.referrals.store.timeline import TIMELINE_EVENT
@@ -27,6 +28,7 @@ _IS_WITHDRAWN_ALONE = Statement(
         sa.and_(
             sa.func.coalesce(sa.func.bool_and(_IS_WITHDRAWN), sa.false()),
             ~sa.exists().where(TIMELINE_EVENT.c.person_id == _PERSON_ID),
+            ~sa.exists().where(LIFE.c.person_id == _PERSON_ID),
         )
     ).where(REFERRAL.c.person_id == _PERSON_ID)
 )
@@ -35,8 +37,8 @@ _IS_WITHDRAWN_ALONE = Statement(
 async def is_withdrawn_alone(tx: Tx, person: Person) -> bool:
     """Whether only withdrawn referrals state the record of the person, which has never been merged.
 
-    No member of staff has corrected it, no other service has published an event about the person, and neither the Community Point of
-    Access nor the confirmed practice has sent one of the referrals.
+    No member of staff has corrected it or recorded a death or a move, no other service has published an event about the person, and
+    neither the Community Point of Access nor the confirmed practice has sent one of the referrals.
     """
     if person.former_values:
         return False

@@ -97,7 +97,7 @@ async def test_person_known_again_is_protected(client: ReferralsClient) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "identity-differs")
 
 
-@pytest.mark.parametrize("known", ["open", "routed", "corrected", "practice", "died"])
+@pytest.mark.parametrize("known", ["open", "routed", "corrected", "practice", "died", "gone"])
 async def test_person_whom_others_know_is_protected(client: ReferralsClient, known: str) -> None:
     """Each is a reason beside a stranger's word, or a stranger's word that still stands."""
     sent = await client.refer(caller=client.ambulance, source="ambulance")
@@ -112,6 +112,9 @@ async def test_person_whom_others_know_is_protected(client: ReferralsClient, kno
         await _withdraw(client, await client.refer(reason="falls"), client.gp())
     reason = "died" if known == "died" else "withdrawn"
     await client.command(sent["id"], "cancellation", {"reason": reason}, caller=client.triager)
+
+    if known == "gone":
+        await _record_move(client, sent)
 
     refused = await client.try_refer(caller=client.gp("W08"), demographics=_INVENTED, reason="dementia")
 
@@ -133,4 +136,9 @@ async def _correct(client: ReferralsClient, sent: dict[str, Any]) -> None:
     version = (await _person(client, sent))["version"]
     changed = {"demographics": a_demographics_body(address="4 Whetstone Road")}
     answer = await client.post(f"/people/{sent['person_id']}/record", changed, version=version)
+    assert answer.status_code == 200, answer.text
+
+
+async def _record_move(client: ReferralsClient, sent: dict[str, Any]) -> None:
+    answer = await client.post(f"/people/{sent['person_id']}/move", {}, version=0)
     assert answer.status_code == 200, answer.text
