@@ -243,17 +243,6 @@ def register(
     return Decision(person, [recorded(person)])
 
 
-def in_place_of(former: Person, registered: Decision[Person]) -> Decision[Person]:
-    """The record of a number under the identity of a first referral. `former` is what withdrawn referrals stated of another person.
-
-    The stricter preference stays: no referrer loosens one. So do the doubts of triagers, which only staff end.
-    """
-    taken = replace(registered.state, version=former.version, practice_doubts=former.practice_doubts)
-    if stricter(former.sharing, taken.sharing) is not taken.sharing:
-        taken = replace(taken, sharing=former.sharing, sharing_stated_by=former.sharing_stated_by)
-    return recorded_again(taken)
-
-
 def require_as_of_unknown(person: Person, received: ReceiveReferral) -> None:
     """Refuses what the referral of an unknown person would be refused for, whatever the record of `person` has.
 

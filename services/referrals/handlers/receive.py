@@ -135,7 +135,7 @@ def _record(
         as_one=match.records.as_one,
     )
     if change and match.former:
-        change = people.in_place_of(match.former, change)
+        change = identity_check.in_place_of(match.former, change)
     return (change.state if change else person), change
 
 
