@@ -3,16 +3,13 @@
 A refusal shows no more of a record than a guess with the right answer would: `shared.web.limits` counts it.
 """
 
-from dataclasses import replace
 from datetime import date
 
 from services.referrals.commands import Demographics, ReceiveReferral
-from services.referrals.domain.person import Person, differs, lacks_demographics, recorded_again, recorded_value, require_as_of_unknown
+from services.referrals.domain.person import Person, differs, lacks_demographics, recorded_value, require_as_of_unknown
 from services.referrals.domain.record_fields import ATTRIBUTE, is_given_name_alike, is_placeholder
-from shared.access import stricter
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import RecordField
-from shared.kernel.decision import Decision
 from shared.kernel.errors import RuleBroken
 
 _IDENTIFYING = (RecordField.GIVEN_NAME, RecordField.FAMILY_NAME, RecordField.ADDRESS)
@@ -35,29 +32,13 @@ def is_same_person(person: Person, received: ReceiveReferral, *, own: Person | N
     A referral that is not urgent is refused when it differs, for what it lacks exactly as if the number were unknown; an urgent one
     continues unverified (G11). Raises DemographicsMissing, StoryMissing, IdentityDiffers.
     """
-    if is_alike(person, received, own=own):
+    known = [person] if own is None or lacks_demographics(own) else [person, own]
+    if received.demographics is None or any(_is_alike(each, received.demographics) for each in known):
         return True
     if IS_URGENT[received.urgency]:
         return False
     require_as_of_unknown(own or person, received)
     raise IdentityDiffers("The date of birth or the name differs from the record with this NHS number.").about((own or person).id)
-
-
-def is_alike(person: Person, received: ReceiveReferral, *, own: Person | None = None) -> bool:
-    """Whether the referral contradicts the record, or that of its own number, in nothing that distinguishes people."""
-    known = [person] if own is None or lacks_demographics(own) else [person, own]
-    return received.demographics is None or any(_is_alike(each, received.demographics) for each in known)
-
-
-def in_place_of(former: Person, registered: Decision[Person]) -> Decision[Person]:
-    """The record of a number under the identity of a first referral. `former` is what withdrawn referrals stated of another person.
-
-    The stricter preference stays: no referrer loosens one. So do the doubts of triagers, which only staff end.
-    """
-    taken = replace(registered.state, version=former.version, practice_doubts=former.practice_doubts)
-    if stricter(former.sharing, taken.sharing) is not taken.sharing:
-        taken = replace(taken, sharing=former.sharing, sharing_stated_by=former.sharing_stated_by)
-    return recorded_again(taken)
 
 
 def _is_alike(person: Person, demographics: Demographics) -> bool:

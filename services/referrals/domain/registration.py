@@ -29,12 +29,6 @@ def is_confirmed_by(referrer: str, before: Person | None, same: Collection[str])
     return referrer not in same and not (before and is_doubted(before, same))
 
 
-def confirmed_practice(person: Person) -> tuple[str, ...]:
-    """The practice of the record, unless it is in doubt or absent."""
-    recorded = recorded_value(person, RecordField.PRACTICE_CODE)
-    return (recorded,) if recorded and person.is_practice_confirmed else ()
-
-
 def is_doubted(person: Person, same: Collection[str]) -> bool:
     """Whether a triager doubts the practice. Only an explicit confirmation ends that."""
     return any(doubt.practice_code in same for doubt in person.practice_doubts)

@@ -24,7 +24,6 @@ from services.referrals.store.life import find_life, prefetch_lives
 from services.referrals.store.people import persons, records_in
 from services.referrals.store.referrals import MERGEABLE_IDS, REFERENCE_NUMBERS, mergeable_for, referrals
 from services.referrals.store.tables import Tx
-from services.referrals.store.withdrawn import is_withdrawn_alone
 from shared.contracts.codes import IS_URGENT
 from shared.contracts.persons import Story
 from shared.contracts.practices import Practice
@@ -53,16 +52,12 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """The id of the person's record, all records of the person, the verified NHS number, and the record if it is known.
-
-    `former` is the record of the number that only withdrawn referrals of another name stated: the person is not known.
-    """
+    """The id of the person's record, all records of the person, the verified NHS number, and the record if it is known."""
 
     person_id: PersonId
     records: Records
     nhs_number: str | None = None
     known: Person | None = None
-    former: Person | None = None
 
     @property
     def before(self) -> Person | None:
@@ -123,20 +118,17 @@ def _record(
 ) -> tuple[Person, Decision[Person] | None]:
     """The person under the id of the referral's number, and the change of that record, if any."""
     identity = people.Identity(match.person_id, match.nhs_number)
-    person, change = people.record(
+    return people.record(
         erasure.referred_again(match.known, identity) if match.known else None,
         command,
         identity,
         referral_id=referral_id,
         locality=practice.locality if practice else None,
         policy=tx.policy,
-        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, match.before or match.former, same),
+        is_confirmed=registration.is_confirmed_by(tx.actor.organisation, match.before, same),
         same=same,
         as_one=match.records.as_one,
     )
-    if change and match.former:
-        change = identity_check.in_place_of(match.former, change)
-    return (change.state if change else person), change
 
 
 async def _join(command: ReceiveReferral, received: Referral, arrival: Arrival, tx: Tx, *, has_news: bool) -> Referral | None:
@@ -201,19 +193,10 @@ async def _match(command: ReceiveReferral, tx: Tx) -> _Match:
     person_id = tx.secrets.pseudonym(nhs_number)
     group = await lock_group(tx, person_id)
     known, records = await persons.find(tx, person_id, lock=True), await records_in(tx, group)
-    if known is not None and await _is_replaceable(known, records, command, tx):
-        return _Match(person_id, Records(group), nhs_number, former=known)
     if known is None or identity_check.is_same_person(records.as_one(known), command, own=known):
         return _Match(person_id, records, nhs_number, known)
     tx.audit(person_id, refusal=identity_check.IdentityDiffers.code)
     return _unverified()
-
-
-async def _is_replaceable(known: Person, records: Records, command: ReceiveReferral, tx: Tx) -> bool:
-    """Whether the referral contradicts the record of its number, which only withdrawn referrals state."""
-    if records.stored or identity_check.is_alike(known, command):
-        return False
-    return await is_withdrawn_alone(tx, known)
 
 
 def _unverified() -> _Match:

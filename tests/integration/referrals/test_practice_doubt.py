@@ -67,19 +67,6 @@ async def test_doubt_outlives_the_triage_of_another_referral(client: ReferralsCl
     assert [event.is_practice_confirmed for event in await client.context.published(PersonRecordRecorded)][-1] is False
 
 
-async def test_doubt_outlives_its_withdrawn_referral(client: ReferralsClient) -> None:
-    """Another name would otherwise take the place of what withdrawn referrals stated, with the doubt."""
-    doubted = await _doubted(client)
-    await client.command(doubted["id"], "cancellation", {"reason": "sent-in-error"}, caller=client.gp("W08"))
-
-    again = await client.refer(caller=client.gp("W08"), demographics=_OF_W08 | {"given_name": "Xaver"})
-    triaged = await client.command(again["id"], "triage", _DECISION)
-    other = await _of_hospital(client)
-
-    assert (again["discrepancies"], triaged["discrepancies"], await _reads(client, other)) == (_MARK, _MARK, 404)
-    assert (await _person(client, again))["given_name"] == "Xaver"
-
-
 async def test_mark_of_later_referral_is_in_the_work_list(client: ReferralsClient) -> None:
     await _doubted(client)
     again = await client.refer(caller=client.gp("W08"), reason="dementia", demographics=_OF_W08)
