@@ -4,7 +4,6 @@ A judgement is the same for each record of the person that names the practice. T
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -13,10 +12,8 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.practice_doubt import PracticeDoubt
 from services.referrals.domain.referral import Referral
 from services.referrals.store import directory
-from services.referrals.store.identity import find_group
 from services.referrals.store.people import persons, records_of
 from services.referrals.store.referrals import open_about, referrals
-from services.referrals.store.risks import practice_of_score
 from services.referrals.store.tables import Tx
 from shared.kernel.decision import Decision
 
@@ -49,14 +46,6 @@ async def judge_practice(person_id: UUID, *, is_confirmed: bool | None, tx: Tx) 
     elif is_confirmed or not registration.is_doubted(records.as_one(person), same):
         await _judge(records.group.ids, partial(registration.confirm_practice, same=same), tx)
     await settle_discrepancies(await persons.load(tx, person_id), tx=tx)
-
-
-async def as_registered(person: Person, *, tx: Tx) -> Person:
-    """The person as the access policy has them: case finding confirms a practice in doubt that it names too."""
-    if person.is_practice_confirmed:
-        return person
-    scored = await practice_of_score(tx, (await find_group(tx, person.id)).ids)
-    return replace(person, is_practice_confirmed=scored in await _same(person.practice_code, tx))
 
 
 async def share_doubts(own: UUID, others: Collection[UUID], *, tx: Tx) -> None:

@@ -6,7 +6,6 @@ from services.referrals.domain import onward
 from services.referrals.domain.life import LifeStatus, contradiction
 from services.referrals.domain.onward import Request, Requester, Standing
 from services.referrals.domain.reference import reference_of
-from services.referrals.handlers.discrepancies import as_registered
 from services.referrals.store import directory
 from services.referrals.store.life import lock_life
 from services.referrals.store.people import find_person
@@ -42,8 +41,7 @@ async def refer(request: Request | None, requester: Requester, *, tx: Tx) -> Non
 
 async def _standing(request: Request, requester: Requester, recorded_as: LifeStatus | None, tx: Tx) -> Standing:
     today = tx.policy.day_of(tx.now)
-    found = await find_person(tx, requester.person_id)
-    person = await as_registered(found, tx=tx) if found else None
+    person = await find_person(tx, requester.person_id)
     practice_code = person.practice_code if person else requester.practice_code
     return Standing(
         reference=reference_of(await REFERENCE_NUMBERS.take(tx)),

@@ -22,7 +22,7 @@ from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, Referral, permit
 from services.referrals.handlers import life
-from services.referrals.handlers.discrepancies import as_registered, judge_practice, settle_discrepancies
+from services.referrals.handlers.discrepancies import judge_practice, settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
 from services.referrals.store.identity import lock_group
@@ -136,7 +136,7 @@ async def resolve_discrepancy(target: Target, command: commands.ResolveDiscrepan
 async def route_referral(target: Target, command: commands.RouteReferral, *, tx: Tx) -> Referral:
     referral = await referrals.load(tx, target.id, if_version=target.version)
     service = await directory.active_service(tx, command.service_code, tx.policy.day_of(tx.now))
-    person = await as_registered(await get_person(tx, referral.person_id), tx=tx)
+    person = await get_person(tx, referral.person_id)
     practice = await directory.practice(tx, person.practice_code, tx.policy.day_of(tx.now))
     decision = routing.route(referral, command, service=service, person=person, practice=practice, now=tx.now, policy=tx.policy)
     return await referrals.save(tx, decision)

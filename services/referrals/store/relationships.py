@@ -32,11 +32,8 @@ _ENDED_AT = sa.case(
 )
 #: A person was referred, or another service has published an event about them.
 _KNOWN = (PERSON.c.id, REFERRAL.c.person_id, TIMELINE_EVENT.c.person_id, RISK.c.person_id)
-#: Case finding may precede the person's record, which alone counts as soon as it names a practice.
-_PRACTICE = first_practice(
-    PracticeSource(PERSON.c.id, PERSON.c.practice_code, REGISTERED_PRACTICE),
-    PracticeSource(RISK.c.person_id, RISK.c.practice_code, RISK.c.practice_code),
-)
+#: A score names no practice here: who imported it may belong to that practice (docs/access.md).
+_PRACTICE = first_practice(PracticeSource(PERSON.c.id, PERSON.c.practice_code, REGISTERED_PRACTICE))
 
 _FACTS = (
     *(Fact(Basis.REGISTER, person, staff=_POINT_OF_ACCESS, is_same=True) for person in _KNOWN),

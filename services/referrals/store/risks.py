@@ -1,6 +1,5 @@
 """The projection of risk: the current level, the date of the last climb, and the practice for a person who was never referred."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -8,9 +7,7 @@ import sqlalchemy as sa
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.envelope import Envelope
 from shared.contracts.mdt import RiskHighClimberFound, RiskLevelCrossed
-from shared.contracts.practices import UNKNOWN_PRACTICE
 from shared.persistence.projection import upsert_if_newer
-from shared.persistence.statements import ReadSession, Statement, any_of
 
 RISK = sa.Table(
     "risk",
@@ -25,20 +22,6 @@ RISK = sa.Table(
 )
 
 _PROJECT = upsert_if_newer(RISK, order=("valid_from", "sequence"), retain=("climbed_on",))
-
-
-_PRACTICE = Statement(
-    sa.select(RISK.c.practice_code)
-    .where(RISK.c.person_id == any_of("people"), RISK.c.practice_code != sa.literal_column(f"'{UNKNOWN_PRACTICE}'"))
-    .order_by(sa.func.array_position(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid)), RISK.c.person_id))
-    .limit(1)
-)
-
-
-async def practice_of_score(reader: ReadSession, people: Sequence[UUID]) -> str | None:
-    """The practice that case finding names, as in the access policy. `people` are the ids of the person, the surviving record's first."""
-    code: str | None = await reader.fetch_value(_PRACTICE, people=list(people))
-    return code
 
 
 async def project_risk(tx: Tx, event: RiskLevelCrossed | RiskHighClimberFound, envelope: Envelope) -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.contracts.codes import Locality, RiskLevel, StepDown
+from shared.contracts.codes import Locality, StepDown
 from shared.contracts.event import Event
-from shared.contracts.mdt import CaseSteppedDown, RiskLevelCrossed
+from shared.contracts.mdt import CaseSteppedDown
 from shared.contracts.rapid_care import ResponseAccepted, ResponseSteppedDown
 from shared.contracts.referral_codes import AskingService, OnwardRequest
 from shared.contracts.referrals import (
@@ -70,17 +70,6 @@ async def test_step_down_to_gp_reaches_the_persons_practice(client: ReferralsCli
     assert [item["id"] for item in incoming.json()["items"]] == [onward["id"]]
     accepted = await client.command(onward["id"], "acceptance", caller=client.receiver("W07"))
     assert accepted["owner"] == {"service_code": "gp", "organisation": "W07"}
-
-
-async def test_step_down_reaches_the_practice_that_a_score_confirms(client: ReferralsClient) -> None:
-    origin = await _in_rapid_care(client)
-    await client.context.database.pool.execute("UPDATE person SET is_practice_confirmed = false")
-    crossed = RiskLevelCrossed(from_level=None, to_level=RiskLevel.HIGH, practice_code="W07", valid_from=MONDAY.date(), rule_version="1")
-    await client.context.deliver(crossed, key=UUID(origin["person_id"]), subject=new_id(), sequence=1)
-
-    onward = await _stepped_down(client, origin, StepDown.GP)
-
-    assert (onward["status"], onward["owner"]["service_code"], onward["onward_obstacle"]) == ("routed", "community-point-of-access", None)
 
 
 async def test_repeated_delivery_makes_one_onward_referral(client: ReferralsClient, owner_url: str) -> None:
