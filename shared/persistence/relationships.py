@@ -1,7 +1,7 @@
 """Relationships with a person, read from the tables in which a context keeps them, for the access policy (shared/access.py)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -155,6 +155,14 @@ class PersonAccess:
         if verdict.answer is Answer.WITHHELD:
             raise StoryWithheld(f"The person does not share the {part} with a {verdict.basis}.")
         return verdict.basis
+
+    def require_beyond(self, without: Basis, part: Part, unknown: NotFound, subject: UUID | None = None) -> Basis:
+        """As `require`, by another basis than `without`. Raises `unknown` without any relationship, PartNotShared, StoryWithheld."""
+        others = replace(self, held=[each for each in self.held if each.basis is not without])
+        answers = [decide(each.held, self.sharing, part, subject).answer for each in (self, others)]
+        if answers[0] is not Answer.UNKNOWN and answers[1] is Answer.UNKNOWN:
+            raise PartNotShared(f"A {without} does not see this part of a person.")
+        return others.require(part, unknown, subject)
 
     def require_breakable(self, unknown: NotFound) -> None:
         """Raises `unknown` for a stranger, PartNotShared for a relationship that is no reason to break the glass."""

@@ -192,8 +192,13 @@ class Matrix:
             return Result.SEEN
         if not bases:
             return Result.UNKNOWN
-        is_referrer = "a referrer" in cell.need.qualifier and "referrer" in bases
-        return Result.SEEN if is_referrer or self._opens(cell.subject, cell, cell.need.part) else Result.CLOSED
+        return Result.SEEN if self._is_open(cell, bases, cell.need.part) else Result.CLOSED
+
+    def _is_open(self, cell: Cell, bases: frozenset[str], part: str) -> bool:
+        """Some operations answer a referrer more than the part, and one answers a referrer without another basis less."""
+        if "beyond a referrer" in cell.need.qualifier and bases == {"referrer"}:
+            return False
+        return ("or a referrer" in cell.need.qualifier and "referrer" in bases) or self._opens(cell.subject, cell, part)
 
     def _is_admitted(self, cell: Cell, caller: Caller) -> bool:
         """Some lists are the members' alone, and that of case finding the practice's too."""

@@ -17,7 +17,7 @@ from services.referrals.domain.person import Person, PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.queries.circumstances import circumstances
-from services.referrals.queries.referrals import require_referral, require_timeline, unseen_by
+from services.referrals.queries.referrals import require_record, require_referral, require_timeline, unseen_by
 from shared.access import Part
 from shared.contracts.codes import Locality
 from shared.contracts.persons import SharingPreference, Story
@@ -107,13 +107,13 @@ async def referral_timeline(
 @router.get(
     "/{referral_id:uuid}/record",
     response_model=RecordView,
-    responses=problems(ReferralNotFound, PersonNotFound),
+    responses=problems(ReferralNotFound, PersonNotFound, PartNotShared),
 )
 async def referral_record(referral_id: UUID, caller: RecordReader, unit: Unit) -> HttpResponse:
     """The person's record for the referral's receiver, so that the person is not asked for it again (AC1)."""
     async with unit.audited_read(caller, referral_id) as tx:
         referral = await referrals.referral(tx, referral_id)
-        _, access = await require_referral(tx, referral)
+        access = await require_record(tx, referral)
         person = await people.person(tx, referral.person_id)
         tx.audit(person.id)
     return json_response(RecordView.of(person, is_story_shown=access.opens(Part.STORY, referral.id)))

@@ -207,6 +207,16 @@ async def require_timeline(tx: Transaction[Policy], found: Referral) -> Basis:
     return access.require(Part.PLAN, _unknown(found), found.id)
 
 
+async def require_record(tx: Transaction[Policy], found: Referral) -> PersonAccess:
+    """What the caller may see of the person whose record they read by the referral. To have sent it is no reason to read the record.
+
+    Raises ReferralNotFound, PartNotShared.
+    """
+    access = await RELATIONSHIPS.access(tx, found.person_id)
+    access.require_beyond(Basis.REFERRER, Part.EXISTENCE, _unknown(found), found.id)
+    return access
+
+
 def _unknown(found: Referral) -> ReferralNotFound:
     return ReferralNotFound(f"No referral has the id {found.id}.")
 

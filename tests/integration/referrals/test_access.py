@@ -264,6 +264,29 @@ async def test_ended_referral_closes_both_timelines_to_staff(client: ReferralsCl
     assert [(each.status_code, each.json().get("code")) for each in answers] == [(403, "part-not-shared")] * 2
 
 
+@pytest.mark.parametrize("reason", ["falls", "community-nursing"])
+async def test_referrer_that_also_receives_reads_no_record(client: ReferralsClient, reason: str) -> None:
+    """Finding: with an NHS number alone it read name, birthday, address and telephone by its own referral, alone, merged or withdrawn."""
+    stored = await client.refer(caller=client.ambulance, source="ambulance")
+    sent = await client.refer(caller=_stranger(client), demographics=None, story=None, reason=reason)
+    path = f"/{sent['id']}/record"
+    answers = [await client.get(path, _stranger(client))]
+    await client.command(sent["id"], "cancellation", {"reason": "sent-in-error"}, caller=_stranger(client))
+    answers.append(await client.get(path, _stranger(client)))
+
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(403, "part-not-shared")] * 2
+    assert (await client.get(f"/{stored['id']}/record", _stranger(client))).status_code == 404
+
+
+async def test_receiver_that_also_refers_reads_the_record(client: ReferralsClient) -> None:
+    nurse = client.context.token("referrals:refer", "referrals:receive", organisation="CLCH", actor="nurse-1")
+    routed = await client.refer_and_route(caller=nurse, source="rapid-care")
+
+    record = await client.get(f"/{routed['id']}/record", nurse)
+
+    assert (record.status_code, record.json()["address"]) == (200, "Oakleigh")
+
+
 @pytest.mark.parametrize("sharing", ["direct-care", "withheld"])
 async def test_referrer_sees_timeline_of_own_referral_alone(client: ReferralsClient, sharing: str) -> None:
     """The plan and the tasks that other services have published are not the referrer's, whatever the person shares."""
