@@ -129,7 +129,7 @@ def _is_call(referral: Referral) -> bool:
 
 def _call(urgent: Referral, events: Sequence[Event], amendment: Amendment, now: datetime, policy: Policy) -> Decision[Referral]:
     called = calls.repeat(urgent, amendment.sent_as, None, amendment.answer_by, now)
-    resolved_by = (urgent.discrepancies_due_at or amendment.answer_by) if urgent.discrepancies else None
+    resolved_by = deadlines.resolve_by(urgent, amendment.answer_by) if urgent.discrepancies else None
     state = replace(called.state, due_at=_earlier_outcome(urgent, now, policy), discrepancies_due_at=resolved_by)
     kinds = (ReferralDeadline.CALL, ReferralDeadline.OUTCOME, ReferralDeadline.DISCREPANCY)
     return Decision(state, [*events, *called.events], deadlines.rows_of(state, *kinds), cancels=list(kinds))

@@ -64,11 +64,16 @@ def outcome_by(referral: Referral, now: datetime, policy: Policy) -> datetime:
 def begin(referral: Referral, events: Sequence[Event], due_at: datetime) -> Decision[Referral]:
     """Enters a state whose owner must act by `due_at`. The earlier deadline and an open question end.
 
-    Discrepancies keep their deadline; new ones are due at `due_at`, as triage is.
+    Discrepancies are due at `due_at`, as triage is, unless their own deadline is earlier.
     """
-    resolved_by = (referral.discrepancies_due_at or due_at) if referral.discrepancies else None
+    resolved_by = resolve_by(referral, due_at) if referral.discrepancies else None
     entered = replace(referral, due_at=due_at, overdue_since=None, asked_in=None, discrepancies_due_at=resolved_by)
     return Decision(entered, events, _rows(entered), cancels=list(ReferralDeadline))
+
+
+def resolve_by(referral: Referral, due_at: datetime) -> datetime:
+    """The deadline of all discrepancies, of which a new one is due at `due_at`: the earlier one."""
+    return min(referral.discrepancies_due_at or due_at, due_at)
 
 
 def end(referral: Referral, events: Sequence[Event], now: datetime) -> Decision[Referral]:

@@ -290,7 +290,7 @@ def pass_on(informed: Decision[Referral], now: datetime, policy: Policy) -> Deci
 
 
 def _with(referral: Referral, found: Collection[Discrepancy], events: list[Event], now: datetime, policy: Policy) -> Decision[Referral]:
-    resolve_by = referral.discrepancies_due_at or deadlines.triage_by(referral, now, policy)
+    resolve_by = deadlines.resolve_by(referral, deadlines.triage_by(referral, now, policy))
     others = (each for each in referral.discrepancies if each not in found)
     marked = replace(referral, discrepancies=(*others, *found), discrepancies_due_at=resolve_by)
     fact = ReferralDiscrepancyFound(discrepancies=tuple(found), resolve_by=resolve_by)

@@ -1,6 +1,6 @@
 """A referrer amends what it sent: information, the telephone, a raised urgency."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -88,6 +88,18 @@ def test_raised_urgency_brings_the_outcome_forward() -> None:
     decision = amended(a_referral(Status.ACCEPTED, due_at=NOW + POLICY.outcome_routine))
 
     assert decision.state.due_at == NOW + POLICY.outcome_urgent
+
+
+@pytest.mark.parametrize(("status", "urgent_by"), [(Status.TRIAGED_ROUTINE, NOW + POLICY.triage_urgent), (Status.ACCEPTED, DUE)])
+@pytest.mark.parametrize("before", [timedelta(days=1), timedelta(minutes=5)])
+def test_mark_of_raised_urgency_has_the_earlier_deadline(status: Status, urgent_by: datetime, before: timedelta) -> None:
+    """Finding: the mark for the condition of a referral that became urgent took the deadline of an older, routine mark."""
+    known = a_referral(status, discrepancies=(Discrepancy.DETAILS_UNCONFIRMED,), discrepancies_due_at=NOW + before)
+
+    decision = amended(known)
+
+    assert decision.state.discrepancies == (Discrepancy.DETAILS_UNCONFIRMED, Discrepancy.CONDITION_MISSING)
+    assert decision.state.discrepancies_due_at == min(NOW + before, urgent_by)
 
 
 @pytest.mark.parametrize("route", [Route.MDT, Route.NAVIGATION])

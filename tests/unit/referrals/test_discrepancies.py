@@ -1,5 +1,6 @@
 """Faults of an urgent referral: marked, with a deadline, until they are resolved."""
 
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -55,6 +56,17 @@ def test_words_that_join_are_passed_on_to_the_receiver(status: Status) -> None:
     ]
     again = discrepancies.join(decision.state, new_id(), NOW + timedelta(days=1), POLICY).state
     assert (again.discrepancies, again.discrepancies_due_at) == (decision.state.discrepancies, decision.state.discrepancies_due_at)
+
+
+@pytest.mark.parametrize("before", [timedelta(days=1), timedelta(minutes=5)])
+def test_new_mark_brings_the_deadline_forward(before: timedelta) -> None:
+    marked = replace(_marked(Discrepancy.STORY_MISSING), discrepancies_due_at=NOW + before)
+
+    decision = discrepancies.join_faults(marked, [Discrepancy.TEXT_UNREADABLE], NOW, POLICY)
+
+    earlier = min(NOW + before, NOW + POLICY.triage_urgent)
+    assert decision.state.discrepancies_due_at == earlier
+    assert decision.events == [ReferralDiscrepancyFound(discrepancies=(Discrepancy.TEXT_UNREADABLE,), resolve_by=earlier)]
 
 
 @pytest.mark.parametrize(
