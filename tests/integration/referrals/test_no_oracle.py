@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.kernel.ids import new_id
 from tests.builders.referrals import DALE, OTHER_PERSON, ReferralsClient, a_demographics_body
 
 _CONTACT = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
@@ -124,6 +125,85 @@ async def test_overdue_mark_shows_nothing_of_the_record(client: ReferralsClient)
 
     assert len((await client.read(sent[1]["id"]))["discrepancies"]) == 1
     assert await _everything(client, sent[0]) == await _everything(client, sent[1])
+
+
+async def _with_recorded_end(client: ReferralsClient, known: dict[str, Any], change: str) -> None:
+    assert (await client.post(f"/people/{known['person_id']}/{change}", {}, version=0)).status_code == 200
+
+
+async def _with_long_history(client: ReferralsClient, known: dict[str, Any], _: str) -> None:
+    history = [f"Story {number} ".ljust(19_000, "x") for number in range(40)]
+    person = (await client.get(f"/people/{known['person_id']}")).json()
+    body = {"story": {"narrative": "He fell.", "history": history}}
+    assert (await client.post(f"/people/{known['person_id']}/record", body, version=person["version"])).status_code == 200
+
+
+async def _with_doubted_practice(client: ReferralsClient, known: dict[str, Any], _: str) -> None:
+    doubted = {"urgency": "routine", "reason": "Stable.", "is_practice_confirmed": False}
+    await client.command(known["id"], "triage", doubted)
+
+
+_STATES = {"death": _with_recorded_end, "move": _with_recorded_end, "history": _with_long_history, "doubt": _with_doubted_practice}
+
+
+@pytest.mark.parametrize("state", _STATES)
+async def test_referral_shows_no_state_of_the_record(client: ReferralsClient, state: str) -> None:
+    """Recorded death or move, long history, doubted practice: in the answer, its repetition, the amendment, the view and the list."""
+    stranger = client.gp("W08")
+    about = [await client.refer(nhs_number=number, reason="dementia") for number in (DALE, OTHER_PERSON)]
+    for each in about:
+        await client.command(each["id"], "triage", {"urgency": "routine", "reason": "Stable."})
+        await client.command(each["id"], "cancellation", {"reason": "withdrawn"})
+    again = await client.refer(nhs_number=DALE, reason="dementia", demographics=None, story=None)
+    await _STATES[state](client, again, state)
+    urgent = {**_NUMBER_ALONE, "urgency": "urgent", "condition": "fall", "reason": "falls"}
+
+    answers, repeated = [], []
+    for number in (DALE, OTHER_PERSON):
+        key = str(new_id())
+        sent = await client.refer(caller=stranger, nhs_number=number, key=key, **urgent)
+        repeated.append(_plain(await client.refer(caller=stranger, nhs_number=number, key=key, **urgent)))
+        amended = await client.command(sent["id"], "amendment", {"information": "He fell."}, caller=stranger)
+        answers.append([_plain(sent), _plain(amended), await _everything(client, sent)])
+
+    assert answers[0] == answers[1]
+    assert repeated[0] == repeated[1] == answers[0][0]
+    marked = [await client.read(each["id"]) for each in (await client.get("", stranger)).json()["items"]]
+    assert _plain((marked[0]["discrepancies"], marked[0]["person_is_recorded_as"])) != _plain(
+        (marked[1]["discrepancies"], marked[1]["person_is_recorded_as"])
+    )
+
+
+@pytest.mark.parametrize("stored", _STORED)
+@pytest.mark.parametrize("then", ["died", "is_urgent"])
+async def test_deadline_of_marks_shows_nothing_of_the_record(client: ReferralsClient, stored: str, then: str) -> None:
+    """Finding: a mark that joined a hidden one had its deadline, so that the time between showed which of both was first."""
+    await _known(client, DALE, _STORED[stored])
+    await _known(client, OTHER_PERSON, {})
+    stranger, guess = client.gp("W08"), {**_BARE, **_STORED[stored], "reason": "falls"}
+    sent = [await client.refer(caller=stranger, nhs_number=number, **guess) for number in (DALE, OTHER_PERSON)]
+    await client.context.let_pass(timedelta(minutes=5))
+
+    verb, body = ("cancellation", {"reason": "died"}) if then == "died" else ("amendment", {"is_urgent": True})
+    answers = [await client.command(each["id"], verb, body, caller=stranger) for each in sent]
+    entries = [(await client.get(f"/{each['id']}/timeline", stranger)).json()["items"] for each in sent]
+    await client.context.let_pass(timedelta(days=2))
+
+    assert [(len(each["discrepancies"]), each["discrepancies_due_at"]) for each in answers] == [(1, None)] * 2
+    assert "resolve_by" not in str(entries)
+    assert await _everything(client, sent[0]) == await _everything(client, sent[1])
+    assert (await client.read(sent[1]["id"]))["discrepancies_due_at"] is not None
+
+
+async def test_practice_sees_the_doubt_about_itself(client: ReferralsClient) -> None:
+    """That no one else has said so follows from its own statement."""
+    first = await client.refer()
+    await client.command(first["id"], "triage", {"urgency": "routine", "reason": "Stable.", "is_practice_confirmed": False})
+
+    again = await client.refer(reason="falls", demographics=None, story=None)
+
+    assert again["discrepancies"] == ["practice-unconfirmed"]
+    assert (await client.get(f"/{again['id']}", client.gp())).json()["discrepancies"] == ["practice-unconfirmed"]
 
 
 async def test_stronger_relationship_sees_the_mark(client: ReferralsClient) -> None:
