@@ -190,7 +190,7 @@ def cancel(
     ended_from = effective_status(referral) if change else None
     cancelled = replace(_confirmed(referral, change), status=Status.CANCELLED, cancel_reason=command.reason, ended_from=ended_from)
     ended = deadlines.end(cancelled, [ReferralCancelled(reason=command.reason, onward_of=referral.onward_of)], now)
-    return ended if change else _with_reports(ended, referral.discrepancies_due_at)
+    return _with_reports(ended, referral.discrepancies_due_at)
 
 
 def end_with(referral: Referral, change: PersonChange, now: datetime, policy: Policy) -> Decision[Referral]:
@@ -260,7 +260,10 @@ def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
 
 
 def _with_reports(ended: Decision[Referral], due_at: datetime | None) -> Decision[Referral]:
-    """A report of a death or a move outlasts the withdrawal: the Community Point of Access records or refutes it by the same deadline."""
+    """A report of a death or a move outlasts a withdrawal, and the record of the other change.
+
+    The Community Point of Access records or refutes it by the same deadline.
+    """
     reports = tuple(each for each in ended.state.discrepancies if each in REPORT_OF.values())
     if not reports:
         return ended

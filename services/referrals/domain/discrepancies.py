@@ -268,10 +268,12 @@ def report_end(referral: Referral, change: PersonChange, now: datetime, policy: 
     return _with(referral, [REPORT_OF[change]], [], now, policy)
 
 
-def confirm_reports(referral: Referral, now: datetime) -> Decision[Referral]:
-    """The death or the move is recorded: the reports of a withdrawn referral have their answer."""
+def confirm_report(referral: Referral, change: PersonChange, now: datetime) -> Decision[Referral] | None:
+    """The death or the move is recorded: its report by a withdrawn referral has its answer; None without that report."""
+    if not is_reported(referral, change):
+        return None
     permit(referral, ResolveDiscrepancy)
-    return _without(referral, set(REPORT_OF.values()), [], now)
+    return _without(referral, {REPORT_OF[change]}, [], now)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

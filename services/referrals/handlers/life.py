@@ -127,10 +127,12 @@ async def _stated(life: Life, tx: Tx) -> Report:
 
 async def _end_care(decision: Decision[Life], tx: Tx) -> Life:
     life = await save_life(tx, decision)
+    change = life.changes[-1].kind
     for referral in await lock_open_referrals(tx, life.person_id):
-        await referrals.save(tx, closure.end_with(referral, life.changes[-1].kind, tx.now, tx.policy))
+        await referrals.save(tx, closure.end_with(referral, change, tx.now, tx.policy))
     for reported in await lock_reported_referrals(tx, life.person_id):
-        await referrals.save(tx, discrepancies.confirm_reports(reported, tx.now))
+        if confirmed := discrepancies.confirm_report(reported, change, tx.now):
+            await referrals.save(tx, confirmed)
     return life
 
 

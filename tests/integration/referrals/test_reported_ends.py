@@ -183,6 +183,25 @@ async def test_recorded_death_settles_the_withdrawn_report(client: ReferralsClie
     assert (await client.get("/work", section="discrepancies")).json()["items"] == []
 
 
+@pytest.mark.parametrize("is_withdrawn", [True, False])
+async def test_recorded_move_leaves_the_death_report(client: ReferralsClient, *, is_withdrawn: bool) -> None:
+    """Finding: the move ended the report of a death too, which staff had neither recorded nor refuted."""
+    sent = await _by_stranger(client, demographics=a_demographics_body(), story={"narrative": "He fell."})
+    for reason in ("died", "moved-away", *(["withdrawn"] if is_withdrawn else [])):
+        await _report(client, sent, reason)
+    assert (await client.read(sent["id"]))["discrepancies"] == ["death-reported", "move-reported"]
+
+    await client.post(f"/people/{sent['person_id']}/move", {}, version=0)
+    left = await client.read(sent["id"])
+    listed = (await client.get("/work", section="discrepancies", discrepancy="death-reported")).json()["items"]
+    await client.post(f"/people/{sent['person_id']}/death", {}, version=1)
+    settled = await client.read(sent["id"])
+
+    assert (left["discrepancies"], left["discrepancies_due_at"] is not None) == (["death-reported"], True)
+    assert [item["id"] for item in listed] == [sent["id"]]
+    assert (settled["discrepancies"], settled["discrepancies_due_at"]) == ([], None)
+
+
 async def _withdrawn_report(client: ReferralsClient) -> dict[str, Any]:
     await _cared_for(client)
     sent = await _by_stranger(client)
