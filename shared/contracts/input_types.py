@@ -93,7 +93,7 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_ut
 
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 PRACTICE_PATTERN = r"^[A-Z][0-9]{2,5}$"
-_ODS_PATTERN, _SERVICE_PATTERN = CODE_PATTERN.replace("a-z", ""), CODE_PATTERN.replace("A-Z", "")
+ODS_PATTERN, _SERVICE_PATTERN = CODE_PATTERN.replace("a-z", ""), CODE_PATTERN.replace("A-Z", "")
 _ONE_LINE, _PARAGRAPHS = StringConstraints(min_length=1, max_length=MAX_LINE), StringConstraints(min_length=1, max_length=MAX_LONG_TEXT)
 _NUMBER = StringConstraints(min_length=1, max_length=MAX_TYPED_NUMBER)
 _no_person = AfterValidator(_no_nhs_number)
@@ -102,7 +102,7 @@ _no_person = AfterValidator(_no_nhs_number)
 #: A code of a code list, or of a member of staff: letters, digits and hyphens; never prose, never an NHS number.
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN), _no_person, _normalised(normalisation.code)]
 #: The code of an organisation or a practice, in capitals.
-OdsCode = Annotated[str, StringConstraints(pattern=_ODS_PATTERN), _no_person, _normalised(normalisation.ods_code)]
+OdsCode = Annotated[str, StringConstraints(pattern=ODS_PATTERN), _no_person, _normalised(normalisation.ods_code)]
 #: The code of a GP practice: a capital and two to five digits.
 PracticeCode = Annotated[str, StringConstraints(pattern=PRACTICE_PATTERN), _normalised(normalisation.ods_code)]
 #: A practice code as typed, in capitals: an urgent referral keeps one that no practice can have.

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdError, JoseError, MissingClaimError
 
 from shared.clock import wall_clock
-from shared.contracts.input_types import CODE_PATTERN
+from shared.contracts.input_types import ODS_PATTERN
 from shared.kernel.actor import SUPPLIER_SYSTEM, SYSTEM, Actor
 from shared.web.problems import HttpProblem
 from shared.web.signing_keys import KeysUnread, SigningKeys
@@ -134,9 +134,9 @@ def _bearer(authorization: str | None) -> str:
 
 
 def _actor(claims: dict[str, Any]) -> Actor:
-    """Raises InvalidClaimError for an organisation that is no code, and for a name that the product reserves for itself."""
+    """Raises InvalidClaimError for an organisation that is no code in capitals, and for a name that the product reserves for itself."""
     subject, organisation, role = _name(claims, "sub"), _name(claims, "org"), _name(claims, "role")
-    if not re.fullmatch(CODE_PATTERN, organisation) or _is_same(organisation, SYSTEM.organisation):
+    if not re.fullmatch(ODS_PATTERN, organisation) or _is_same(organisation, SYSTEM.organisation):
         raise InvalidClaimError("org")
     if _is_same(subject, SYSTEM.id):
         raise InvalidClaimError("sub")

@@ -40,7 +40,7 @@ A JWT of the deployment's issuer, signed under a key of its JWKS (RS256, RS512, 
 | `aud` | audience: exactly the one that the deployment configures, `care-coordination` by default |
 | `exp`, `nbf`, `iat` | `exp` and `iat` are required, an hour apart at most unless the deployment permits more; leeway 30 seconds |
 | `sub` | code of the professional or the system that acts; it is recorded with every change and every read of a person |
-| `org` | ODS code of the organisation: it may read only about people in whose care it is involved |
+| `org` | ODS code of the organisation, in capitals: it may read only about people in whose care it is involved |
 | `act`, `client_id` | the supplier's system that acts for the professional, as `act.sub` (RFC 8693) or else as the client (RFC 9068); it \
 is recorded with them |
 | `role` | professional role, such as `community-nurse` |

@@ -128,6 +128,7 @@ async def test_expired_token_is_refused(harness: DeliveryHarness) -> None:
     [
         *({"iss": "another"}, {"aud": "another"}, {"sub": None}, {"org": None}, {"exp": None}, {"iat": None}),
         *({"sub": "system"}, {"sub": "System"}, {"org": "CARE"}, {"org": "care"}, {"act": {"sub": "SYSTEM"}}),  # the product's own names
+        *({"org": "clch"}, {"org": "Clch"}),  # another organisation than CLCH, whose code is the same
         *({"org": "CLCH and others"}, {"sub": 7}, {"sub": "a\nb"}, {"sub": "a\u200b"}, {"sub": " a"}, {"role": "c\0"}, {"role": "c" * 201}),
     ],
 )
@@ -169,7 +170,7 @@ def a_token(keys: Keys, changes: dict[str, Any]) -> str:
         "iat": now,
         "exp": now + 60,
         "sub": "a",
-        "org": "b",
+        "org": "B",
         "role": "c",
         "scope": "parcels:send",
     }

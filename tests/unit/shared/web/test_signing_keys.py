@@ -202,7 +202,7 @@ async def test_symmetric_and_encryption_keys_sign_nothing() -> None:
     sealed = sealing.as_dict(private=False) | {"use": "enc"}
     document = {"keys": [*jwks(OLD)["keys"], secret.as_dict(private=True), sealed, {"kty": "of tomorrow"}]}
     now = int(wall_clock().timestamp())
-    claims = {"iss": ISSUER, "aud": "care-coordination", "iat": now, "exp": now + 60, "sub": "a", "org": "b", "role": "c"}
+    claims = {"iss": ISSUER, "aud": "care-coordination", "iat": now, "exp": now + 60, "sub": "a", "org": "B", "role": "c"}
     forged = jwt.encode({"alg": "HS256", "kid": "shared"}, claims, secret)
     tokens = tokens_of(SigningKeys(jwks=document), ISSUER)
 
