@@ -95,9 +95,14 @@ def is_of_another(joined: Referral, own: Referral) -> bool:
 
 
 def joined_as_seen(joined: Referral, own: Referral) -> Referral:
-    """What a merged referral shows of the one that it joined: the clock is that of what its referrer sent, and no call is shown."""
+    """What a merged referral shows of the one that it joined: the clock is that of what its referrer sent.
+
+    A call is shown to the caller alone, who is promised an answer.
+    """
+    if not is_of_another(joined, own):
+        return joined
     shown_clock = replace(joined, clock_starts_at=own.clock_starts_at)
-    return deadlines.without_call(shown_clock) if is_of_another(joined, own) else joined
+    return shown_clock if joined.call_repeated_at == own.received_at else deadlines.without_call(shown_clock)
 
 
 def _marks(events: Iterable[LogEntry]) -> frozenset[str]:
