@@ -60,15 +60,17 @@ _FACT = """
             END IF;
         END IF;"""
 #: The practice of the person is that of the record which is not merged into another one; where that one names none, that of another
-#: record, first of one without doubt. Case finding names it in place of a practice in doubt: asked once, under all ids of the person.
+#: record, first of one without doubt: asked once, under all ids of the person.
 _REGISTERED = """(
                 SELECT coalesce(
                     (SELECT CASE WHEN {confirmed} THEN {code} END FROM person WHERE {person} = ANY (ids) AND {code} <> 'unknown'
-                        ORDER BY EXISTS (SELECT FROM {merged} = {person}), {confirmed} IS NOT TRUE, {person} LIMIT 1),
-                    (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
-                        ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)) AS code
+                        ORDER BY EXISTS (SELECT FROM {merged} = {person}), {confirmed} IS NOT TRUE, {person} LIMIT 1){scored}) AS code
                 FROM (SELECT ARRAY({people}) AS ids) AS known) AS registered
             WHERE person = ANY (people) AND code = ANY (practices)"""
+#: Case finding names it in place of a practice in doubt, in the context that knows who imported a score.
+_SCORED = """,
+                    (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
+                        ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)"""
 _BREAK_GLASS = (
     "break-glass",
     """break_glass WHERE person_id = ANY (people) AND organisation = own AND actor_id = professional
@@ -89,12 +91,14 @@ OWN, PROFESSIONAL = "(SELECT current_setting('care.organisation', true))", "(SEL
 LASTS = "coalesce({}, 'infinity') > (SELECT nullif(current_setting('care.ended_after', true), '')::timestamptz)"
 
 
-def registered(*, person: str, code: str, confirmed: str, merged: str, people: str = MERGED) -> tuple[str, str]:
+def registered(*, person: str, code: str, confirmed: str, merged: str, people: str = MERGED, is_scored: bool = False) -> tuple[str, str]:
     """The fact of the registered practice: the columns of the record with the id and the code, and the merged record of an id.
 
-    `confirmed` is whether not only the practice itself has stated it.
+    `confirmed` is whether not only the practice itself has stated it; `is_scored`, whether a score may name it.
     """
-    return "registered-practice", _REGISTERED.format(person=person, code=code, confirmed=confirmed, merged=merged, people=people)
+    scored = _SCORED.format(merged=merged) if is_scored else ""
+    rows = _REGISTERED.format(person=person, code=code, confirmed=confirmed, merged=merged, people=people, scored=scored)
+    return "registered-practice", rows
 
 
 def has(basis: str, *, is_staff: bool = False) -> str:

@@ -303,3 +303,11 @@ async def test_second_wall_hides_doubtful_survivor_from_merged_practice(client: 
 
     async with planted_get(client.context, "W08", "mdt:read") as tx:
         assert await tx.driver.fetchval("SELECT count(*) FROM referral WHERE id = $1", UUID(sent["id"])) == 0
+
+
+async def test_second_wall_takes_no_practice_from_a_score(client: ReferralsClient) -> None:
+    other = await _doubtful(client)
+    await _score(client, UUID(other["person_id"]), "W08")
+
+    async with planted_get(client.context, "W08", "mdt:read") as tx:
+        assert await tx.driver.fetchval("SELECT count(*) FROM referral WHERE id = $1", UUID(other["id"])) == 0

@@ -45,6 +45,7 @@ _FACTS = (
         code="record ->> 'practice_code'",
         confirmed="(record ->> 'is_practice_confirmed')::boolean",
         merged="merged_person WHERE separated_at IS NULL AND merged_person.person_id",
+        is_scored=True,
     ),
 )
 
