@@ -64,7 +64,7 @@ async def test_poll_delay_ends_at_next_deadline_within_its_limit(harness: Delive
 async def test_deadline_is_due_at_its_time_unless_backing_off(harness: DeliveryHarness) -> None:
     await harness.send(condition=FAILING)
     harness.behaviour.failing.add(FAILING)
-    scheduler = create_scheduler(harness, first_pause=60.0)
+    scheduler = create_scheduler(harness, first_pause=60.0, longest_pause=60.0)
     assert not await scheduler.has_due()
 
     harness.sender.clock.at = NOW + ACCEPTANCE_LIMIT
