@@ -170,7 +170,8 @@ def close(referral: Referral, command: CloseReferral, now: datetime, policy: Pol
     change = CHANGE_BY_OUTCOME[command.outcome]
     ended_from = _resumes_at(referral) if change else None
     closed = replace(_confirmed(referral, change), status=Status.CLOSED, outcome=command.outcome, ended_from=ended_from)
-    return deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now, onward_of=referral.onward_of)], now)
+    ended = deadlines.end(closed, [ReferralClosed(outcome=command.outcome, closed_at=now, onward_of=referral.onward_of)], now)
+    return _with_reports(ended, referral.discrepancies_due_at)
 
 
 def cancel(
@@ -260,7 +261,7 @@ def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
 
 
 def _with_reports(ended: Decision[Referral], due_at: datetime | None) -> Decision[Referral]:
-    """A report of a death or a move outlasts a withdrawal, and the record of the other change.
+    """A report of a death or a move outlasts its referral, and the record of the other change.
 
     The Community Point of Access records or refutes it by the same deadline.
     """

@@ -255,7 +255,7 @@ REFERRAL: Transitions = state_table(
             ReferralSeparated,
         ),
         SetCondition: transition(OPEN, (), ReferralConditionSet, ReferralDiscrepancyResolved),
-        ResolveDiscrepancy: transition((*OPEN, Status.CANCELLED), (), ReferralDiscrepancyResolved),
+        ResolveDiscrepancy: transition((*OPEN, Status.CLOSED, Status.CANCELLED), (), ReferralDiscrepancyResolved),
         AcceptReferral: transition((Status.ROUTED, _WITH_QUESTION), Status.ACCEPTED, ReferralAccepted),
         ReturnReferral: transition(
             (*AT_RECEIVER, Status.SIGNPOSTED, _WITH_QUESTION), Status.RETURNED, ReferralReturned, ReferralUrgencyRaised
@@ -297,7 +297,7 @@ REFERRAL: Transitions = state_table(
         ReferralDeadline.ACKNOWLEDGEMENT: transition((Status.ROUTED, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
         ReferralDeadline.OUTCOME: transition((Status.ACCEPTED, Status.SIGNPOSTED), (), ReferralOutcomeOverdue),
         ReferralDeadline.CALL: transition((*AT_RECEIVER, _WITH_QUESTION), (), ReferralAcknowledgementOverdue),
-        ReferralDeadline.DISCREPANCY: transition((*OPEN, Status.CANCELLED), (), ReferralAcknowledgementOverdue),
+        ReferralDeadline.DISCREPANCY: transition((*OPEN, Status.CLOSED, Status.CANCELLED), (), ReferralAcknowledgementOverdue),
     },
     Occurrence,
     ReferralDeadline,
@@ -365,9 +365,9 @@ def _without_object(referral: Referral) -> frozenset[Trigger]:
 
 
 def owner(referral: Referral) -> str | None:
-    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None for an ended referral."""
+    """The owner's service code: the receiver once it has accepted, else the Community Point of Access; None when nothing is owed."""
     code = referral.service_code if referral.status is Status.ACCEPTED else POINT_OF_ACCESS
-    return None if referral.status in ENDED else code
+    return None if referral.status in ENDED and not has_faults(referral) else code
 
 
 def current_deadline(referral: Referral) -> ReferralDeadline | None:
@@ -391,7 +391,7 @@ def has_ended_for_good(referral: Referral) -> bool:
 
 
 def has_faults(referral: Referral) -> bool:
-    """Whether faults are to be resolved: of an ended referral only the reports that outlast a withdrawal."""
+    """Whether faults are to be resolved: of an ended referral only the reports of a death or a move that outlast it."""
     return bool(referral.discrepancies) and (referral.ended_at is None or referral.discrepancies_due_at is not None)
 
 

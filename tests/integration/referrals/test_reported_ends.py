@@ -162,6 +162,27 @@ async def test_report_outlasts_the_withdrawal_of_its_referral(client: ReferralsC
     assert "ResolveDiscrepancy" in {each["name"] for each in (await client.get(f"/{sent['id']}/actions")).json()}
 
 
+async def test_report_outlasts_a_closed_referral(client: ReferralsClient) -> None:
+    """Finding: the report of a death vanished when the receiver closed the referral, and staff had neither recorded nor refuted it."""
+    sent = await _by_stranger(client, demographics=a_demographics_body(), story={"narrative": "He fell."})
+    await client.command(sent["id"], "triage", {"urgency": "routine", "reason": "Stable."})
+    await client.command(sent["id"], "route", {"route": "service", "service_code": "district-nursing"})
+    await client.command(sent["id"], "acceptance", caller=client.receiver("CLCH"))
+    await _report(client, sent, "died")
+
+    closed = await client.command(sent["id"], "closure", {"outcome": "need-met"}, caller=client.receiver("CLCH"))
+    left = await client.read(sent["id"])
+    await client.command(sent["id"], "discrepancy-resolution", {"discrepancy": "death-reported", "reason": "He telephoned."})
+    refuted = await client.read(sent["id"])
+
+    assert (closed["status"], left["discrepancies"], left["owner"]["service_code"]) == (
+        "closed",
+        ["death-reported"],
+        "community-point-of-access",
+    )
+    assert (refuted["status"], refuted["discrepancies"], refuted["owner"]) == ("closed", [], None)
+
+
 async def test_withdrawn_report_is_refuted_with_a_reason(client: ReferralsClient) -> None:
     sent = await _withdrawn_report(client)
 

@@ -1,4 +1,7 @@
-"""Any sequence of reports, commands, restorations and returns: a referral is open with owner and deadline, or its end is explained."""
+"""Any sequence of reports, commands, restorations and returns: a referral is open with owner and deadline, or its end is explained.
+
+An ended referral with an open report of a death or a move has owner and deadline too.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -195,7 +198,8 @@ class LifeMachine(RuleBasedStateMachine):
         for referral in self.world.referrals.values():
             pending = {(kind, at + _JUST_AFTER) for kind, at in pending_deadlines(referral).items()}
             assert self.world.rows[referral.id] == pending
-            assert (owner(referral) is not None) is (referral.ended_at is None) is bool(pending)
+            is_owed = referral.ended_at is None or bool(set(referral.discrepancies) & set(life.REPORT_OF.values()))
+            assert (owner(referral) is not None) is is_owed is bool(pending)
             assert all(at > self.world.now for _, at in pending)
 
     @invariant()

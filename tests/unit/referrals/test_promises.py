@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from services.referrals.commands import AmendReferral, ResolveDiscrepancy
 from services.referrals.domain import Policy, deadlines, receipt
 from services.referrals.domain.discrepancies import resolvable
+from services.referrals.domain.life import REPORT_OF
 from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.reference import parse_reference, reference_of
 from services.referrals.domain.referral import (
     OPEN,
+    POINT_OF_ACCESS,
     Referral,
     ReferralDeadline,
     available_transitions,
@@ -97,12 +99,15 @@ def _assert_invariants(journey: Journey, first: Referral, clock: datetime) -> No
     assert (referral.id, referral.reference, referral.received_at) == (first.id, first.reference, first.received_at)
     assert parse_reference(referral.reference) == referral.reference
     assert referral.clock_starts_at == clock
+    assert journey.pending == {(kind, at + timedelta(microseconds=1)) for kind, at in pending_deadlines(referral).items()}
+    assert all(at > journey.now for _, at in journey.pending)
     if referral.status in OPEN:
         assert owner(referral) is not None
         assert referral.due_at is not None
-        assert journey.pending == {(kind, at + timedelta(microseconds=1)) for kind, at in pending_deadlines(referral).items()}
         assert current_deadline(referral) in pending_deadlines(referral)
-        assert all(at > journey.now for _, at in journey.pending)
     else:
-        assert (owner(referral), current_deadline(referral), referral.due_at, journey.pending) == (None, None, None, set())
+        has_report = bool(set(referral.discrepancies) & set(REPORT_OF.values()))
+        assert owner(referral) == (POINT_OF_ACCESS if has_report else None)
+        assert set(pending_deadlines(referral)) == ({ReferralDeadline.DISCREPANCY} if has_report else set())
+        assert (current_deadline(referral), referral.due_at) == (None, None)
         assert referral.ended_at is not None
