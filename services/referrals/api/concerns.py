@@ -56,7 +56,7 @@ class ConcernView(VersionedResponse):
 
 
 class NamedConcernView(ConcernView):
-    """A concern with the person's name."""
+    """A concern with the person's name, which a caller who alone has raised it does not get."""
 
     person: NameView | None
 
@@ -109,7 +109,10 @@ class ConcernedPersonView(ResponseModel):
 
 
 class ConcernFileView(ConcernView):
-    """A concern with the person and all accounts, the oldest first. `person` is absent for one whom no referral has described."""
+    """A concern with the person and all accounts, the oldest first.
+
+    `person` is absent for one whom no referral has described, and for a caller who alone has raised the concern.
+    """
 
     person: ConcernedPersonView | None
     accounts: list[AccountView]

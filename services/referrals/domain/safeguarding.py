@@ -4,6 +4,7 @@ The council receives, acknowledges and decides. A safeguarding lead follows up w
 referral and waits for none: care goes on beside it. A death or a move ends no concern. Pure. States: docs/states/referrals.md.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -241,6 +242,12 @@ def require_permitted(actor: Actor, command: type, policy: Policy) -> None:
 def offered(concern: Concern, actor: Actor, policy: Policy) -> list[type]:
     """The commands that the concern permits to the caller now."""
     return offered_commands(concern.status, SAFEGUARDING_CONCERN, lambda command: require_permitted(actor, command, policy))
+
+
+def shows_person(accounts: Iterable[Account], actor: Actor) -> bool:
+    """Whether the concern shows the caller who the person is: the word of the reader alone opens no identity."""
+    own = (actor.organisation, actor.id)
+    return any((account.raiser.organisation, account.raiser.professional_id) != own for account in accounts)
 
 
 def shows_raiser(account: Account, actor: Actor, policy: Policy) -> bool:

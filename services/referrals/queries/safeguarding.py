@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.referrals.domain.person import Person
-from services.referrals.domain.safeguarding import OPEN, Account, Concern, ConcernStatus
+from services.referrals.domain.safeguarding import OPEN, Account, Concern, ConcernStatus, shows_person
 from services.referrals.queries import people
 from services.referrals.store import safeguarding as store
 from services.referrals.store.people import find_people
@@ -15,7 +15,7 @@ from services.referrals.store.safeguarding import CONCERN, concerns, readable_co
 from services.referrals.store.tables import Tx
 from shared.persistence.person_names import PersonName
 from shared.persistence.schema import INSTANT
-from shared.persistence.statements import ReadSession, Statement
+from shared.persistence.statements import Statement
 from shared.telemetry import metrics
 
 #: The time by which a concern is ordered, and its id.
@@ -38,23 +38,29 @@ _IS_ESCALATED = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ConcernFile:
-    """A concern with its accounts and the person's record; `person` is None for one whom no referral has described."""
+    """A concern with its accounts and the person's record.
+
+    `person` is None for one whom no referral has described, and for a caller who alone has raised the concern.
+    """
 
     concern: Concern
     accounts: list[Account]
     person: Person | None
 
 
-async def listed(
-    reader: ReadSession, status: ConcernStatus | None, *, after: PageKey, limit: int
-) -> list[tuple[Concern, PersonName | None]]:
-    """Those of a state, or all open ones: the earliest deadline first, closed ones by the time of their end."""
+async def listed(tx: Tx, status: ConcernStatus | None, *, after: PageKey, limit: int) -> list[tuple[Concern, PersonName | None]]:
+    """Those of a state, or all open ones: the earliest deadline first, closed ones by the time of their end.
+
+    The caller gets no name with a concern that the caller alone has raised.
+    """
     after_at, after_id = after
     statuses = [status] if status else list(OPEN)
-    rows = await reader.fetch(_LISTED, statuses=statuses, after_at=after_at, after_id=after_id, limit=limit)
+    rows = await tx.fetch(_LISTED, statuses=statuses, after_at=after_at, after_id=after_id, limit=limit)
     found = [concerns.from_row(row) for row in rows]
-    names = await people.names(reader, [each.person_id for each in found])
-    return [(each, names.get(each.person_id)) for each in found]
+    accounts = await store.accounts(tx, [each.id for each in found])
+    named = [each.person_id for each in found if shows_person(accounts[each.id], tx.actor)]
+    names = await people.names(tx, named)
+    return [(each, names.get(each.person_id) if shows_person(accounts[each.id], tx.actor) else None) for each in found]
 
 
 async def concern(tx: Tx, concern_id: UUID) -> Concern:
@@ -65,8 +71,9 @@ async def concern(tx: Tx, concern_id: UUID) -> Concern:
 async def concern_file(tx: Tx, concern_id: UUID) -> ConcernFile:
     """Raises ConcernNotFound."""
     found = await readable_concern(tx, concern_id)
-    known = await find_people(tx, [found.person_id])
-    return ConcernFile(found, await store.accounts(tx, concern_id), known[0][0] if known else None)
+    accounts = (await store.accounts(tx, [concern_id]))[concern_id]
+    known = await find_people(tx, [found.person_id]) if shows_person(accounts, tx.actor) else []
+    return ConcernFile(found, accounts, known[0][0] if known else None)
 
 
 async def observe_escalation(tx: Tx) -> None:

@@ -1,6 +1,6 @@
 """Safeguarding concerns and their accounts. No other query of the context reads these tables."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
@@ -74,7 +74,9 @@ _OPEN_OF_PERSON = Statement(
     .with_for_update()
 )
 _ACCOUNTS = Statement(
-    sa.select(*_ACCOUNT_COLUMNS).where(ACCOUNT.c.concern_id == sa.bindparam("concern_id")).order_by(ACCOUNT.c.raised_at, ACCOUNT.c.id)
+    sa.select(ACCOUNT.c.concern_id, *_ACCOUNT_COLUMNS)
+    .where(ACCOUNT.c.concern_id == any_of("concern_ids"))
+    .order_by(ACCOUNT.c.raised_at, ACCOUNT.c.id)
 )
 
 #: The relationship of the council's receiver and of the safeguarding leads. Other reads do not ask for it, so that they cost the same for
@@ -102,9 +104,13 @@ async def add_account(tx: Tx, concern_id: UUID, account: Account) -> None:
     await tx.execute(_INSERT, **values, concern_id=concern_id)
 
 
-async def accounts(reader: ReadSession, concern_id: UUID) -> list[Account]:
-    """The accounts of a concern, the oldest first."""
-    return [_ACCOUNT.validate_python(dict(row)) for row in await reader.fetch(_ACCOUNTS, concern_id=concern_id)]
+async def accounts(reader: ReadSession, concern_ids: Sequence[UUID]) -> dict[UUID, list[Account]]:
+    """The accounts of each concern, the oldest first."""
+    found: dict[UUID, list[Account]] = {each: [] for each in concern_ids}
+    for row in await reader.fetch(_ACCOUNTS, concern_ids=list(concern_ids)):
+        values = dict(row)
+        found[values.pop("concern_id")].append(_ACCOUNT.validate_python(values))
+    return found
 
 
 async def readable_concern(tx: Tx, concern_id: UUID, *, lock: bool = False) -> Concern:

@@ -343,3 +343,21 @@ async def test_events_of_a_concern_name_it_alone(client: ReferralsClient) -> Non
 
     assert {str(row[name]) for name in ("key", "subject", "correlation_id")} == {concern["id"]}
     assert (person_id.encode() in row["data"], row["actor_role"], str(event.person_id)) == (False, "system", person_id)
+
+
+async def test_who_alone_raised_it_learns_no_identity(client: ReferralsClient) -> None:
+    """Finding: an NHS number, an own referral and an own concern gave its raiser name, address and telephone of a stranger."""
+    await client.refer()
+    worker = client.context.token("referrals:refer", "referrals:safeguarding", organisation="LBB", actor="council-2", role="social-worker")
+    sent = await client.refer(caller=worker, reason="dementia", demographics=None, story=None)
+    await _raise(client, sent["person_id"], worker)
+    council = Safeguarding(client.context)
+
+    [own], alone = await council.listed(worker), await council.only(worker)
+    [seen], file = await council.listed(), await council.only()
+    await _raise(client, sent["person_id"], client.gp())
+    [shared], both = await council.listed(worker), await council.only(worker)
+
+    assert (own["person"], alone["person"], len(alone["accounts"])) == (None, None, 1)
+    assert (seen["person"]["family_name"], file["person"]["given_name"]) == ("Dale", "Colin")
+    assert (shared["person"]["family_name"], both["person"]["given_name"], len(both["accounts"])) == ("Dale", "Colin", 2)
