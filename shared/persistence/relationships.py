@@ -1,11 +1,13 @@
 """Relationships with a person, read from the tables in which a context keeps them, for the access policy (shared/access.py)."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from shared.access import PREFERENCE_RANK, SCOPES, Answer, Basis, Part, Relationship, Verdict, decide, may_break_glass
 from shared.contracts.care_policy import CarePolicy
@@ -171,6 +173,12 @@ class PersonAccess:
             raise PartNotShared(f"A {basis} may not break the glass.")
 
 
+_Select: TypeAlias = Callable[[Sequence[Fact]], sa.Select[Any]]
+#: The people of a page. The subquery hides their number from the planner, as in `any_of`.
+_PEOPLE = sa.select(sa.bindparam("people", type_=sa.ARRAY(sa.Uuid))).scalar_subquery()
+_PAGE = sa.func.unnest(_PEOPLE, type_=sa.Uuid).table_valued(sa.column("person_id", sa.Uuid)).render_derived(name="page")
+
+
 class Relationships(Generic[P]):
     """The facts of one context.
 
@@ -181,29 +189,50 @@ class Relationships(Generic[P]):
     def __init__(self, facts: Sequence[Fact], *, person_ids: sa.ColumnElement[Any], sharing: sa.Select[Any]) -> None:
         self._facts = (*facts, _BROKEN)
         self._sharing = sharing.scalar_subquery().label("sharing")
-        self._question = _question(person_ids)
-        self._statements: dict[tuple[int, ...], Statement] = {}
+        self._person_ids = person_ids
+        self._statements: dict[tuple[_Select, Sequence[int]], Statement] = {}
 
     async def access(self, tx: Transaction[P], person_id: UUID) -> PersonAccess:
         """What the caller of the transaction may see of the person now."""
-        rows = await self._rows(tx, person_id)
-        found = [_relationship(row) for row in rows]
-        held = [each for each in found if each.is_of(tx.actor) and each.holds(tx.now, tx.policy.access_lasts)]
-        sharing = SharingPreference(rows[0]["sharing"] or SharingPreference.DIRECT_CARE) if rows else _UNKNOWN
-        return PersonAccess(held, sharing, tx.rely_on)
+        return _access(tx, await self._rows(tx, self._of_one, person_id=person_id))
 
-    async def _rows(self, tx: Transaction[P], person_id: UUID) -> Sequence[Any]:
+    async def access_to_each(self, tx: Transaction[P], people: Collection[UUID]) -> Mapping[UUID, PersonAccess]:
+        """The same of each person of a page, by one question."""
+        found: defaultdict[UUID, list[Any]] = defaultdict(list)
+        for row in await self._rows(tx, self._of_page, people=list(set(people))):
+            found[row["person_id"]].append(row)
+        return {person_id: _access(tx, found[person_id]) for person_id in people}
+
+    async def _rows(self, tx: Transaction[P], select: _Select, **about: Any) -> Sequence[Any]:
         chosen = tuple(at for at, fact in enumerate(self._facts) if fact.may_concern(tx.actor, tx.policy))
         if not chosen:
             return []
-        if chosen not in self._statements:
-            self._statements[chosen] = self._select([self._facts[at] for at in chosen])
+        if (select, chosen) not in self._statements:
+            self._statements[select, chosen] = Statement(select([self._facts[at] for at in chosen]))
         caller = {"organisation": tx.actor.organisation, "issuer": tx.actor.issuer, "subject": tx.actor.id}
-        return await tx.fetch(self._statements[chosen], person_id=person_id, practice_codes=await _practice_codes(tx), **caller)
+        return await tx.fetch(self._statements[select, chosen], practice_codes=await _practice_codes(tx), **about, **caller)
 
-    def _select(self, facts: Sequence[Fact]) -> Statement:
+    def _of_one(self, facts: Sequence[Fact]) -> sa.Select[Any]:
         found = sa.union_all(*(fact.select() for fact in facts)).subquery()
-        return Statement(sa.select(found, self._sharing).add_cte(self._question))
+        return sa.select(found, self._sharing).add_cte(_question(self._person_ids), nest_here=True)
+
+    def _of_page(self, facts: Sequence[Fact]) -> sa.Select[Any]:
+        each = cast("sa.Select[Any]", visitors.replacement_traverse(self._of_one(facts), {}, _as_of_page)).lateral()
+        return sa.select(_PAGE.c.person_id, each).select_from(_PAGE.join(each, sa.true()))
+
+
+def _as_of_page(element: Any, **_: Any) -> Any:
+    """The question about a person of the page, instead of the one whose id is a parameter."""
+    is_id = isinstance(element, sa.BindParameter) and element.key == "person_id"
+    return sa.literal_column("page.person_id", sa.Uuid) if is_id else None
+
+
+def _access(tx: Transaction[Any], rows: Sequence[Any]) -> PersonAccess:
+    """`rows`: all that is stored of the caller's relationships with one person."""
+    found = [_relationship(row) for row in rows]
+    held = [each for each in found if each.is_of(tx.actor) and each.holds(tx.now, tx.policy.access_lasts)]
+    sharing = SharingPreference(rows[0]["sharing"] or SharingPreference.DIRECT_CARE) if rows else _UNKNOWN
+    return PersonAccess(held, sharing, tx.rely_on)
 
 
 def _question(person_ids: sa.ColumnElement[Any]) -> sa.CTE:

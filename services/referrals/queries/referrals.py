@@ -242,19 +242,19 @@ async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | No
 
 
 async def list_as_seen(tx: Transaction[Policy], page: Sequence[Referral]) -> list[Referral]:
-    """The referrals that the caller's organisation sent, each as the caller sees it."""
-    hidden = await unseen_of(tx, {each.id: each for each in page}, tx.policy) if page else {}
-    return [await _listed(tx, each, seen(each, hidden[each.id])) for each in page]
-
-
-async def _listed(tx: Transaction[Policy], referral: Referral, shown: Referral) -> Referral:
-    """Only a referral that has something hidden needs the question about the caller."""
-    return shown if shown == referral or await basis_of(tx, referral) is Basis.REFERRER else referral
+    """The referrals that the caller's organisation sent, each as the caller sees it: something is hidden from a mere referrer alone."""
+    accesses = await RELATIONSHIPS.access_to_each(tx, {each.person_id for each in page}) if page else {}
+    mere = {each.id: each for each in page if _basis_in(accesses[each.person_id], each) is Basis.REFERRER}
+    hidden = await unseen_of(tx, mere, tx.policy) if mere else {}
+    return [seen(each, hidden[each.id]) if each.id in hidden else each for each in page]
 
 
 async def basis_of(tx: Transaction[Policy], referral: Referral) -> Basis | None:
     """The basis on which the caller sees the referral, if any."""
-    access = await RELATIONSHIPS.access(tx, referral.person_id)
+    return _basis_in(await RELATIONSHIPS.access(tx, referral.person_id), referral)
+
+
+def _basis_in(access: PersonAccess, referral: Referral) -> Basis | None:
     return decide(access.held, access.sharing, Part.EXISTENCE, referral.id).basis
 
 
