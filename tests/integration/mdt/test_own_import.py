@@ -1,5 +1,6 @@
 """Who imports a score opens no case of the person in it, and has no relationship from it: another member of staff acts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -123,25 +124,17 @@ async def test_importer_with_second_post_is_same_person(context: RunningContext)
     assert await _seen(context, person_id, second_post) == _NOTHING
 
 
-async def test_later_score_of_another_importer_changes_nothing(context: RunningContext) -> None:
+@pytest.mark.parametrize("scores", [[("27.20", _FEBRUARY), ("0.50", _MARCH)], [("0.50", _JANUARY)]], ids=["later-days", "same-day"])
+async def test_later_score_of_another_importer_changes_nothing(context: RunningContext, scores: Sequence[tuple[str, date]]) -> None:
     """The entry stays, with the people whose scores made it."""
     importer, another = _caller(context), _caller(context, "analyst-2")
     person_id = await _import(context, importer, "27.10", _JANUARY)
-    await _import(context, another, "27.20", _FEBRUARY)
-    assert await _answers(context, person_id, importer) == _REFUSED
-    await _import(context, another, "0.50", _MARCH)
 
-    assert await _answers(context, person_id, importer) == _REFUSED
-    assert await _seen(context, person_id, importer) == _NOTHING
+    for ratio, day in scores:
+        await _import(context, another, ratio, day)
 
-
-async def test_corrected_score_of_same_day_changes_nothing(context: RunningContext) -> None:
-    importer = _caller(context)
-    person_id = await _import(context, importer, "27.10", _JANUARY)
-    await _import(context, _caller(context, "analyst-2"), "0.50", _JANUARY)
-
-    assert await _answers(context, person_id, importer) == _REFUSED
-    assert await _seen(context, person_id, importer) == _NOTHING
+        assert await _answers(context, person_id, importer) == _REFUSED
+        assert await _seen(context, person_id, importer) == _NOTHING
 
 
 async def test_importer_of_low_score_reviews_no_climber(context: RunningContext) -> None:
