@@ -3,7 +3,7 @@
 Handlers change state through it; it writes events, outbox, deadlines and audit at its end.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +66,12 @@ WHERE cardinality($15::timestamptz[]) > 0"""
 _WRITE_AUDIT = """
 SELECT append_audit($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
                     $9::int[], $10::text[], $11::text[], $12::text[], $13::int[])"""
-_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = 14, 13, 6, 4
+#: The columns of a new event, in order.
+_EVENT = (
+    "id", "type", "topic", "subject", "sequence", "key", "occurred_at", "correlation_id", "causation_id",
+    "actor_org", "actor_role", "traceparent", "data", "data_key",
+)  # fmt: skip
+_EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = len(_EVENT), 13, 6, 4
 
 
 class EventTooLarge(RuleBroken):
@@ -253,6 +258,11 @@ class Transaction(ReadSession, Generic[P]):
     def recorded(self, subject: UUID, topic: str) -> int:
         """The number of events of this transaction about `subject` on `topic`."""
         return sum(row[2:4] == (topic, subject) for row in self._events)
+
+    def pending(self, topic: str) -> list[Mapping[str, Any]]:
+        """The events of this transaction on `topic`, which enter the log at its end, as rows of the log."""
+        rows = (dict(zip(_EVENT, row, strict=True)) for row in self._events)
+        return [row for row in rows if row["topic"] == topic]
 
     def has_cancelled(self, subject: UUID, kind: str) -> bool:
         return (subject, kind) in self._cancelled

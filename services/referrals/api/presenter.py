@@ -30,7 +30,7 @@ from shared.web.responses import json_response, named
 async def run_command(
     unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Referral]], target: Target, command: object, *, is_bare: bool = False
 ) -> HttpResponse:
-    """Runs the command in one transaction; presents the referral after the commit. `is_bare`: the handler takes no command.
+    """Runs the command and presents the referral in one transaction; it responds after the commit. `is_bare`: the handler takes no command.
 
     To a caller without a relationship the referral does not exist, before anything else is asked. A command that is refused because it
     has been carried out is a repetition: the response is the present referral (D7). So is a closure, with which the relationship ended.
@@ -58,14 +58,16 @@ async def _as_repeated(target: Target, command: object, *, tx: Transaction[Any])
 
 
 async def _run(unit: UnitOfWork, caller: Actor, handler: Callable[..., Awaitable[Any]], *arguments: Any) -> HttpResponse:
-    """A referrer gets the referral as it sees it, which the events in the log decide: those of the command stand there after its commit."""
     async with unit.transaction(caller) as tx:
-        referral: Referral = await handler(*arguments, tx=tx)
-        if not is_referrer(referral, caller):
-            return json_response(await _advised(tx, referral))
-    async with unit.transaction(caller) as tx:
-        present = await referrals.referral(tx, referral.id)
-        return json_response(await _advised(tx, await as_seen(tx, present, await basis_of(tx, present))))
+        return json_response(await _advised(tx, await _changed(tx, await handler(*arguments, tx=tx))))
+
+
+async def _changed(tx: Transaction[Any], referral: Referral) -> Referral:
+    """The referral after the command; a referrer gets it as it sees it, which also the events decide that the command adds to the log."""
+    if not is_referrer(referral, tx.actor):
+        return referral
+    present = await referrals.referral(tx, referral.id)
+    return await as_seen(tx, present, await basis_of(tx, present))
 
 
 async def _advised(tx: Transaction[Any], referral: Referral) -> AdvisedReferralView:
@@ -106,7 +108,7 @@ async def followed(tx: Transaction[Any], stored: Referral, basis: Basis) -> Foll
     is_mere = basis is Basis.REFERRER
     target = await referrals.referral(tx, stored.merged_into) if stored.merged_into else None
     subjects = {each.id: stored for each in (stored, target) if each}
-    hidden = await unseen_of(tx, subjects, tx.policy) if is_mere else {}
+    hidden = await unseen_of(tx, subjects) if is_mere else {}
     referral = seen(stored, hidden[stored.id]) if is_mere else stored
     joined = [] if is_mere else await referrals.merged_into(tx, referral.id)
     is_joined_shown = not (is_mere and target and is_of_another(target, referral))

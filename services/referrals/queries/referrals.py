@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -164,10 +165,11 @@ _OF_PERSON = Statement(
     sa.select(REFERRAL).where(REFERRAL.c.person_id == any_of("people")).where(_in(REFERRAL.c.status, "statuses")).order_by(REFERRAL.c.id)
 )
 
+_TOPIC = "referrals.referral"
 #: The events of which a referrer does not see some.
 _OF_OTHERS = Statement(
     sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.type, EVENT.c.actor_org, EVENT.c.data)
-    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column("'referrals.referral'"))
+    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column(f"'{_TOPIC}'"))
     .where(EVENT.c.type.in_([sa.literal_column(f"'{each}'") for each in TYPES]))
 )
 
@@ -221,19 +223,24 @@ def _unknown(found: Referral) -> ReferralNotFound:
     return ReferralNotFound(f"No referral has the id {found.id}.")
 
 
-async def unseen_of(reader: ReadSession, subjects: Mapping[UUID, Referral], policy: Policy) -> Mapping[UUID, HiddenPart]:
-    """What the referrers do not see, by referral; each of `subjects` with the referral that its viewer sent."""
+async def unseen_of(tx: Transaction[Policy], subjects: Mapping[UUID, Referral]) -> Mapping[UUID, HiddenPart]:
+    """What the referrers do not see, by referral; each of `subjects` with the referral that its viewer sent.
+
+    The events of the transaction itself count: a command shows its own effect.
+    """
     happened: defaultdict[UUID, list[LogEntry]] = defaultdict(list)
-    for row in await reader.fetch(_OF_OTHERS, subjects=list(subjects)):
+    stored: Sequence[Any] = await tx.fetch(_OF_OTHERS, subjects=list(subjects))
+    for row in [*stored, *(each for each in tx.pending(_TOPIC) if each["type"] in TYPES)]:
         happened[row["subject"]].append(LogEntry(row["id"], row["type"], row["actor_org"], orjson.loads(row["data"])))
-    return {subject: unseen(happened[subject], own, policy.organisation, is_joined=subject != own.id) for subject, own in subjects.items()}
+    point_of_access = tx.policy.organisation
+    return {subject: unseen(happened[subject], own, point_of_access, is_joined=subject != own.id) for subject, own in subjects.items()}
 
 
 async def unseen_by(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> HiddenPart | None:
     """What the caller does not see of the referral; None for one who sees everything."""
     if basis is not Basis.REFERRER:
         return None
-    return (await unseen_of(tx, {referral.id: referral}, tx.policy))[referral.id]
+    return (await unseen_of(tx, {referral.id: referral}))[referral.id]
 
 
 async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> Referral:
@@ -245,7 +252,7 @@ async def list_as_seen(tx: Transaction[Policy], page: Sequence[Referral]) -> lis
     """The referrals that the caller's organisation sent, each as the caller sees it: something is hidden from a mere referrer alone."""
     accesses = await RELATIONSHIPS.access_to_each(tx, {each.person_id for each in page}) if page else {}
     mere = {each.id: each for each in page if _basis_in(accesses[each.person_id], each) is Basis.REFERRER}
-    hidden = await unseen_of(tx, mere, tx.policy) if mere else {}
+    hidden = await unseen_of(tx, mere) if mere else {}
     return [seen(each, hidden[each.id]) if each.id in hidden else each for each in page]
 
 

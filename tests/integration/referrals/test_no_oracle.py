@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.kernel.ids import new_id
+from tests.builders.query_log import logged_statements
 from tests.builders.referrals import DALE, OTHER_PERSON, ReferralsClient, a_demographics_body
 
 _CONTACT = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
@@ -109,6 +110,22 @@ async def test_amended_telephone_shows_nothing_of_the_record(client: ReferralsCl
     assert [status for status, _ in answers[0]] == [200, 200, 412, 200]
     assert await _everything(client, sent[0]) == await _everything(client, sent[1])
     assert [each["id"] for each in await _marked(client)] == [sent[1]["id"]]
+
+
+async def test_command_of_referrer_takes_one_transaction(client: ReferralsClient) -> None:
+    """Its answer is what the referrer then reads, without the mark and the event that the command itself has caused."""
+    await _known(client, DALE, {})
+    stranger = client.gp("W08")
+    sent = await client.refer(caller=stranger, nhs_number=DALE, **_NUMBER_ALONE, reason="falls")
+
+    async with logged_statements(client.context.api_database.pool) as statements:
+        amended = await client.post(f"/{sent['id']}/amendment", {"telephone": _TELEPHONE}, caller=stranger, version=sent["version"])
+
+    assert statements.count("BEGIN;") == 1
+    read = (await client.get(f"/{sent['id']}", stranger)).json()
+    stored = await client.read(sent["id"])
+    assert amended.json() == {name: read[name] for name in amended.json()}
+    assert (stored["version"] - read["version"], stored["discrepancies"], read["discrepancies"]) == (1, ["details-unconfirmed"], [])
 
 
 async def test_overdue_mark_shows_nothing_of_the_record(client: ReferralsClient) -> None:
