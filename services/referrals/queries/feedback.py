@@ -1,6 +1,5 @@
 """The referrer's feedback: one line in words for each event, also for Rapid Care's warnings and visits (AC6, 001:11487-11488)."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +46,7 @@ _RESPONSES = Statement(
 _NAMES = Statement(sa.select(SERVICE.c.code, SERVICE.c.name).order_by(SERVICE.c.valid_from))
 
 #: The sentence for the verb of each event, with the fields of its data. An `identified` referral is no news, so it has none.
+#: `{Service}` and `{Rapid_care}` begin a sentence, `{service}` and `{rapid_care}` stand within one: not every reader sees the name.
 _SENTENCES: Mapping[str, str] = {
     "received": "We have your referral; its reference is {reference}.",
     "identity-unverified": "The NHS number could not be verified. Care continues without it; please check the number with the person.",
@@ -54,11 +54,11 @@ _SENTENCES: Mapping[str, str] = {
     "triaged": "A clinician has triaged it: {outcome}.",
     "urgency-raised": "It is urgent now.",
     "routed": "We have asked {service} to take over.",
-    "accepted": "{service} has taken it.",
-    "acceptance-crossed": "{service} has accepted it as well. We are settling who goes.",
+    "accepted": "{Service} has taken it.",
+    "acceptance-crossed": "{Service} has accepted it as well. We are settling who goes.",
     "returned": "It came back from {service}. We are finding another way; you need not do anything.",
     "recalled": "We have taken it back from {service}, to find a quicker way; you need not do anything.",
-    "call-repeated": "There was another urgent call about the person. {service} must answer it.",
+    "call-repeated": "There was another urgent call about the person. {Service} must answer it.",
     "call-answered": "The other urgent call about the person was answered.",
     "discrepancy-found": "We have a question about what was sent. Nothing waits for it.",
     "discrepancy-resolved": "A question about what was sent is settled.",
@@ -66,8 +66,8 @@ _SENTENCES: Mapping[str, str] = {
     "information-requested": "We need more from you. Nothing waits for it.",
     "information-answered": "Your answer has arrived.",
     "amended": "What you added has arrived.",
-    "acknowledgement-overdue": "{service} should have answered by now. We are asking.",
-    "outcome-overdue": "{service} should have reported the outcome by now. We are asking.",
+    "acknowledgement-overdue": "{Service} should have answered by now. We are asking.",
+    "outcome-overdue": "{Service} should have reported the outcome by now. We are asking.",
     "closed": "It is closed.",
     "cancelled": "It was withdrawn.",
     "separated": "It has left the referral that it had joined, and is open again.",
@@ -75,10 +75,10 @@ _SENTENCES: Mapping[str, str] = {
 }
 #: The same for an event of Rapid Care, by its type.
 _OF_RESPONSE: Mapping[str, str] = {
-    ResponseAtRisk.TYPE: "Rapid Care has not reached the person yet, and the two hours end soon. Its coordinator and we know.",
-    ResponseBreached.TYPE: "Rapid Care did not reach the person within two hours. Its coordinator and we act on it now.",
-    ResponseBreachCleared.TYPE: "Rapid Care did reach the person within two hours; the visit was recorded late.",
-    ResponseContacted.TYPE: "A clinician of Rapid Care has reached the person.",
+    ResponseAtRisk.TYPE: "{Rapid_care} has not reached the person yet, and the two hours end soon. Its coordinator and we know.",
+    ResponseBreached.TYPE: "{Rapid_care} did not reach the person within two hours. Its coordinator and we act on it now.",
+    ResponseBreachCleared.TYPE: "{Rapid_care} did reach the person within two hours; the visit was recorded late.",
+    ResponseContacted.TYPE: "A clinician of {rapid_care} has reached the person.",
 }
 
 _ELSEWHERE = "We are finding another way; you need not do anything."
@@ -89,14 +89,14 @@ _RETURNED: Mapping[ReturnReason, str] = total(
         ReturnReason.CAPACITY: f"It came back from {{service}}, which has no room now. {_ELSEWHERE}",
         ReturnReason.INELIGIBLE: f"It came back from {{service}}, which is not for this person. {_ELSEWHERE}",
         ReturnReason.CLOSED_HOURS: f"It came back from {{service}}, which is closed now. {_ELSEWHERE}",
-        ReturnReason.LIFE_THREATENING: "{service} sees danger to life. Call the emergency service now: {emergency}.",
+        ReturnReason.LIFE_THREATENING: "{Service} sees danger to life. Call the emergency service now: {emergency}.",
         ReturnReason.STANDARD_MEASURES_SUFFICE: f"It came back from {{service}}: the usual care is enough. {_ELSEWHERE}",
         ReturnReason.INSUFFICIENT_INFORMATION: f"It came back from {{service}}, which needs more information. {_ELSEWHERE}",
-        ReturnReason.CONCERN: f"{{service}} has seen the person and is concerned. {_GOES_NEXT}",
-        ReturnReason.NO_ACCESS: f"{{service}} has tried and did not reach the person. {_GOES_NEXT}",
-        ReturnReason.CALL_UNANSWERED: "{service} ended its care while an urgent call about the person was unanswered. We act on the call.",
-        ReturnReason.RECEIVER_WITHDREW: f"{{service}} cannot go on with it. {_ELSEWHERE}",
-        ReturnReason.OTHER_SERVICE_INVOLVED: f"{{service}} has not seen the person, whom another service may have. {_GOES_NEXT}",
+        ReturnReason.CONCERN: f"{{Service}} has seen the person and is concerned. {_GOES_NEXT}",
+        ReturnReason.NO_ACCESS: f"{{Service}} has tried and did not reach the person. {_GOES_NEXT}",
+        ReturnReason.CALL_UNANSWERED: "{Service} ended its care while an urgent call about the person was unanswered. We act on the call.",
+        ReturnReason.RECEIVER_WITHDREW: f"{{Service}} cannot go on with it. {_ELSEWHERE}",
+        ReturnReason.OTHER_SERVICE_INVOLVED: f"{{Service}} has not seen the person, whom another service may have. {_GOES_NEXT}",
         ReturnReason.OTHER: _SENTENCES["returned"],
     },
 )
@@ -146,7 +146,7 @@ _OF_CODE: Mapping[str, Mapping[Any, str]] = {
     "discrepancy-resolved": {
         "receiver-uninformed": "The service that has your referral knows what was sent since.",
     },
-    "contacted": {"no-access": "A clinician of Rapid Care visited, and did not get to see the person."},
+    "contacted": {"no-access": "A clinician of {rapid_care} visited, and did not get to see the person."},
 }
 
 
@@ -176,14 +176,20 @@ async def feedback(
     found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _data(row)))]
     names = await _names(reader) if any(name in sentence for *_, sentence in found for name in _OF_SERVICE) else {}
     emergency = names.get(policy.emergency_service, "")
-    unnamed = () if is_service_named else [row for row in rows if row["subject"] != referral.id]
-    worded = [(row, data, _unnamed(sentence) if row in unnamed else sentence) for row, data, sentence in found]
-    return [_line(row, data, sentence, names, emergency) for row, data, sentence in worded]
+    return [
+        _line(row, data, sentence, names, emergency, is_named=is_service_named or row["subject"] == referral.id)
+        for row, data, sentence in found
+    ]
 
 
-_AT_START = re.compile(r"(^|\. )([at])(?=(?: |he )service)")
 #: The places of a sentence that have the name of a service.
-_OF_SERVICE = ("{service}", "{emergency}")
+_OF_SERVICE = ("{Service}", "{service}", "{emergency}")
+#: What a reader reads there who does not see which service has the referral.
+_UNNAMED = {"Service": "A service", "service": "a service", "Rapid_care": "The service", "rapid_care": "the service"}
+
+
+def _named(service: str) -> Mapping[str, str]:
+    return dict.fromkeys(("Service", "service"), service) | dict.fromkeys(("Rapid_care", "rapid_care"), "Rapid Care")
 
 
 async def _names(reader: ReadSession) -> dict[str, str]:
@@ -215,16 +221,10 @@ def _verb(kind: str) -> str:
     return kind.split(".")[-2]
 
 
-def _line(row: Any, data: dict[str, Any], sentence: str, names: Mapping[str, str], emergency: str) -> Line:
+def _line(row: Any, data: dict[str, Any], sentence: str, names: Mapping[str, str], emergency: str, *, is_named: bool) -> Line:
     service = names.get(data.get("service_code", ""), data.get("service_code", "")) or "The service"
-    values = {"service": service, "reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
-    return Line(row["occurred_at"], _verb(row["type"]), sentence.format(**values))
-
-
-def _unnamed(sentence: str) -> str:
-    """The sentence without the name of the service that has the referral."""
-    text = sentence.replace("{service}", "a service").replace("Rapid Care", "the service")
-    return _AT_START.sub(lambda found: f"{found[1]}{found[2].upper()}", text)
+    values = {"reference": data.get("reference", ""), "outcome": data.get("outcome", ""), "emergency": emergency}
+    return Line(row["occurred_at"], _verb(row["type"]), sentence.format(**values, **(_named(service) if is_named else _UNNAMED)))
 
 
 def _code(data: dict[str, Any]) -> str:
