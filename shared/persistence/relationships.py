@@ -140,6 +140,11 @@ class PersonAccess:
             self.rely_on(found.basis)
         return found
 
+    def basis(self, part: Part, subject: UUID | None = None) -> Basis | None:
+        """What would open the part, if anything. The caller does not rely on it, so no audit entry states it."""
+        found = decide(self.held, self.sharing, part, subject)
+        return found.basis if found.answer is Answer.ALLOWED else None
+
     def opens(self, part: Part, subject: UUID | None = None) -> bool:
         return self.verdict(part, subject).answer is Answer.ALLOWED
 

@@ -31,7 +31,7 @@ from services.referrals.store.referrals import is_relied_on, person_of, referral
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import is_contacted
 from services.referrals.store.tables import Tx
-from shared.access import Answer, Part, decide, may_record_end
+from shared.access import Part, may_record_end
 from shared.contracts.persons import PersonChange
 from shared.contracts.referral_codes import Discrepancy
 from shared.kernel.ids import PersonId
@@ -117,9 +117,8 @@ async def _amend_alone(merged: Referral, joined: Referral, sent: amendment.Amend
 
 async def _is_stranger_to(joined: Referral, tx: Tx) -> bool:
     """Whether the caller has no relationship with the referral, beside one that was merged into it."""
-    seen = await RELATIONSHIPS.access(tx, joined.person_id)
-    is_seen = decide(seen.held, seen.sharing, Part.EXISTENCE, joined.id).answer is Answer.ALLOWED
-    return not is_seen and joined.receiver_organisation != tx.actor.organisation
+    basis = (await RELATIONSHIPS.access(tx, joined.person_id)).basis(Part.EXISTENCE, joined.id)
+    return basis is None and joined.receiver_organisation != tx.actor.organisation
 
 
 async def set_condition(target: Target, command: commands.SetCondition, *, tx: Tx) -> Referral:

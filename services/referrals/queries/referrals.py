@@ -23,7 +23,7 @@ from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
 from services.referrals.store.tables import EVENT
-from shared.access import Basis, Part, decide
+from shared.access import Basis, Part
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Route
 from shared.kernel.target import Target
@@ -251,18 +251,14 @@ async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | No
 async def list_as_seen(tx: Transaction[Policy], page: Sequence[Referral]) -> list[Referral]:
     """The referrals that the caller's organisation sent, each as the caller sees it: something is hidden from a mere referrer alone."""
     accesses = await RELATIONSHIPS.access_to_each(tx, {each.person_id for each in page}) if page else {}
-    mere = {each.id: each for each in page if _basis_in(accesses[each.person_id], each) is Basis.REFERRER}
+    mere = {each.id: each for each in page if accesses[each.person_id].basis(Part.EXISTENCE, each.id) is Basis.REFERRER}
     hidden = await unseen_of(tx, mere) if mere else {}
     return [seen(each, hidden[each.id]) if each.id in hidden else each for each in page]
 
 
 async def basis_of(tx: Transaction[Policy], referral: Referral) -> Basis | None:
     """The basis on which the caller sees the referral, if any."""
-    return _basis_in(await RELATIONSHIPS.access(tx, referral.person_id), referral)
-
-
-def _basis_in(access: PersonAccess, referral: Referral) -> Basis | None:
-    return decide(access.held, access.sharing, Part.EXISTENCE, referral.id).basis
+    return (await RELATIONSHIPS.access(tx, referral.person_id)).basis(Part.EXISTENCE, referral.id)
 
 
 async def stored_target(tx: Transaction[Policy], target: Target, referral: Referral, basis: Basis | None) -> Target:
