@@ -134,14 +134,14 @@ def is_completed_by_stranger(
 
 
 def is_by_stranger(before: Person | None, practice: Practice | None, actor: Actor, policy: Policy) -> bool:
-    """Whether the referrer of a known person had no relationship with them before."""
-    return before is not None and not _held(before, practice, actor, policy)
+    """Whether the referrer had no relationship with the person before, as with one whom no one has referred."""
+    return not _held(before, practice, actor, policy)
 
 
-def _held(before: Person, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:
+def _held(before: Person | None, practice: Practice | None, actor: Actor, policy: Policy) -> list[Relationship]:
     """The relationships of the caller before the referral; those of a receiver or a lead are not looked up."""
     held = [Relationship(Basis.POINT_OF_ACCESS, policy.organisation)]
-    if practice is not None and recorded_value(before, RecordField.PRACTICE_CODE) and before.is_practice_confirmed:
+    if practice is not None and before is not None and recorded_value(before, RecordField.PRACTICE_CODE) and before.is_practice_confirmed:
         held.append(Relationship(Basis.REGISTERED_PRACTICE, practice.code))
     return [each for each in held if each.is_of(actor)]
 

@@ -36,8 +36,8 @@ from shared.kernel.ids import PersonId, new_id
 class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
-    `joins` is the referral that a merged one continues as. `is_by_stranger`: the referrer of a known person had no relationship with them
-    before, and sees nothing that follows from what others have stored.
+    `joins` is the referral that a merged one continues as. `is_by_stranger`: the referrer had no relationship with the person before, and
+    sees nothing that follows from what others have stored. A person whom no one has referred may have a recorded death or move.
 
     `story` is the one that is stored, unless the referrer may not see it, or names the person otherwise than the record and may have
     another person in mind.

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.codes import RiskLevel
+from shared.contracts.mdt import RiskHighClimberFound
 from shared.kernel.ids import new_id
 from tests.builders.query_log import logged_statements
-from tests.builders.referrals import DALE, OTHER_PERSON, ReferralsClient, a_demographics_body
+from tests.builders.referrals import DALE, MONDAY, OTHER_PERSON, ReferralsClient, a_body, a_demographics_body
 
 _CONTACT = {"name": "Louise", "relationship": "daughter", "telephone": "020 7946 0998"}
 _TELEPHONE = "020 7946 0999"
@@ -189,6 +191,36 @@ async def test_referral_shows_no_state_of_the_record(client: ReferralsClient, st
     assert _plain((marked[0]["discrepancies"], marked[0]["person_is_recorded_as"])) != _plain(
         (marked[1]["discrepancies"], marked[1]["person_is_recorded_as"])
     )
+
+
+async def _scored(client: ReferralsClient, number: str) -> dict[str, Any]:
+    """A person whom case finding alone knows."""
+    person_id = client.context.database.secrets.pseudonym(number)
+    risk = {"level": RiskLevel.HIGH, "previous_level": RiskLevel.MEDIUM, "rule_version": "1", "valid_from": MONDAY.date()}
+    await client.context.deliver(RiskHighClimberFound(practice_code="W07", **risk), key=person_id, subject=new_id())
+    return {"person_id": str(person_id)}
+
+
+@pytest.mark.parametrize("change", ["death", "move"])
+@pytest.mark.parametrize("sent_as", ["referral", "batch"])
+async def test_referral_shows_nothing_of_case_finding(client: ReferralsClient, change: str, sent_as: str) -> None:
+    """A scored person with a recorded death or move, and an unknown one: the answer, its repetition, the view and the lists."""
+    stranger = client.gp("W08")
+    await _with_recorded_end(client, await _scored(client, DALE), change)
+    urgent = {**_BARE, "urgency": "urgent", "condition": None, "reason": "falls"}
+
+    answers = []
+    for number in (DALE, OTHER_PERSON):
+        one, headers = a_body(nhs_number=number, **urgent), stranger | {"Idempotency-Key": str(new_id())}
+        path, body = ("", one) if sent_as == "referral" else ("/batch", {"referrals": [one]})
+        first, again = [await client.post(path, body, caller=headers) for _ in range(2)]
+        sent = first.json() if sent_as == "referral" else first.json()["items"][0]["referral"]
+        amended = await client.command(sent["id"], "amendment", {"information": "He fell."}, caller=stranger)
+        assert sent["discrepancies"] == ["condition-missing"]
+        answers.append([first.status_code, _plain(first.json()), _plain(again.json()), _plain(amended), await _everything(client, sent)])
+        assert (sent["person_is_recorded_as"], sent["discrepancies_due_at"]) == (None, None)
+
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("stored", _STORED)
