@@ -20,7 +20,7 @@ from services.referrals.domain.referral import (
     is_with_receiver,
     owner,
 )
-from services.referrals.domain.referrer_view import HiddenPart, joined_as_seen, of_record, seen
+from services.referrals.domain.referrer_view import joined_as_seen, seen
 from services.referrals.handlers.receive import Acknowledgement
 from services.referrals.queries.amendments import SentAmendment
 from services.referrals.queries.feedback import Line
@@ -301,8 +301,8 @@ class ReceivedView(AdvisedReferralView):
     @classmethod
     def acknowledging(cls, received: Acknowledgement, *, alternative: Service | None, policy: Policy, now: datetime) -> "ReceivedView":
         own, joins = received.referral, received.joins
-        if received.is_by_stranger:
-            own, joins = seen(own, HiddenPart(marks=of_record(own))), joins and joined_as_seen(joins, own)
+        if received.hidden:
+            own, joins = seen(own, received.hidden), joins and joined_as_seen(joins, own)
         return cls(
             **referral_fields(own, policy, now, joins=joins),
             is_story_known=received.is_story_known,

@@ -56,20 +56,32 @@ class HiddenPart:
     sent_at: frozenset[datetime] = frozenset()
 
 
-def unseen(events: Collection[LogEntry], own: Referral, point_of_access: str, *, is_joined: bool) -> HiddenPart:
-    """Of the events of a referral, to the referrer of `own`: the same referral, or one that was merged into it (`is_joined`)."""
+def unseen(events: Collection[LogEntry], own: Referral, point_of_access: str, *, is_joined: bool, same: Collection[str] = ()) -> HiddenPart:
+    """Of the events of a referral, to the referrer of `own`: the same referral, or one that was merged into it (`is_joined`).
+
+    `same` has the codes that stand for the referrer's practice today.
+    """
     known = set() if is_joined else {own.referrer_organisation, point_of_access}
     brought = _marks(each for each in events if each.organisation not in known)
-    hidden = of_record(own) | ((brought - _marks(each for each in events if each.organisation in known)) & _OF_SENDERS)
+    hidden = of_record(own, same) | ((brought - _marks(each for each in events if each.organisation in known)) & _OF_SENDERS)
     found = [each for each in events if _is_unseen(each, own.id, hidden)]
     sent_at = (datetime.fromisoformat(each.data[_SENT_AT[each.kind]]) for each in found if each.kind in _SENT_AT)
     return HiddenPart(frozenset(each.id for each in found), hidden, frozenset(sent_at))
 
 
-def of_record(own: Referral) -> frozenset[str]:
-    """The marks that follow from the record. A practice that says that it is the person's knows that no one else has confirmed it."""
-    is_own_statement = own.practice_code == own.referrer_organisation
+def of_record(own: Referral, same: Collection[str] = ()) -> frozenset[str]:
+    """The marks that follow from the record. A practice that says that it is the person's knows that no one else has confirmed it.
+
+    `same` as in `unseen`.
+    """
+    is_own_statement = own.practice_code in {own.referrer_organisation, *same}
     return _OF_RECORD - {Discrepancy.PRACTICE_UNCONFIRMED} if is_own_statement else _OF_RECORD
+
+
+def needs_practice(own: Referral, events: Iterable[LogEntry] = ()) -> bool:
+    """Whether the view has a doubt about a practice with another code than the referrer's, which may stand for the same one today."""
+    marks = {*own.discrepancies, *(mark for each in events for mark in each.data.get("discrepancies") or ())}
+    return own.practice_code != own.referrer_organisation and Discrepancy.PRACTICE_UNCONFIRMED in marks
 
 
 def seen(referral: Referral, hidden: HiddenPart) -> Referral:

@@ -15,6 +15,7 @@ from services.referrals.domain.receipt import Arrival
 from services.referrals.domain.record import Group, Records
 from services.referrals.domain.reference import reference_of
 from services.referrals.domain.referral import Referral, is_with_receiver
+from services.referrals.domain.referrer_view import HiddenPart, of_record
 from services.referrals.handlers.discrepancies import settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import directory
@@ -36,8 +37,8 @@ from shared.kernel.ids import PersonId, new_id
 class Acknowledgement:
     """The content of the acknowledgement, with the story of a known person for confirmation (AC1).
 
-    `joins` is the referral that a merged one continues as. `is_by_stranger`: the referrer had no relationship with the person before, and
-    sees nothing that follows from what others have stored. A person whom no one has referred may have a recorded death or move.
+    `joins` is the referral that a merged one continues as. `hidden` is what a referrer without an earlier relationship does not see, as it
+    follows from what others have stored: a person whom no one has referred may have a recorded death or move.
 
     `story` is the one that is stored, unless the referrer may not see it, or names the person otherwise than the record and may have
     another person in mind.
@@ -47,7 +48,7 @@ class Acknowledgement:
     joins: Referral | None
     is_story_known: bool
     story: Story | None
-    is_by_stranger: bool = False
+    hidden: HiddenPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,12 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
         await settle_discrepancies(own, tx=tx)
     joins = await _join(command, received, arrival, tx, has_news=change is not None)
     may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
-    is_by_stranger = receipt.is_by_stranger(before, practice, tx.actor, tx.policy)
-    return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None, is_by_stranger)
+    hidden = await _hidden(received, tx) if receipt.is_by_stranger(before, practice, tx.actor, tx.policy) else None
+    return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None, hidden)
+
+
+async def _hidden(received: Referral, tx: Tx) -> HiddenPart:
+    return HiddenPart(marks=of_record(received, await directory.same_as_referrer(tx, received)))
 
 
 def _record(

@@ -232,8 +232,11 @@ async def unseen_of(tx: Transaction[Policy], subjects: Mapping[UUID, Referral]) 
     stored: Sequence[Any] = await tx.fetch(_OF_OTHERS, subjects=list(subjects))
     for row in [*stored, *(each for each in tx.pending(_TOPIC) if each["type"] in TYPES)]:
         happened[row["subject"]].append(LogEntry(row["id"], row["type"], row["actor_org"], orjson.loads(row["data"])))
-    point_of_access = tx.policy.organisation
-    return {subject: unseen(happened[subject], own, point_of_access, is_joined=subject != own.id) for subject, own in subjects.items()}
+    point_of_access, same = tx.policy.organisation, await codes_of_practice(tx, tx.actor.organisation, tx.policy.day_of(tx.now))
+    return {
+        subject: unseen(happened[subject], own, point_of_access, is_joined=subject != own.id, same=same)
+        for subject, own in subjects.items()
+    }
 
 
 async def unseen_by(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> HiddenPart | None:

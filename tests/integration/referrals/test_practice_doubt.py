@@ -8,6 +8,7 @@ import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from shared.contracts.persons import PersonRecordRecorded
+from shared.kernel.ids import new_id
 from tests.builders.practices import a_practice_entry, load_entries
 from tests.builders.referrals import DALE, MONDAY, ReferralsClient, a_demographics_body, referrals
 
@@ -201,3 +202,22 @@ async def test_doubt_holds_for_the_successor(own_url: str, keys: Keys, tmp_path:
         triaged = await client.command(again["id"], "triage", _DECISION)
 
         assert (marked["discrepancies"], triaged["discrepancies"]) == (_MARK, _MARK)
+
+
+@pytest.mark.parametrize("code", ["W08", "B01"])
+async def test_practice_sees_its_doubt_under_each_code(own_url: str, keys: Keys, tmp_path: Path, code: str) -> None:
+    """In the answer, its repetition, the view and the list. Practice W08 closes, and B01 takes over; another referrer sees no mark."""
+    async with referrals(own_url, keys, MONDAY) as client:
+        await _doubted(client)
+        closing = a_practice_entry("W08", closed=MONDAY.date() + timedelta(days=1), successor="B01")
+        await load_entries(own_url, client.context.clock.at, tmp_path, closing)
+        await client.context.let_pass(timedelta(days=1))
+        sending = {"reason": "dementia", "demographics": None, "story": None, "key": str(new_id())}
+
+        sent, again = [await client.refer(caller=client.gp(code), **sending) for _ in range(2)]
+        seen = (await client.get(f"/{sent['id']}", client.gp(code))).json()
+        [listed] = [each for each in (await client.get("", client.gp(code))).json()["items"] if each["id"] == sent["id"]]
+        other = await _of_hospital(client)
+
+        assert [each["discrepancies"] for each in (sent, again, seen, listed)] == [_MARK] * 4
+        assert (other["discrepancies"], await _marks(client, other)) == ([], [_MARK])
