@@ -12,7 +12,7 @@ from typing import assert_never
 from services.referrals.commands import CancelReferral, CloseReferral, ReturnReferral
 from services.referrals.domain import deadlines, routing
 from services.referrals.domain.directory import Service
-from services.referrals.domain.life import REPORT_OF, LifeStatus
+from services.referrals.domain.life import ANSWERED_BY, REPORT_OF, LifeStatus
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
     UNTRIAGED,
@@ -261,7 +261,7 @@ def answers_red_flag(referral: Referral, outcome: Outcome) -> bool:
 
 
 def _with_reports(ended: Decision[Referral], due_at: datetime | None) -> Decision[Referral]:
-    """A report of a death or a move outlasts its referral, and the record of the other change.
+    """A report of a death or a move outlasts its referral, and that of a death the record of a move.
 
     The Community Point of Access records or refutes it by the same deadline.
     """
@@ -273,8 +273,8 @@ def _with_reports(ended: Decision[Referral], due_at: datetime | None) -> Decisio
 
 
 def _confirmed(referral: Referral, change: PersonChange | None) -> Referral:
-    """Without the report of the change, which is recorded now."""
-    left = tuple(each for each in referral.discrepancies if not change or each is not REPORT_OF[change])
+    """Without the reports that the change answers, which is recorded now."""
+    left = tuple(each for each in referral.discrepancies if not change or each not in ANSWERED_BY[change])
     return replace(referral, discrepancies=left)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from services.referrals.commands import ReceiveReferral, ResolveDiscrepancy, SetCondition
 from services.referrals.domain import deadlines, registration
 from services.referrals.domain import person as people
-from services.referrals.domain.life import REPORT_OF
+from services.referrals.domain.life import ANSWERED_BY, REPORT_OF
 from services.referrals.domain.person import Person
 from services.referrals.domain.policy import Policy
 from services.referrals.domain.referral import (
@@ -269,11 +269,12 @@ def report_end(referral: Referral, change: PersonChange, now: datetime, policy: 
 
 
 def confirm_report(referral: Referral, change: PersonChange, now: datetime) -> Decision[Referral] | None:
-    """The death or the move is recorded: its report by a withdrawn referral has its answer; None without that report."""
-    if not is_reported(referral, change):
+    """The death or the move is recorded: the reports by a withdrawn referral that it answers end; None without such a report."""
+    answered = ANSWERED_BY[change].intersection(referral.discrepancies)
+    if not answered:
         return None
     permit(referral, ResolveDiscrepancy)
-    return _without(referral, {REPORT_OF[change]}, [], now)
+    return _without(referral, answered, [], now)
 
 
 def require_open(referral: Referral, wanted: Collection[Discrepancy]) -> None:

@@ -39,6 +39,14 @@ class LifeStatus(StrEnum):
 REPORT_OF: Mapping[PersonChange, Discrepancy] = total(
     PersonChange, {PersonChange.DEATH: Discrepancy.DEATH_REPORTED, PersonChange.MOVE: Discrepancy.MOVE_REPORTED}
 )
+#: The reports that a recorded change answers: the move of a person who has died needs no decision, the death of one who moved does.
+ANSWERED_BY: Mapping[PersonChange, frozenset[Discrepancy]] = total(
+    PersonChange,
+    {
+        PersonChange.DEATH: frozenset({Discrepancy.DEATH_REPORTED, Discrepancy.MOVE_REPORTED}),
+        PersonChange.MOVE: frozenset({Discrepancy.MOVE_REPORTED}),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)

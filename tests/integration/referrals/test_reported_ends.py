@@ -299,3 +299,40 @@ async def test_reversed_death_leaves_no_report(client: ReferralsClient) -> None:
 
     reopened = await client.read(sent["id"])
     assert (reopened["status"], reopened["discrepancies"]) == ("identified", [])
+
+
+@pytest.mark.parametrize("end", [[], ["withdrawn"], ["died", "withdrawn"]])
+async def test_recorded_death_settles_the_move_report(client: ReferralsClient, end: list[str]) -> None:
+    """Of an open and of a withdrawn referral. Finding: staff had to decide about the move of a person who had died."""
+    sent = await _by_stranger(client, demographics=a_demographics_body(), story={"narrative": "He fell."})
+    for reason in ("moved-away", *end):
+        await _report(client, sent, reason)
+    assert "move-reported" in (await client.read(sent["id"]))["discrepancies"]
+
+    await client.post(f"/people/{sent['person_id']}/death", {}, version=0)
+
+    settled = await client.read(sent["id"])
+    assert (settled["status"], settled["discrepancies"], settled["discrepancies_due_at"]) == ("cancelled", [], None)
+    assert (await client.get("/work", section="discrepancies")).json()["items"] == []
+
+
+async def test_stated_death_settles_the_move_report(client: ReferralsClient) -> None:
+    """Of the closed referral itself, and of another one that was closed before."""
+    others = [await _closed_with_move_report(client, "closed"), await _closed_with_move_report(client, "open")]
+
+    await client.command(others[1]["id"], "closure", {"outcome": "died"}, caller=client.receiver("CLCH"))
+
+    settled = [await client.read(each["id"]) for each in others]
+    assert [(each["status"], each["discrepancies"]) for each in settled] == 2 * [("closed", [])]
+
+
+async def _closed_with_move_report(client: ReferralsClient, then: str) -> dict[str, Any]:
+    sent = await _by_stranger(client, demographics=a_demographics_body(), story={"narrative": "He fell."})
+    await client.command(sent["id"], "triage", {"urgency": "routine", "reason": "Stable."})
+    await client.command(sent["id"], "route", {"route": "service", "service_code": "district-nursing"})
+    await client.command(sent["id"], "acceptance", caller=client.receiver("CLCH"))
+    await _report(client, sent, "moved-away")
+    if then == "closed":
+        await client.command(sent["id"], "closure", {"outcome": "need-met"}, caller=client.receiver("CLCH"))
+    assert (await client.read(sent["id"]))["discrepancies"] == ["move-reported"]
+    return sent
