@@ -1,4 +1,4 @@
-"""Commands of the weekly meeting. Every `reason` is a code unless an enum types it."""
+"""Commands of the weekly meeting. Every `reason` is a published one."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.contracts.care_plans import CrisisSection
 from shared.contracts.codes import Locality, PlaceOfCare, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination, LeadDeclineReason, LeadReplacementReason
+from shared.contracts.meeting_reasons import DeferReason, FindingReason, MeetingCancelReason, RedirectReason
 from shared.kernel.actor import Professional
 from shared.kernel.ids import PersonId
 
@@ -22,7 +23,7 @@ class HoldMeeting:
 class CancelMeeting:
     """The meeting does not take place."""
 
-    reason: str
+    reason: MeetingCancelReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ScreenFinding:
     """
 
     destination: FindingDestination
-    reason: str
+    reason: FindingReason
     locality: Locality | None = None
 
 
@@ -56,14 +57,14 @@ class ScreenCase:
     is_urgent: bool | None = None
     needs_mental_health: bool = False
     destination: Destination | None = None
-    reason: str = "standard-measures-suffice"
+    reason: RedirectReason = RedirectReason.STANDARD_MEASURES_SUFFICE
 
 
 @dataclass(frozen=True, slots=True)
 class DeferCase:
     """The case moves to the next meeting."""
 
-    reason: str
+    reason: DeferReason
 
 
 @dataclass(frozen=True, slots=True)

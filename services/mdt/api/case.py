@@ -22,8 +22,9 @@ from services.mdt.queries import case as queries
 from services.mdt.queries.access import require_person, require_reviewer
 from shared.access import Part
 from shared.contracts.codes import Locality, ScreeningOutcome, StepDown
-from shared.contracts.input_types import Code, Flag, PracticeCode
+from shared.contracts.input_types import Flag, PracticeCode
 from shared.contracts.mdt import CaseCloseReason, Destination
+from shared.contracts.meeting_reasons import DeferReason, RedirectReason
 from shared.kernel.actor import Actor
 from shared.kernel.errors import PartNotShared, PersonRecordNotFound, StoryWithheld
 from shared.kernel.target import Target
@@ -55,11 +56,11 @@ class Screening(CommandModel[commands.ScreenCase]):
     is_urgent: Flag | None = None
     needs_mental_health: Flag = False
     destination: Destination | None = None
-    reason: Code = "standard-measures-suffice"
+    reason: RedirectReason = RedirectReason.STANDARD_MEASURES_SUFFICE
 
 
 class Deferral(CommandModel[commands.DeferCase]):
-    reason: Code
+    reason: DeferReason
 
 
 class StepDownBody(CommandModel[commands.StepDownCase]):

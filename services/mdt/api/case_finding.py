@@ -22,8 +22,9 @@ from services.mdt.queries import risk as queries
 from services.mdt.queries.access import require_person, require_reviewer
 from services.mdt.queries.risk import NewestScore, Rank
 from shared.contracts.codes import Locality, RiskLevel
-from shared.contracts.input_types import Code, PracticeCode
+from shared.contracts.input_types import PracticeCode
 from shared.contracts.mdt import FindingDestination
+from shared.contracts.meeting_reasons import FindingReason
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode, encode, malformed
@@ -41,7 +42,7 @@ class Screening(CommandModel[commands.ScreenFinding]):
     """The service that takes over. `locality` counts only for a practice that no table has."""
 
     destination: FindingDestination
-    reason: Code
+    reason: FindingReason
     locality: Locality | None = None
 
 

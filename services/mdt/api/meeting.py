@@ -18,7 +18,7 @@ from services.mdt.domain.permission import meeting_commands
 from services.mdt.handlers import meeting as handlers
 from services.mdt.queries import meeting as queries
 from shared.contracts.codes import Role
-from shared.contracts.event import Code
+from shared.contracts.meeting_reasons import MeetingCancelReason
 from shared.kernel.target import Target
 from shared.web.dependencies import IfMatch, Unit
 from shared.web.pagination import decode_cursor, encode_cursor
@@ -36,7 +36,7 @@ class Attendance(CommandModel[commands.HoldMeeting]):
 
 
 class Cancellation(CommandModel[commands.CancelMeeting]):
-    reason: Code
+    reason: MeetingCancelReason
 
 
 class MeetingView(VersionedResponse):

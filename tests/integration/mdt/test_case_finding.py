@@ -180,14 +180,16 @@ async def test_screening_for_mdt_opens_case_with_same_correlation(context: Runni
     assert len(await context.published(RiskScreened)) == 1
     [referred] = await context.published(CaseReferred)
     assert (referred.risk_level, referred.referral_id) == (2, None)
-    again = await send_command(context, f"/mdt/case-finding/{person}/screening", screened["version"], {"destination": "gp", "reason": "x"})
+    again = await send_command(
+        context, f"/mdt/case-finding/{person}/screening", screened["version"], {"destination": "gp", "reason": "stable"}
+    )
     assert (again.status_code, again.json()["code"]) == (409, "illegal-transition")
 
 
 async def test_screening_for_mdt_needs_no_open_case(context: RunningContext) -> None:
     await _upload(context, _csv((DALE, "N07", "9.80")))  # a practice of another area
     person = context.database.secrets.pseudonym(DALE)
-    path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex"}
+    path, body = f"/mdt/case-finding/{person}/screening", {"destination": "mdt", "reason": "complex-needs"}
 
     assert (await send_command(context, path, 1, body)).status_code == 200
     assert [event.locality for event in await context.published(RiskScreened)] == [None]
@@ -209,7 +211,9 @@ async def test_screening_for_mdt_needs_no_open_case(context: RunningContext) -> 
 async def test_review_names_no_open_case_without_one(context: RunningContext) -> None:
     person = await _dale(context)
 
-    refused = await send_command(context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "open-case", "reason": "known"})
+    refused = await send_command(
+        context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "open-case", "reason": "known-to-meeting"}
+    )
 
     assert (refused.status_code, refused.json()["code"]) == (409, "no-open-case")
     assert (await read(context, f"/mdt/case-finding/{person}"))["status"] == "found"

@@ -62,7 +62,7 @@ async def test_deferral_is_not_offered_at_its_limit(context: RunningContext) -> 
     assert "DeferCase" in await offered(context, path, staff)
 
     for _ in range(context.database.policy.max_deferrals):
-        await patient.command("deferral", {"reason": "absent"})
+        await patient.command("deferral", {"reason": "professional-absent"})
 
     assert "DeferCase" not in await offered(context, path, staff)
 

@@ -20,7 +20,7 @@ _NUMBER = "9990548609"
 _ANOTHER_NUMBER = "9434765919"
 _JANUARY, _FEBRUARY, _MARCH = (date(2015, month, 28) for month in (1, 2, 3))
 _SCOPES = ("mdt:import-risk", "mdt:coordinate", "mdt:decide", "mdt:read")
-_REVIEW = {"destination": "mdt", "reason": "complex"}
+_REVIEW = {"destination": "mdt", "reason": "complex-needs"}
 #: Practices may send files of their own, as a deployment may permit.
 _WITH_PRACTICES = replace(Policy(), risk_organisations=("BCCG", "LBB", "W06", "W07"))
 

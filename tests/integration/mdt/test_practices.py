@@ -146,7 +146,7 @@ async def test_person_without_locality_reaches_agenda_and_plan(context: RunningC
 async def test_case_of_case_finding_has_locality_of_the_table(context: RunningContext) -> None:
     person = await a_finding(context)
 
-    screened = await send_command(context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "mdt", "reason": "complex"})
+    screened = await send_command(context, f"/mdt/case-finding/{person}/screening", 1, {"destination": "mdt", "reason": "complex-needs"})
 
     assert screened.status_code == 200, screened.text
     [case] = (await read(context, "/mdt/cases?status=referred"))["items"]

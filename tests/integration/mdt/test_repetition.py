@@ -90,14 +90,14 @@ async def fulfil_action_of(patient: Patient) -> SentCommand:
 async def a_screened_finding(context: RunningContext) -> SentCommand:
     person = await a_finding(context)
     finding = await read(context, f"/mdt/case-finding/{person}")
-    return SentCommand(f"/mdt/case-finding/{person}/screening", finding["version"], {"destination": "mdt", "reason": "known"})
+    return SentCommand(f"/mdt/case-finding/{person}/screening", finding["version"], {"destination": "mdt", "reason": "known-to-team"})
 
 
 PREPARED: Mapping[type, Prepare] = {
     commands.HoldMeeting: of_meeting("attendance", {"attended": QUORUM}),
-    commands.CancelMeeting: of_meeting("cancellation", {"reason": "snow"}),
+    commands.CancelMeeting: of_meeting("cancellation", {"reason": "severe-weather"}),
     commands.ScreenCase: of_case("screening", {"outcome": "eligible"}, Patient.referred),
-    commands.DeferCase: of_case("deferral", {"reason": "absent"}, Patient.listed),
+    commands.DeferCase: of_case("deferral", {"reason": "professional-absent"}, Patient.listed),
     commands.DiscussCase: a_discussed_case,
     commands.StepDownCase: of_case("step-down", {"destination": "gp"}, Patient.discussed),
     commands.CloseCase: of_case("closure", {"reason": "needs-met"}, Patient.discussed),
@@ -152,7 +152,7 @@ async def test_repetition_is_audited_as_a_read(context: RunningContext) -> None:
     assert counts[2] - counts[1] == counts[1] - counts[0] == 1
 
 
-@pytest.mark.parametrize("change", [{"reason": "holiday"}, {}], ids=["another body", "another caller"])
+@pytest.mark.parametrize("change", [{"reason": "not-enough-time"}, {}], ids=["another body", "another caller"])
 async def test_other_command_on_a_stale_version_is_refused(context: RunningContext, change: dict[str, str]) -> None:
     sent = await PREPARED[commands.DeferCase](context)
     assert (await _send(context, sent)).status_code == 200

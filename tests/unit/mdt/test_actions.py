@@ -28,6 +28,7 @@ from services.mdt.domain.risk_importer import Importer, Importers
 from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, RiskLevel, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, FindingDestination
+from shared.contracts.meeting_reasons import DeferReason, FindingReason, MeetingCancelReason
 from shared.kernel.actor import Actor, Professional
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
@@ -105,7 +106,9 @@ def test_meeting_offers_exactly_what_is_not_refused(held: meeting.Meeting, actor
     hold = commands.HoldMeeting((*QUORATE, Role.MENTAL_HEALTH))
     acts: Acts = {
         commands.HoldMeeting: [lambda: meeting.hold(held, hold, now=now, policy=POLICY)],
-        commands.CancelMeeting: [lambda: meeting.cancel(held, commands.CancelMeeting("snow"), next_meeting_id=new_id())],
+        commands.CancelMeeting: [
+            lambda: meeting.cancel(held, commands.CancelMeeting(MeetingCancelReason.SEVERE_WEATHER), next_meeting_id=new_id())
+        ],
     }
 
     assert meeting_commands(held, actor, now, POLICY) == _accepted(meeting.MEETING, actor, acts)
@@ -118,7 +121,7 @@ def test_case_offers_exactly_what_is_not_refused(found: ListedCase, actor: Actor
     eligible = commands.ScreenCase(ScreeningOutcome.ELIGIBLE)
     acts: Acts = {
         commands.ScreenCase: [lambda: case.list_eligible(waiting, eligible, a_slot())],
-        commands.DeferCase: [lambda: case.defer(waiting, commands.DeferCase("absent"), a_slot(), POLICY)],
+        commands.DeferCase: [lambda: case.defer(waiting, commands.DeferCase(DeferReason.PROFESSIONAL_ABSENT), a_slot(), POLICY)],
         commands.DiscussCase: [lambda each=each: _discuss(waiting, each) for each in meetings],  # type: ignore[misc]
         commands.StepDownCase: [
             lambda: case.step_down(waiting, commands.StepDownCase(StepDown.COMMUNITY_NURSING), practice_code="W07", locality=Locality.WEST)
@@ -181,7 +184,7 @@ def test_finding_offers_exactly_what_is_not_refused(status: risk.Status, actor: 
     person, by = PersonId(new_id()), Importers((Importer.of(actor),) * importers)
     facts = ("W07", RiskLevel.VERY_HIGH, Decimal(30), STARTS_AT.date())
     found = risk.Risk(new_id(), person, new_id(), status, *facts, imported_by=by)
-    screening = commands.ScreenFinding(FindingDestination.GP, "known-to-practice")
+    screening = commands.ScreenFinding(FindingDestination.GP, FindingReason.KNOWN_TO_GP)
 
     def screen() -> object:
         found.imported_by.require_another(actor, person)

@@ -34,6 +34,7 @@ from shared.contracts.mdt import (
     CaseSteppedDown,
     Destination,
 )
+from shared.contracts.meeting_reasons import DeferReason, RedirectReason
 from shared.contracts.persons import PersonChange
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import new_id
@@ -78,7 +79,7 @@ def test_ineligible_case_needs_destination() -> None:
 
 def test_listed_case_is_redirected_when_screened_by_mistake() -> None:
     waiting = (new_id(), new_id())
-    command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP, reason="screened-in-error")
+    command = ScreenCase(ScreeningOutcome.NOT_ELIGIBLE, destination=Destination.GP, reason=RedirectReason.SCREENED_IN_ERROR)
 
     decision = case_end.redirect(a_case(referral_ids=waiting, deferrals=2, is_deferred=True), command, STARTS_AT)
 
@@ -184,10 +185,10 @@ def test_referral_under_plan_starts_new_correlation_unscreened() -> None:
 def test_case_is_deferred_at_most_the_limit() -> None:
     case = a_case()
     for _ in range(POLICY.max_deferrals):
-        case = domain.defer(case, DeferCase("missing-information"), a_slot(), POLICY).state
+        case = domain.defer(case, DeferCase(DeferReason.MISSING_INFORMATION), a_slot(), POLICY).state
 
     with pytest.raises(DeferredTooOften):
-        domain.defer(case, DeferCase("missing-information"), a_slot(), POLICY)
+        domain.defer(case, DeferCase(DeferReason.MISSING_INFORMATION), a_slot(), POLICY)
 
 
 @pytest.mark.acceptance("mdt-8")

@@ -13,6 +13,7 @@ from services.mdt.domain.policy import Policy
 from shared.clock import LONDON
 from shared.contracts.codes import Role
 from shared.contracts.mdt import MeetingCancelled, MeetingHeld, MeetingScheduled
+from shared.contracts.meeting_reasons import MeetingCancelReason
 from shared.kernel.decision import Deadline
 from shared.kernel.ids import new_id
 from shared.kernel.working_days import is_working_day
@@ -204,7 +205,7 @@ def test_capacity_of_zero_is_refused() -> None:
 def test_cancelled_meeting_names_next_one() -> None:
     following = new_id()
 
-    decision = domain.cancel(a_meeting(), CancelMeeting("no-chair"), next_meeting_id=following)
+    decision = domain.cancel(a_meeting(), CancelMeeting(MeetingCancelReason.NO_CHAIR), next_meeting_id=following)
 
     assert decision.events == [MeetingCancelled(reason="no-chair", next_meeting_id=following)]
     assert (decision.state.status, decision.state.cancelled_because) == (Status.CANCELLED, "no-chair")

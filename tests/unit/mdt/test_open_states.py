@@ -21,6 +21,7 @@ from services.mdt.domain.table_16 import Standing
 from shared.contracts.care_plans import PlanAction
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown, TaskKind
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
+from shared.contracts.meeting_reasons import DeferReason, FindingReason
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import DomainError
@@ -181,7 +182,7 @@ class CaseMachine(Aggregate):
     def case_moves(self, *, verb: str) -> None:
         match verb:
             case "defer":
-                self.attempt(lambda: case.defer(self.state, DeferCase("missing-information"), a_slot(), POLICY))
+                self.attempt(lambda: case.defer(self.state, DeferCase(DeferReason.MISSING_INFORMATION), a_slot(), POLICY))
             case "roll-over":
                 self.attempt(lambda: case.roll_over(self.state, "not-reached", a_slot()))
             case "review":
@@ -244,7 +245,7 @@ class FindingMachine(Aggregate):
 
     @rule(destination=st.sampled_from(FindingDestination))
     def screen(self, *, destination: FindingDestination) -> None:
-        command = ScreenFinding(destination, "reviewed")
+        command = ScreenFinding(destination, FindingReason.COMPLEX_NEEDS)
         self.attempt(lambda: risk.screen(self.state, command, locality=Locality.WEST, now=self.now, policy=POLICY, case_id=new_id()))
 
     @rule(change=CHANGES)

@@ -21,6 +21,7 @@ from shared.contracts.mdt import (
     RiskReopenReason,
     RiskRestored,
 )
+from shared.contracts.meeting_reasons import FindingReason
 from shared.contracts.persons import PersonChange
 from shared.kernel.ids import new_id
 from tests.builders.mdt_states import POLICY, STARTS_AT, a_case, a_plan, a_slot, a_version
@@ -143,7 +144,7 @@ def test_mistaken_death_finds_person_of_case_finding_again() -> None:
 
 
 def test_watched_person_is_found_again_after_mistake() -> None:
-    command = ScreenFinding(FindingDestination.WATCHING_BRIEF, "stable")
+    command = ScreenFinding(FindingDestination.WATCHING_BRIEF, FindingReason.STABLE)
     watched = risk.screen(a_risk(), command, locality=Locality.WEST, now=STARTS_AT, policy=POLICY).state
 
     restored = risk.restore(risk.end(watched, MOVE, STARTS_AT).state, LATER, POLICY).state

@@ -13,6 +13,7 @@ from services.mdt.domain.policy import Policy
 from services.mdt.domain.risk import NoOpenCase, Risk, Status, is_high_climber, level_of, rule_version, screen
 from shared.contracts.codes import Locality, RiskLevel
 from shared.contracts.mdt import FindingDestination, RiskHighClimberFound, RiskLevelCrossed, RiskScreened
+from shared.contracts.meeting_reasons import FindingReason
 from shared.kernel.decision import Decision
 from shared.kernel.ids import new_id
 from tests.builders.risk import POLICY, TODAY, a_risk, a_score, assessed, scored_before
@@ -149,7 +150,7 @@ def test_level_in_file_overrides_ratio() -> None:
 def test_finding_is_screened_to_destination_with_reason(destination: FindingDestination) -> None:
     risk, case_id = a_risk(), new_id() if destination is FindingDestination.OPEN_CASE else None
 
-    command = ScreenFinding(destination, "known-to-team")
+    command = ScreenFinding(destination, FindingReason.KNOWN_TO_TEAM)
     decision = screen(risk, command, locality=Locality.WEST, now=NOW, policy=POLICY, case_id=case_id)
 
     facts = {"destination": destination, "reason": "known-to-team", "level": RiskLevel.HIGH, "practice_code": "W07", "locality": "west"}
@@ -162,7 +163,13 @@ def test_finding_is_screened_to_destination_with_reason(destination: FindingDest
 
 def test_review_names_no_open_case_without_one() -> None:
     with pytest.raises(NoOpenCase):
-        screen(a_risk(), ScreenFinding(FindingDestination.OPEN_CASE, "known"), locality=Locality.WEST, now=NOW, policy=POLICY)
+        screen(
+            a_risk(),
+            ScreenFinding(FindingDestination.OPEN_CASE, FindingReason.KNOWN_TO_MEETING),
+            locality=Locality.WEST,
+            now=NOW,
+            policy=POLICY,
+        )
 
 
 def test_climber_rule_is_configured() -> None:

@@ -13,6 +13,7 @@ from services.mdt.domain.person_change import EndOfCare
 from services.mdt.domain.table_16 import Standing
 from shared.contracts.codes import Locality, Role, ScreeningOutcome, StepDown
 from shared.contracts.mdt import CaseCloseReason, Destination, FindingDestination
+from shared.contracts.meeting_reasons import DeferReason, FindingReason, MeetingCancelReason
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Decision
 from shared.kernel.errors import IllegalTransition
@@ -94,7 +95,7 @@ def _fulfilled(trigger: Trigger) -> Act:
 
 
 def _screened_finding(state: risk.Risk) -> Decision[Any]:
-    command = commands.ScreenFinding(FindingDestination.GP, "known-to-gp")
+    command = commands.ScreenFinding(FindingDestination.GP, FindingReason.KNOWN_TO_GP)
     return risk.screen(state, command, locality=Locality.WEST, now=STARTS_AT, policy=POLICY)
 
 
@@ -125,13 +126,15 @@ def _handed_over(state: lead.Lead) -> Decision[Any]:
 
 MEETING: dict[Trigger, Act] = {
     commands.HoldMeeting: _meeting_held,
-    commands.CancelMeeting: lambda state: meeting.cancel(state, commands.CancelMeeting("no-chair"), next_meeting_id=new_id()),
+    commands.CancelMeeting: lambda state: meeting.cancel(
+        state, commands.CancelMeeting(MeetingCancelReason.NO_CHAIR), next_meeting_id=new_id()
+    ),
     meeting.MeetingDeadline.CUT_OFF: lambda state: meeting.cut_off(state, listed=3),
     meeting.MeetingDeadline.ROLL_OVER: _ended,
 }
 CASE: dict[Trigger, Act] = {
     commands.ScreenCase: _screened,
-    commands.DeferCase: lambda state: case.defer(state, commands.DeferCase("missing-information"), a_slot(), POLICY),
+    commands.DeferCase: lambda state: case.defer(state, commands.DeferCase(DeferReason.MISSING_INFORMATION), a_slot(), POLICY),
     commands.DiscussCase: _discuss,
     commands.StepDownCase: lambda state: case.step_down(
         state, commands.StepDownCase(StepDown.GP), practice_code="W07", locality=Locality.WEST
