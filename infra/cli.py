@@ -69,7 +69,7 @@ def demo(*, keep: Annotated[bool, typer.Option(help="Keep the stack running unti
 def token(
     scope: Annotated[list[str], typer.Argument(help="Scopes, for example referrals:refer")],
     actor: Annotated[str, typer.Option(help="Id of the caller: the claim `sub`.")] = "developer",
-    organisation: Annotated[str, typer.Option(help="ODS code of the caller's organisation: the claim `org`.")] = "CLCH",
+    organisation: Annotated[str, typer.Option(help="ODS code of the caller's organisation: the claim `org`, in capitals.")] = "CLCH",
     role: Annotated[str, typer.Option(help="Professional role of the caller: the claim `role`.")] = "clinician",
     hours: Annotated[int, typer.Option(min=1, max=12, help="Hours until the token expires, twelve at most.")] = 12,
     name: Name = "default",
@@ -80,10 +80,12 @@ def token(
     from infra.dev_stack.local.paths import stack_folders
     from infra.dev_stack.scopes import require_code, require_known, require_role
     from infra.dev_stack.stack_state import up_command
+    from shared.kernel.normalisation import ods_code
 
     require_known(scope)
     require_code("--actor", actor)
     require_code("--organisation", organisation)
+    organisation = ods_code(organisation)
     require_role(role)
     if variable := external_issuer():
         raise StackError(f"{variable} is set: the issuer of those keys issues the tokens.")

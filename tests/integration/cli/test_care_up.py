@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import httpx
 import psutil
+import pytest
 
 from infra.contexts import CONTEXTS
 from infra.dev_stack.local.ports import free_ports
@@ -50,6 +51,15 @@ async def test_care_up_prints_steps_address_and_valid_tokens(product: RunningPro
 
 async def test_care_token_issues_a_valid_token(product: RunningProduct) -> None:
     result = await product.workspace.run("token", "referrals:triage", "--name", product.name)
+
+    assert result.code == 0
+    assert await _search(product, result.out.strip()) in {200, 404}
+
+
+@pytest.mark.parametrize("typed", ["clch", "Clch"])
+async def test_care_token_writes_the_organisation_in_capitals(product: RunningProduct, typed: str) -> None:
+    """Finding: the services refused the token, as an organisation in small letters is none."""
+    result = await product.workspace.run("token", "referrals:triage", "--organisation", typed, "--name", product.name)
 
     assert result.code == 0
     assert await _search(product, result.out.strip()) in {200, 404}
