@@ -10,7 +10,7 @@ from services.navigation import commands
 from services.navigation.api.auth import Coordinator, Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.responses import NavigatorView, TaskView
 from services.navigation.api.task import audit, page
-from services.navigation.domain.access import require_involved, require_own
+from services.navigation.domain.access import require_employer, require_own
 from services.navigation.domain.navigator import NAVIGATOR, Navigator, NavigatorNotFound, ReturnTimePassed
 from services.navigation.domain.permission import navigator_commands
 from services.navigation.domain.policy import Policy
@@ -131,13 +131,13 @@ async def readable(navigator_id: str, tx: Transaction[Policy], subject: str = "T
     """The navigator, when the caller is that navigator or coordinates them. `subject` is what the caller asks for.
 
     Raises FeedAccessDenied, also for an unknown code: a navigator cannot find out which codes exist. Then NavigatorNotFound
-    and OrganisationNotInvolved.
+    and StaffCodeTaken.
     """
     navigator = await queries.find_navigator(tx, navigator_id)
     require_own(tx.actor, [navigator.professional] if navigator else [], subject)
     if navigator is None:
         raise NavigatorNotFound("No navigator has this code.")
-    require_involved(tx.actor, navigator.organisation)
+    require_employer(tx.actor, navigator.organisation)
     return navigator
 
 

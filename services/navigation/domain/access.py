@@ -33,6 +33,13 @@ def holders(policy: Policy) -> Holders:
     return Holders({**dict.fromkeys((WORK, COORDINATE), policy.employers), AUDIT: policy.governance_organisations})
 
 
+class StaffCodeTaken(OrganisationNotInvolved):
+    """Only the employer of a navigator uses their staff code."""
+
+    code = "organisation-not-involved"
+    advice = "Check the staff code; register your own navigator under another one, for example with your organisation's code in it."
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """The accountable lead professional, as last published by the meeting."""
@@ -57,6 +64,12 @@ def require_involved(actor: Actor, own: str, employers: Iterable[str | None] = (
     """Raises OrganisationNotInvolved."""
     if not is_involved(actor, own, employers):
         raise OrganisationNotInvolved("Your organisation is not involved in this person's care here.")
+
+
+def require_employer(actor: Actor, employer: str) -> None:
+    """`employer` is the navigator's, whom the refusal does not name. Raises StaffCodeTaken."""
+    if not is_involved(actor, employer):
+        raise StaffCodeTaken("The staff code is taken, and no navigator of your organisation has it.")
 
 
 def require_own(actor: Actor, navigators: Collection[Professional], subject: str) -> None:

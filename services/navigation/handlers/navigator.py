@@ -4,7 +4,7 @@ from typing import assert_never
 
 from services.navigation.commands import DeclareAvailability, RegisterNavigator
 from services.navigation.domain import navigator as domain
-from services.navigation.domain.access import require_involved, require_own
+from services.navigation.domain.access import require_employer, require_own
 from services.navigation.domain.navigator import Navigator, Presence, id_of
 from services.navigation.domain.repetition import is_declared
 from services.navigation.handlers.allocation import allocate_queue, reallocate
@@ -19,12 +19,12 @@ from shared.persistence.deadlines import DueDeadline
 async def register_navigator(code: str, command: RegisterNavigator, version: int, *, tx: Tx) -> Navigator:
     """Registers a navigator (`version` 0), or moves them to another locality or role. Idempotent.
 
-    Raises OrganisationNotInvolved, also for a repetition; VersionConflict when the registration differs and `version` is stale.
+    Raises StaffCodeTaken, also for a repetition; VersionConflict when the registration differs and `version` is stale.
     """
     await lock_allocation(tx)
     registered = await navigators.find(tx, id_of(code), lock=True)
     if registered is not None:
-        require_involved(tx.actor, registered.organisation)
+        require_employer(tx.actor, registered.organisation)
     if registered is None:
         decision = domain.register(code, command, tx.actor.organisation)
     elif (registered.locality, registered.role) == (command.locality, command.role):
@@ -46,7 +46,7 @@ async def declare_availability(code: str, command: DeclareAvailability, version:
     registered = await navigators.find(tx, id_of(code))
     require_own(tx.actor, [registered.professional] if registered else [], "The availability")
     navigator = await navigators.load(tx, id_of(code))
-    require_involved(tx.actor, navigator.organisation)
+    require_employer(tx.actor, navigator.organisation)
     if is_declared(navigator, command):
         return navigator
     if navigator.version != version:

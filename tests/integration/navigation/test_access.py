@@ -248,6 +248,20 @@ async def test_occupied_staff_code_costs_no_more_than_another_code(client: Navig
     assert await status_and_code(client, "navigators/clch-navigator-9b/feed", client.navigator("clch-navigator-9b")) == (200, None)
 
 
+async def test_occupied_staff_code_is_refused_with_a_way_on(client: NavigationClient) -> None:
+    """Finding: the refusal spoke of a person's care. It names neither the other employer nor what they registered."""
+    await client.register("clch-navigator-9", organisation="AGEUK")
+    body = {"locality": "west", "role": "care-navigator"}
+
+    refused = (await client.context.http.put("/navigation/navigators/clch-navigator-9", headers=client.coordinator, json=body)).json()
+
+    read = (await client.context.http.get("/navigation/navigators/clch-navigator-9/tasks", headers=client.coordinator)).json()
+
+    assert refused["detail"] == read["detail"] == "The staff code is taken, and no navigator of your organisation has it."
+    assert refused["advice"].startswith("Check the staff code; register your own navigator under another one,")
+    assert "AGEUK" not in str([refused, read])
+
+
 @pytest.mark.parametrize("policy", [Policy(employers=("CLCH",))])
 async def test_task_goes_to_navigators_of_listed_employers_alone(client: NavigationClient) -> None:
     """Finding C2: an organisation in no directory registered a navigator, who was allocated the next task with its story."""
