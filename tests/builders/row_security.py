@@ -18,10 +18,10 @@ _PROTECTED = "SELECT relname FROM pg_class WHERE relnamespace = $1::text::regnam
 
 @asynccontextmanager
 async def planted_get(
-    context: RunningContext, organisation: str, *scopes: str, actor: str = "someone", method: str = "GET"
+    context: RunningContext, organisation: str, *scopes: str, actor: str = "someone", issuer: str = "care", method: str = "GET"
 ) -> AsyncIterator[Transaction[Any]]:
     """The transaction of a route that asks no policy, and checks no organisation of a scope."""
-    caller = Actor(actor, organisation, "clinician", frozenset(scopes))
+    caller = Actor(actor, organisation, "clinician", frozenset(scopes), issuer=issuer)
     unit = UnitOfWork(Request({"type": "http", "method": method}), context.api_database, Cause("planted"))
     async with unit.transaction(caller) as tx:
         yield tx

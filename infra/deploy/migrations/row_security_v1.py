@@ -67,10 +67,19 @@ _REGISTERED = """(
                         ORDER BY EXISTS (SELECT FROM {merged} = {person}), {confirmed} IS NOT TRUE, {person} LIMIT 1){scored}) AS code
                 FROM (SELECT ARRAY({people}) AS ids) AS known) AS registered
             WHERE person = ANY (people) AND code = ANY (practices)"""
-#: Case finding names it in place of a practice in doubt, in the context that knows who imported a score.
-_SCORED = """,
-                    (SELECT practice_code FROM risk WHERE risk.person_id = ANY (ids)
-                        ORDER BY EXISTS (SELECT FROM {merged} = risk.person_id), risk.person_id LIMIT 1)"""
+#: A setting is a subquery, which a statement asks once, and not for each row.
+OWN, PROFESSIONAL = "(SELECT current_setting('care.organisation', true))", "(SELECT current_setting('care.professional', true))"
+#: Whether an entry of case finding follows a score that the reader imported, for any organisation.
+_IS_IMPORTED = f"""imported_by @> jsonb_build_object('callers', jsonb_build_array(
+    jsonb_build_object('issuer', (SELECT current_setting('care.issuer', true)), 'subject', {PROFESSIONAL})))"""
+#: An entry of case finding that another caller imported: no one begins a relationship by a score of their own.
+IS_OF_ANOTHER = f"NOT ({_IS_IMPORTED})"
+#: Case finding names it in place of a practice in doubt, in the context that knows who imported a score. No practice is named by its own.
+_SCORED = f""",
+                    (SELECT CASE WHEN {IS_OF_ANOTHER}
+                            AND NOT jsonb_path_query_array(imported_by, '$.callers[*].organisation') ?| practices THEN practice_code END
+                        FROM risk WHERE risk.person_id = ANY (ids)
+                        ORDER BY EXISTS (SELECT FROM {{merged}} = risk.person_id), risk.person_id LIMIT 1)"""  # noqa: S608  names of this module
 _BREAK_GLASS = (
     "break-glass",
     """break_glass WHERE person_id = ANY (people) AND organisation = own AND actor_id = professional
@@ -85,9 +94,7 @@ MERGED = """
             WHERE merged.survivor_id = survivor.id AND merged.separated_at IS NULL"""
 
 _IS_SEEN = "(SELECT sees_everyone()) OR {}sees_person({}, (SELECT practices_of_reader()))"
-#: Conditions of rows that are themselves the reader's relationship: most rows of a list need no look at another table. A setting is a
-#: subquery, which a statement asks once, and not for each row.
-OWN, PROFESSIONAL = "(SELECT current_setting('care.organisation', true))", "(SELECT current_setting('care.professional', true))"
+#: Conditions of rows that are themselves the reader's relationship: most rows of a list need no look at another table.
 LASTS = "coalesce({}, 'infinity') > (SELECT nullif(current_setting('care.ended_after', true), '')::timestamptz)"
 
 

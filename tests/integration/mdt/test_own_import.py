@@ -9,12 +9,14 @@ from uuid import UUID
 import httpx
 import pytest
 
+from infra.dev_stack.dev_secrets import ISSUER
 from services.mdt.domain.policy import Policy
 from shared.contracts.persons import PersonMerged
 from shared.kernel.ids import new_id
 from tests.builders.context_app import RunningContext
 from tests.builders.mdt import MONDAY, a_person_record
 from tests.builders.population import HEADER
+from tests.builders.row_security import planted_get
 
 _NUMBER = "9990548609"
 _ANOTHER_NUMBER = "9434765919"
@@ -196,3 +198,30 @@ async def test_importer_reads_nothing_in_practice_named(context: RunningContext)
 
     assert await _seen(context, person_id, context.token("mdt:read", actor="analyst-1", organisation="W07")) == _NOTHING
     assert await _seen(context, person_id, context.token("mdt:read", actor="gp-1", organisation="W07")) == [200, 200, 404, 1]
+
+
+async def _rows(context: RunningContext, person_id: UUID, organisation: str, actor: str) -> list[int]:
+    """What a route without the policy shows: the entry of case finding, and the record."""
+    async with planted_get(context, organisation, "mdt:coordinate", "mdt:read", actor=actor, issuer=ISSUER) as tx:
+        seen = [f"SELECT count(*) FROM {table} WHERE person_id = $1" for table in ("risk", "person")]  # noqa: S608  names of this module
+        return [await tx.driver.fetchval(each, person_id) for each in seen]
+
+
+async def test_second_wall_hides_the_importers_own_finding(context: RunningContext) -> None:
+    person_id = await _import(context, _caller(context), "27.10", _JANUARY)
+    await _record(context, person_id, practice_code="unknown")
+
+    assert await _rows(context, person_id, "BCCG", "analyst-1") == [0, 0]
+    assert await _rows(context, person_id, "BCCG", "analyst-2") == [1, 1]
+
+
+@pytest.mark.parametrize("policy", [_WITH_PRACTICES])
+async def test_second_wall_takes_no_practice_from_its_own_score(context: RunningContext) -> None:
+    """The one that sent it, and the one where the importer works, too."""
+    person_id = await _import(context, _caller(context, organisation="W07"), "27.10", _JANUARY)
+    other = await _import(context, _caller(context), "27.10", _JANUARY, number=_ANOTHER_NUMBER)
+    for each in (person_id, other):
+        await _record(context, each, practice_code="unknown")
+
+    assert [await _rows(context, each, "W07", "gp-1") for each in (person_id, other)] == [[0, 0], [1, 1]]
+    assert await _rows(context, other, "W07", "analyst-1") == [0, 0]

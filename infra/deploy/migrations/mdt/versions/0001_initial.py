@@ -12,7 +12,17 @@ from infra.deploy.migrations import (
     service_codes_v1,
     shared_tables_v1,
 )
-from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, DependentTable, ProtectedTable, has, registered, seen_in
+from infra.deploy.migrations.row_security_v1 import (
+    IS_OF_ANOTHER,
+    LASTS,
+    OWN,
+    PROFESSIONAL,
+    DependentTable,
+    ProtectedTable,
+    has,
+    registered,
+    seen_in,
+)
 
 revision = "0001"
 down_revision = None
@@ -20,7 +30,7 @@ down_revision = None
 INSTANT = sa.DateTime(timezone=True)
 
 _IS_OWN_CASE = f"{has('meeting', is_staff=True)} AND {LASTS.format('closed_at')}"
-_IS_LISTED = "status IN ('found', 'screened', 'watched', 'below')"
+_IS_LISTED = f"status IN ('found', 'screened', 'watched', 'below') AND {IS_OF_ANOTHER}"
 _IS_OWN_RISK = f"{has('case-finding', is_staff=True)} AND {_IS_LISTED}"
 _IS_LEAD, _IS_PROPOSED = "status = 'active'", "status = 'proposed'"
 _IS_OWN_STATUS = f"({has('lead')} AND {_IS_LEAD} OR {has('proposed-lead')} AND {_IS_PROPOSED})"
