@@ -35,10 +35,11 @@ class PersonChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A death or a move, and when the Community Point of Access recorded it."""
+    """A death or a move, when the Community Point of Access recorded it, and when care began again in spite of it."""
 
     change: PersonChange
     recorded_at: datetime
+    care_from: datetime | None = None
 
 
 class RecordField(StrEnum):

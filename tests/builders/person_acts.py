@@ -30,7 +30,8 @@ _LEAD_ROLES = ("gp", "community-nurse", "social-worker")
 _ACTION_IDS = "SELECT t::text FROM mdt.care_plan_version t WHERE care_plan_id::text = $1 ORDER BY 1"
 #: People whom navigation knows. A discharge that is recorded after a move shows that the person is here.
 _DISCHARGED = """
-SELECT person_id FROM navigation.person WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL)
+SELECT person_id FROM navigation.person
+WHERE person_id NOT IN (SELECT person_id FROM navigation.person_change WHERE lifted_at IS NULL AND care_from IS NULL)
 AND person_id IN (SELECT person_id FROM navigation.task) ORDER BY person_id"""
 _FOUND = "SELECT person_id FROM mdt.risk WHERE status IN ('found', 'watched') ORDER BY person_id"
 _NEXT_MEETING = "SELECT min(starts_at) FROM mdt.meeting WHERE starts_at > $1"

@@ -13,6 +13,7 @@ def create() -> None:
         sa.Column("change", sa.Text, nullable=False),
         sa.Column("recorded_at", INSTANT, nullable=False),
         sa.Column("lifted_at", INSTANT, comment="null while the change holds"),
+        sa.Column("care_from", INSTANT, comment="when care began again in spite of the change; null: it did not"),
         sa.PrimaryKeyConstraint("person_id", "change", name="pk_person_change"),
         comment="Projection of people's deaths and moves, from referrals.",
     )

@@ -130,7 +130,7 @@ class Task:
     """`navigator_id` is a staff code, None while the task is unassigned. Without a `locality` only a coordinator assigns it.
 
     `escalation` is the reason of the present escalation to the lead. `navigator_reschedules` counts changes of the due time
-    by navigators. `referral_reason` is the reason of the referral that the task comes from.
+    by navigators. `referral_reason` is the reason of the referral that the task comes from, `happened_at` the time of the event.
     """
 
     id: UUID
@@ -148,6 +148,7 @@ class Task:
     due_at: datetime
     acknowledge_by: datetime
     referral_reason: Reason | None = None
+    happened_at: datetime | None = None
     navigator_id: str | None = None
     escalated_at: datetime | None = None
     escalation: EscalationReason | BlockReason | None = None
@@ -239,6 +240,7 @@ def create(work: Work, now: datetime, policy: Policy) -> Decision[Task]:
         due_at=work.due_at,
         acknowledge_by=acknowledge_by(work.due_at, now, policy),
         referral_reason=work.referral_reason,
+        happened_at=work.happened_at,
     )
     event = TaskCreated(
         kind=task.kind,

@@ -9,7 +9,7 @@ from services.navigation.domain import closure
 from services.navigation.domain import task as domain
 from services.navigation.domain.assignment import choose
 from services.navigation.domain.feed import entries_for
-from services.navigation.domain.person_change import end_of
+from services.navigation.domain.person_change import are_in_force, end_of
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import Work, WorkSource
 from services.navigation.store import feed
@@ -103,6 +103,6 @@ async def restore_all(ended_tasks: Sequence[Task], *, tx: Tx) -> None:
 
 async def restore_from(origin: WorkSource, *, tx: Tx) -> None:
     """Restores the tasks of a plan or referral that is open again. While the person's change holds, the person's event does so later."""
-    if not await CHANGES.standing.get(tx, origin.person_id):
+    if not are_in_force(await CHANGES.standing.get(tx, origin.person_id), origin.happened_at):
         ended = await ended_tasks_from(tx, origin.source, origin.source_id)
         await restore_all([task for task in ended if closure.change_that_ended(task)], tx=tx)

@@ -92,7 +92,7 @@ _ARRANGED: Mapping[FindingDestination, Destination | None] = total(
 
 
 async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: Tx) -> None:
-    """Creates a task for a referral routed here; cancels that of an earlier routing. A death or move recorded before holds no longer."""
+    """Creates a task for a referral routed here; cancels that of an earlier routing. A death or move recorded before ends no later work."""
     origin = origin_of(envelope, TaskSource.REFERRAL)
     routed = work.of_referral(origin, event, await level_of(tx, origin.person_id), tx.now, tx.policy) if _is_ours(event) else None
     if event.routing > 1:  # the first routing has no predecessor
@@ -100,7 +100,7 @@ async def on_referral_routed(event: ReferralRouted, envelope: Envelope, *, tx: T
     if routed:
         await lock_allocation(tx)
         await create_if_absent(routed, tx=tx)
-    await CHANGES.lift(tx, origin.person_id, envelope.time)  # last: the allocation lock comes before any row
+    await CHANGES.begin_care(tx, origin.person_id, envelope.time)  # last: the allocation lock comes before any row
 
 
 async def on_referral_given_up(event: ReferralReturned | ReferralRecalled, envelope: Envelope, *, tx: Tx) -> None:

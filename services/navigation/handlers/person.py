@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.navigation.domain import home_check as home_checks
 from services.navigation.domain.closure import REASON_OF
-from services.navigation.domain.person_change import death_among, ended_with, names_contact
+from services.navigation.domain.person_change import death_among, ended_by, ended_with, names_contact, with_care
 from services.navigation.domain.task import Task
 from services.navigation.domain.work import of_bereavement
 from services.navigation.handlers.allocation import cancel_all, create_if_absent, origin_of, restore_all, with_new_id
@@ -59,10 +59,12 @@ async def on_person_record_recorded(event: PersonRecordRecorded, envelope: Envel
 async def on_person_gone(event: PersonDeceased | PersonMoved, envelope: Envelope, *, tx: Tx) -> None:
     """Ends all tasks and home checks of a person who died or moved away (navigation-5, mdt-10); a death offers support to the bereaved."""
     await lock_allocation(tx)
-    person_id, change = PersonId(UUID(envelope.key)), RecordedChange(_CHANGES[type(event)], event.recorded_at)
+    person_id = PersonId(UUID(envelope.key))
+    open_tasks = await open_tasks_about(tx, person_id)
+    change = with_care(RecordedChange(_CHANGES[type(event)], event.recorded_at), open_tasks)
     if not await CHANGES.record(tx, person_id, change):
         return
-    await _end_care(person_id, change, tx)
+    await _end_care(person_id, open_tasks, change, tx)
     if change.change is PersonChange.DEATH:
         await _support_bereaved(change.recorded_at, envelope, tx)
 
@@ -102,12 +104,11 @@ async def on_person_separated(event: PersonSeparated, envelope: Envelope, *, tx:
         await _support_bereaved(died_at, envelope, tx)
 
 
-async def _end_care(person_id: PersonId, change: RecordedChange, tx: Tx) -> None:
+async def _end_care(person_id: PersonId, open_tasks: Sequence[Task], change: RecordedChange, tx: Tx) -> None:
     for check in await home_check.checks_under(tx, person_id):
         if home_checks.HOME_CHECK_OWNERS[check.status]:
             await home_check.save(tx, home_checks.end(check, change, tx.now))
-    ended = [task for task in await open_tasks_about(tx, person_id) if not _is_support(task)]
-    await cancel_all(ended, REASON_OF[change.change], tx=tx)
+    await cancel_all(ended_by(change, open_tasks, tx.policy), REASON_OF[change.change], tx=tx)
 
 
 async def _end_support(person_id: PersonId, tx: Tx) -> None:

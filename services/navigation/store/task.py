@@ -38,6 +38,7 @@ TASK = sa.Table(
     sa.Column("due_at", INSTANT, nullable=False),
     sa.Column("acknowledge_by", INSTANT, nullable=False),
     sa.Column("referral_reason", sa.Text),
+    sa.Column("happened_at", INSTANT),
     sa.Column("navigator_id", sa.Text),
     sa.Column("escalated_at", INSTANT),
     sa.Column("escalation", sa.Text),

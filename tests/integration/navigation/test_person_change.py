@@ -1,16 +1,20 @@
 """A person's death or move ends their tasks; a mistaken one restores them. Events of other topics cross with it in any order."""
 
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from services.navigation.domain.closure import REASON_OF
 from shared.contracts.care_plans import CarePlanClosed, CarePlanReopened
+from shared.contracts.codes import RiskLevel
 from shared.contracts.event import Event
+from shared.contracts.mdt import FindingDestination, RiskScreened
 from shared.contracts.navigation import TaskCancelled, TaskCreated, TaskFulfilled, TaskRestored
 from shared.contracts.persons import PersonChange, PersonDeceased, PersonMoved, PersonRestored, PersonReturned, SharingPreference
-from shared.contracts.referral_codes import ReopenReason
+from shared.contracts.referral_codes import Reason, ReopenReason
 from shared.contracts.referrals import ReferralCancelled, ReferralReopened
 from shared.kernel.ids import new_id
 from tests.builders.context_app import arrived, repeated
@@ -28,6 +32,7 @@ from tests.builders.navigation import (
 )
 
 RECORDED = at("14:00")
+ROUTED = at("14:30")
 NO_CONTACT = mr_dales_record().story.model_copy(update={"contacts": ()})
 
 
@@ -262,6 +267,148 @@ async def test_referral_after_the_change_brings_new_work(client: NavigationClien
 
     assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
     assert await cancel_reasons(client) == []
+
+
+#: Work that no referral brings: what it is, its event, and the kind of its task.
+_WORK: dict[str, tuple[Event, str]] = {
+    "plan": (an_agreed_plan([an_action()]), "arrange-social-care-assessment"),
+    "lead": (an_activated_lead(at("13:00"), is_from_meeting=False), "inform-person-and-family"),
+    "step-down": (a_step_down(), "follow-up-check"),
+    "risk": (
+        RiskScreened(destination=FindingDestination.GP, reason="watched", level=RiskLevel.HIGH, practice_code="W07"),
+        "care-coordination",
+    ),
+}
+_CHANGES = pytest.mark.parametrize(("change", "mistaken"), [(a_death(), PersonChange.DEATH), (a_move(), PersonChange.MOVE)])
+
+
+async def cross(client: NavigationClient, person_id: UUID, *events: tuple[Event, datetime]) -> None:
+    """The events arrive in this order, each of another topic."""
+    for event, happened_at in events:
+        await client.publish(event, person=person_id, subject=new_id(), happened_at=happened_at)
+
+
+@_CHANGES
+@pytest.mark.parametrize("work", _WORK)
+@pytest.mark.parametrize(("happened_at", "stands"), [(at("13:50"), False), (at("14:10"), False), (ROUTED, True), (at("14:40"), True)])
+async def test_referral_after_the_change_lets_later_work_stand(
+    client: NavigationClient, change: Event, mistaken: PersonChange, work: str, happened_at: datetime, *, stands: bool
+) -> None:
+    """Work from before the referral that arrives last crossed with the change. The reversal of a mistake restores it."""
+    person_id, (event, kind) = await mr_dale(client, story=NO_CONTACT), _WORK[work]
+    routed = a_routed_referral(ROUTED, reason=Reason.INFORMATION)
+
+    await cross(client, person_id, (change, RECORDED), (routed, ROUTED), (event, happened_at))
+
+    assert await open_kinds(client) == sorted(["provide-information", *[kind] * stands])
+    await client.publish(a_reversal(mistaken), person=person_id, subject=person_id)
+    assert await open_kinds(client) == sorted(["provide-information", kind])
+
+
+@_CHANGES
+@pytest.mark.parametrize("order", ["".join(each) for each in permutations("CRL")])
+async def test_change_referral_and_lead_cross_in_any_order(
+    client: NavigationClient, change: Event, mistaken: PersonChange, order: str
+) -> None:
+    """The lead is from before the change, the referral from after it."""
+    person_id = await mr_dale(client, story=NO_CONTACT)
+    lead = an_activated_lead(at("13:50"), is_from_meeting=False)
+    events = {"C": (change, RECORDED), "R": (a_routed_referral(ROUTED), ROUTED), "L": (lead, at("13:50"))}
+
+    await cross(client, person_id, *(events[letter] for letter in order))
+
+    assert await open_kinds(client) == ["care-coordination"]
+    await client.publish(a_reversal(mistaken), person=person_id, subject=person_id)
+    assert await open_kinds(client) == ["care-coordination", "inform-person-and-family"]
+
+
+@pytest.mark.parametrize("change", [a_death(), a_move()])
+@pytest.mark.parametrize("order", ["CRS", "RCS", "RSC"])
+async def test_work_that_follows_the_referral_stands(client: NavigationClient, change: Event, order: str) -> None:
+    person_id = await mr_dale(client, story=NO_CONTACT)
+    events = {"C": (change, RECORDED), "R": (a_routed_referral(ROUTED), ROUTED), "S": (a_step_down(), at("14:40"))}
+
+    await cross(client, person_id, *(events[letter] for letter in order))
+
+    assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
+    assert await cancel_reasons(client) == []
+
+
+async def test_work_long_after_a_move_stands_in_any_order(client: NavigationClient) -> None:
+    person_id, later = await mr_dale(client), RECORDED + timedelta(days=2)
+
+    await cross(client, person_id, (a_step_down(), later), (a_step_down(), RECORDED), (a_move(), RECORDED), (a_step_down(), later))
+
+    assert await open_kinds(client) == ["follow-up-check", "follow-up-check"]
+    assert await cancel_reasons(client) == ["person-moved-away"]
+
+
+async def test_batch_of_change_referral_and_lead_ends_the_lead(client: NavigationClient) -> None:
+    person_id, secrets = await mr_dale(client, story=NO_CONTACT), client.context.database.secrets
+    lead = an_activated_lead(at("13:50"), is_from_meeting=False)
+    events = [(a_death(), RECORDED), (a_routed_referral(ROUTED), ROUTED), (lead, at("13:50")), (a_step_down(), at("14:40"))]
+
+    await client.context.processor.apply(
+        [arrived(event, key=person_id, subject=new_id(), secrets=secrets, at=happened_at) for event, happened_at in events]
+    )
+
+    assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
+
+
+@_CHANGES
+async def test_repeated_change_after_a_referral_changes_nothing(client: NavigationClient, change: Event, mistaken: PersonChange) -> None:
+    person_id = await mr_dale(client, story=NO_CONTACT)
+    routed, lead = a_routed_referral(ROUTED), an_activated_lead(at("13:50"), is_from_meeting=False)
+
+    await cross(client, person_id, (change, RECORDED), (routed, ROUTED), (change, RECORDED), (lead, at("13:50")))
+    await cross(client, person_id, (a_step_down(), at("14:40")))
+
+    assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
+    assert await cancel_reasons(client) == [REASON_OF[mistaken].value]
+
+
+@_CHANGES
+async def test_return_lets_work_from_before_the_referral_stand(client: NavigationClient, change: Event, mistaken: PersonChange) -> None:
+    person_id = await mr_dale(client, story=NO_CONTACT)
+    returned = PersonReturned(after=mistaken, reported_by="CLCH", recorded_at=at("15:00"))
+
+    await cross(client, person_id, (change, RECORDED), (a_routed_referral(ROUTED), ROUTED), (returned, at("15:00")))
+    await cross(client, person_id, (a_step_down(), at("13:50")))
+
+    assert await open_kinds(client) == ["care-coordination", "follow-up-check"]
+
+
+@_CHANGES
+async def test_second_referral_ends_no_work_of_the_first(client: NavigationClient, change: Event, mistaken: PersonChange) -> None:
+    person_id = await mr_dale(client, story=NO_CONTACT)
+    referrals = [(a_routed_referral(routed_at), routed_at) for routed_at in (ROUTED, at("14:50"))]
+
+    await cross(client, person_id, (change, RECORDED), *referrals, (a_step_down(), at("14:40")), (a_step_down(), at("14:20")))
+
+    assert await open_kinds(client) == ["care-coordination", "care-coordination", "follow-up-check"]
+    assert await cancel_reasons(client) == [REASON_OF[mistaken].value]
+
+
+async def test_death_after_the_referral_ends_its_work(client: NavigationClient) -> None:
+    person_id, later = await mr_dale(client, story=NO_CONTACT), at("15:00")
+
+    await cross(client, person_id, (a_death(), RECORDED), (a_routed_referral(ROUTED), ROUTED), (a_death(later), later))
+    await cross(client, person_id, (a_step_down(), at("14:40")), (a_step_down(), at("15:10")))
+
+    assert await open_kinds(client) == []
+
+
+async def test_late_reopening_after_a_new_death_restores_nothing(client: NavigationClient) -> None:
+    """The plan was open again before the second death. Its event arrives after the referral that contradicts that death."""
+    person_id, plan_id = await mr_dale(client, story=NO_CONTACT), new_id()
+    await client.publish(an_agreed_plan([an_action()]), person=person_id, subject=plan_id, happened_at=at("13:50"))
+    await cross(client, person_id, (a_death(), RECORDED))
+    again = at("15:30")
+    await cross(client, person_id, (a_reversal(), at("15:00")), (a_death(again), again), (a_routed_referral(at("16:00")), at("16:00")))
+
+    await client.publish(CarePlanReopened(), person=person_id, subject=plan_id, happened_at=at("15:05"))
+
+    assert await open_kinds(client) == ["care-coordination"]
 
 
 async def test_reversal_of_an_older_record_changes_nothing(client: NavigationClient) -> None:

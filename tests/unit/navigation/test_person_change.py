@@ -133,6 +133,52 @@ def test_work_that_began_long_after_a_move_stands(after: timedelta, expected: Ca
     assert person_change.end_of([move], a_work(TaskSource.MDT, RECORDED + after), POLICY) is expected
 
 
+@pytest.mark.parametrize(
+    ("change", "source", "after", "expected"),
+    [
+        (PersonChange.DEATH, TaskSource.MDT, timedelta(hours=2), None),
+        (PersonChange.DEATH, TaskSource.MDT, timedelta(hours=2) - MICROSECOND, CancelReason.PERSON_DIED),
+        (PersonChange.MOVE, TaskSource.LEAD, timedelta(hours=2), None),
+        (PersonChange.MOVE, TaskSource.LEAD, timedelta(hours=2) - MICROSECOND, CancelReason.PERSON_MOVED_AWAY),
+        (PersonChange.DEATH, TaskSource.REFERRAL, timedelta(), CancelReason.PERSON_DIED),
+        (PersonChange.DEATH, TaskSource.REFERRAL, MICROSECOND, None),
+    ],
+)
+def test_change_ends_work_until_care_began_again(
+    change: PersonChange, source: TaskSource, after: timedelta, expected: CancelReason | None
+) -> None:
+    recorded = RecordedChange(change, RECORDED, care_from=RECORDED + timedelta(hours=2))
+
+    assert person_change.end_of([recorded], a_work(source, RECORDED + after), POLICY) is expected
+
+
+def test_late_change_ends_what_an_earlier_one_would_have() -> None:
+    referral, before = (a_task(source=TaskSource.REFERRAL, happened_at=RECORDED + after) for after in (timedelta(hours=2), timedelta()))
+    plan, later_plan = (a_task(happened_at=RECORDED + after) for after in (timedelta(hours=1), timedelta(hours=2)))
+    unknown, support = a_task(), a_task(source=TaskSource.PERSON, happened_at=RECORDED)
+    tasks = [referral, before, plan, later_plan, unknown, support]
+
+    change = person_change.with_care(DEATH, tasks)
+
+    assert change.care_from == RECORDED + timedelta(hours=2)
+    assert person_change.ended_by(change, tasks, POLICY) == [before, plan, unknown]
+
+
+def test_no_care_follows_without_a_later_referral() -> None:
+    tasks = [a_task(source=TaskSource.REFERRAL, happened_at=RECORDED), a_task(happened_at=RECORDED + timedelta(hours=1))]
+
+    assert person_change.with_care(DEATH, tasks) == DEATH
+
+
+@pytest.mark.parametrize(("after", "expected"), [(timedelta(minutes=59), True), (timedelta(hours=1), False)])
+def test_change_is_in_force_until_care_began_again(after: timedelta, *, expected: bool) -> None:
+    death = replace(DEATH, care_from=RECORDED + timedelta(hours=1))
+
+    assert person_change.are_in_force([death], RECORDED + after) is expected
+    assert person_change.death_among([death]) is None
+    assert person_change.death_among([DEATH]) == RECORDED
+
+
 def test_living_person_has_all_work() -> None:
     assert person_change.end_of([], a_work(TaskSource.MDT, RECORDED), POLICY) is None
 
