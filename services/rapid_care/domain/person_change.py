@@ -1,4 +1,4 @@
-"""A death or a move of the person, which ends every response (G39), and its reversal when it was a mistake.
+"""A death or a move of the person, which ends every response from before it (G39), and its reversal when it was a mistake.
 
 A restored response continues in its earlier state and on the same clock. Its deadlines are set again, and a breach that passed in between
 is judged at once.
@@ -20,6 +20,11 @@ from shared.kernel.totality import total
 
 #: The reason with which a response ends.
 REASON = total(PersonChange, {PersonChange.DEATH: CancelReason.DIED, PersonChange.MOVE: CancelReason.MOVED_AWAY})
+
+
+def is_before(response: Response, recorded: RecordedChange) -> bool:
+    """Whether the change ends the response. A referral that was received after the record contradicts it, and is responded to."""
+    return response.received_at <= recorded.recorded_at
 
 
 def end(response: Response, recorded: RecordedChange, now: datetime) -> Decision[Response]:

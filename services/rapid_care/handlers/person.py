@@ -1,4 +1,4 @@
-"""A death or a move of a person ends every unfinished response; its reversal restores them, and a return of the person does not.
+"""A death or a move of a person ends every unfinished response from before it; its reversal restores them, a return does not.
 
 A merge and a separation only decide which ids are one person. The Community Point of Access publishes a death, a move and its reversal for
 each of them.
@@ -56,8 +56,9 @@ async def on_person_returned(event: PersonReturned, envelope: Envelope, *, tx: T
 
 
 async def _end_all(person_id: UUID, recorded: RecordedChange, tx: Tx) -> None:
-    """Ends nothing by a record that is older than its reversal or than the return of the person."""
+    """Ends nothing by a record that is older than its reversal, than the return of the person, or than the receipt of the referral."""
     if not await CHANGES.record(tx, person_id, recorded):
         return
     for response in await unfinished_of_person(tx, person_id):
-        await responses.save(tx, person_change.end(response, recorded, tx.now))
+        if person_change.is_before(response, recorded):
+            await responses.save(tx, person_change.end(response, recorded, tx.now))

@@ -101,7 +101,7 @@ async def _request(event: ReferralRouted, envelope: Envelope, previous: Response
 async def end_if_gone(response: Response, tx: Tx) -> Response:
     """The response crossed a death or a move that was recorded after the receipt of the referral."""
     changes = await CHANGES.standing.get(tx, response.person_id)
-    if changes and response.received_at <= changes[-1].recorded_at:
+    if changes and person_change.is_before(response, changes[-1]):
         return await responses.save(tx, person_change.end(response, changes[-1], tx.now))
     return response
 

@@ -1,6 +1,7 @@
 """A death or a move ends every response of the person, whichever service recorded it; a mistaken one is reversed (A4, A5)."""
 
 from datetime import datetime, timedelta
+from itertools import permutations
 
 import pytest
 
@@ -50,6 +51,21 @@ async def test_change_ends_every_response_of_person(team: RapidCareClient, chang
     assert [event.reason for event in await team.context.published(ResponseCancelled)] == [reason] * 3
     assert [event.due_at for event in await team.context.published(ResponseBreached)] == [at("16:00")]
     assert (await team.read(other))["clock"] == "overdue"
+
+
+@pytest.mark.parametrize("change", [_died(at("13:00")), PersonMoved(moved_on=None, reported_by="W07", recorded_at=at("13:00"))])
+@pytest.mark.parametrize("order", ["".join(each) for each in permutations("CEL")])
+async def test_change_and_two_referrals_cross_in_any_order(team: RapidCareClient, change: Event, order: str) -> None:
+    """The earlier referral was received at the instant of the record, the later one after it."""
+    person_id = PersonId(new_id())
+    received = {"E": at("13:00"), "L": at("13:00") + timedelta(microseconds=1)}
+    events = {letter: a_routed_referral(received_at) for letter, received_at in received.items()} | {"C": change}
+
+    for letter in order:
+        await team.context.deliver(events[letter], key=person_id, subject=new_id())
+
+    rows = await team.context.database.pool.fetch("SELECT received_at, status FROM response")
+    assert {row["received_at"]: row["status"] for row in rows} == {received["E"]: "cancelled", received["L"]: "requested"}
 
 
 @pytest.mark.parametrize("reason", [CancelReason.DIED, CancelReason.MOVED_AWAY])
