@@ -164,6 +164,7 @@ class ReferralRecalled(Event):
     service_code: Code
     routing: int
     onward_of: OnwardOf | None = None
+    sent_as: UUID | None = None
 
 
 class ReferralCallRepeated(Event):
@@ -194,7 +195,10 @@ class ReferralCallAnswered(Event):
 
 
 class ReferralDiscrepancyFound(Event):
-    """An open referral has a fault since its receipt: the person's practice is unknown, or its receiver lacks words sent since."""
+    """An open referral has a fault since its receipt: the person's practice is unknown, or its receiver lacks words sent since.
+
+    `sent_as`, here and in other events: the referral with which a referrer sent what caused this; absent when staff or the product did.
+    """
 
     TYPE = "referrals.referral.discrepancy-found.v1"
     TOPIC = "referrals.referral"
@@ -202,6 +206,7 @@ class ReferralDiscrepancyFound(Event):
 
     discrepancies: tuple[Discrepancy, ...]
     resolve_by: Instant
+    sent_as: UUID | None = None
 
 
 class ReferralDiscrepancyResolved(Event):
@@ -213,6 +218,7 @@ class ReferralDiscrepancyResolved(Event):
 
     discrepancies: tuple[Discrepancy, ...]
     resolved_at: Instant
+    sent_as: UUID | None = None
 
 
 class ReferralConditionSet(Event):
@@ -223,6 +229,7 @@ class ReferralConditionSet(Event):
     PUBLIC = True
 
     condition: Condition
+    sent_as: UUID | None = None
 
 
 class ReferralSignposted(Event):
@@ -278,12 +285,14 @@ class ReferralUrgencyRaised(Event):
     PUBLIC = True
 
     clock_starts_at: Instant
+    sent_as: UUID | None = None
 
 
 class ReferralAcknowledgementOverdue(Event):
     """The receiver, or triage, has not answered in time; the Community Point of Access is alerted.
 
     `discrepancies`: the faults that the Community Point of Access has not resolved in time, when it is these that are due.
+    `is_call`: it is a repeated urgent call that the receiver has not answered.
     """
 
     TYPE = "referrals.referral.acknowledgement-overdue.v1"
@@ -293,6 +302,7 @@ class ReferralAcknowledgementOverdue(Event):
     service_code: Code
     acknowledge_by: Instant
     discrepancies: tuple[Discrepancy, ...] = ()
+    is_call: bool = False
 
 
 class ReferralOutcomeOverdue(Event):

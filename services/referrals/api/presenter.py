@@ -107,18 +107,15 @@ async def followed(tx: Transaction[Any], stored: Referral, basis: Basis) -> Foll
     """
     is_mere = basis is Basis.REFERRER
     target = await referrals.referral(tx, stored.merged_into) if stored.merged_into else None
-    subjects = {each.id: stored for each in (stored, target) if each}
-    hidden = await unseen_of(tx, subjects) if is_mere else {}
+    hidden = await unseen_of(tx, [(each, stored) for each in (stored, target) if each]) if is_mere else {}
     referral = seen(stored, hidden[stored.id]) if is_mere else stored
     joined = [] if is_mere else await referrals.merged_into(tx, referral.id)
     is_joined_shown = not (is_mere and target and is_of_another(target, referral))
-    target = target if target is None or is_joined_shown else joined_as_seen(target, referral)
+    target = joined_as_seen(target, referral, hidden[target.id]) if target and is_mere else target
     acting = target or referral
     return FollowedReferralView.following(
         referral,
-        lines=await feedback(
-            tx, referral, tx.policy, unseen={each for of in hidden.values() for each in of.events}, is_service_named=is_joined_shown
-        ),
+        lines=await feedback(tx, referral, tx.policy, hidden=hidden, is_service_named=is_joined_shown),
         target=target,
         amendments=await amendments(tx, referral, joined, tx.actor),
         joined=joined,

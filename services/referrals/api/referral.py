@@ -38,8 +38,8 @@ class EntryView(ResponseModel):
     type: str
     subject: UUID
     occurred_at: datetime
-    organisation: str
-    role: str
+    organisation: str | None
+    role: str | None
     data: dict[str, Any] | None
 
 
@@ -98,7 +98,7 @@ async def referral_timeline(
         basis = await require_timeline(tx, referral)
         after = pages.oldest_first(cursor)
         if hidden := await unseen_by(tx, referral, basis):
-            entries = await timeline.of_referral(tx, referral_id, hidden, after=after, limit=limit)
+            entries = await timeline.of_referral(tx, referral, hidden, after=after, limit=limit)
         else:
             entries = await timeline.of_chain(tx, referral, after=after, limit=limit)
     return page_of(entries, limit)

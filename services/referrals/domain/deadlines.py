@@ -144,7 +144,8 @@ def _overdue(referral: Referral, kind: ReferralDeadline, due_at: datetime) -> Ev
             faults = referral.discrepancies
             return ReferralAcknowledgementOverdue(service_code=POINT_OF_ACCESS, acknowledge_by=due_at, discrepancies=faults)
         case ReferralDeadline.ACKNOWLEDGEMENT | ReferralDeadline.CALL:
-            return ReferralAcknowledgementOverdue(service_code=referral.service_code or POINT_OF_ACCESS, acknowledge_by=due_at)
+            code, is_call = referral.service_code or POINT_OF_ACCESS, kind is ReferralDeadline.CALL
+            return ReferralAcknowledgementOverdue(service_code=code, acknowledge_by=due_at, is_call=is_call)
         case ReferralDeadline.OUTCOME:
             return ReferralOutcomeOverdue(service_code=referral.service_code or POINT_OF_ACCESS, outcome_by=due_at)
         case _:

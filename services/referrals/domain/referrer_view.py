@@ -2,103 +2,90 @@
 
 Some marks depend on what the record has, or on what other referrers sent. Neither they nor their events are shown to it, and its version
 counts the events that it sees. All marks share one deadline, which a hidden one may have brought: neither that nor its reminders are shown.
-Staff, and those who act for the person, see everything. Pure.
+Status, urgency and deadline are shown, because staff set them too. Staff, and those who act for the person, see everything. Pure.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.referrals.domain import deadlines
 from services.referrals.domain.referral import Referral
+from shared.contracts.codes import Condition
 from shared.contracts.referral_codes import Discrepancy
-from shared.contracts.referrals import (
-    ReferralAcknowledgementOverdue,
-    ReferralAmended,
-    ReferralCallRepeated,
-    ReferralDiscrepancyFound,
-    ReferralDiscrepancyResolved,
-)
 
 #: The mark follows what the record of the person has, or lacks.
 _OF_RECORD = frozenset({Discrepancy.DETAILS_UNCONFIRMED, Discrepancy.HISTORY_SHORTENED, Discrepancy.PRACTICE_UNCONFIRMED})
-#: A referral that joined this one may have brought the mark.
-_OF_SENDERS = frozenset(
-    {Discrepancy.RECEIVER_UNINFORMED, Discrepancy.TEXT_UNREADABLE, Discrepancy.DEATH_REPORTED, Discrepancy.MOVE_REPORTED}
-)
-#: The fields of an event with the referral of the one who sent something, and with the time.
-_SENT_AS = {ReferralAmended.TYPE: "sent_as", ReferralCallRepeated.TYPE: "merged_referral_id"}
-_SENT_AT = {ReferralAmended.TYPE: "amended_at", ReferralCallRepeated.TYPE: "called_at"}
-_ABOUT_MARKS = (ReferralDiscrepancyFound.TYPE, ReferralDiscrepancyResolved.TYPE, ReferralAcknowledgementOverdue.TYPE)
 _DEADLINE_OF_MARKS = "resolve_by"
-#: The events of which some are not shown.
-TYPES = (*_SENT_AS, *_ABOUT_MARKS)
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """An event of a referral as the log has it; `organisation` is that of its cause."""
+class OwnPart:
+    """What the referrer sees where others have changed the referral since: the times of what it sent itself, and what staff stated."""
 
-    id: UUID
-    kind: str
-    organisation: str
-    data: Mapping[str, Any]
+    informed_at: datetime | None = None
+    raised_at: datetime | None = None
+    called_at: datetime | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenPart:
-    """The events and the marks of a referral that its referrer does not see, and the times at which others sent something."""
+    """What the referrer does not see of its referral.
 
-    events: frozenset[UUID] = frozenset()
-    marks: frozenset[str] = _OF_RECORD
-    sent_at: frozenset[datetime] = frozenset()
-
-
-def unseen(events: Collection[LogEntry], own: Referral, point_of_access: str, *, is_joined: bool, same: Collection[str] = ()) -> HiddenPart:
-    """Of the events of a referral, to the referrer of `own`: the same referral, or one that was merged into it (`is_joined`).
-
-    `same` has the codes that stand for the referrer's practice today.
+    `events` are not shown at all, and `marks_of` has the marks that an event does not show. `marks` are those that are hidden now, and
+    `ended` those that stand for the referrer still, because it does not see what ended them. `sent_at`: when others sent something.
     """
-    known = set() if is_joined else {own.referrer_organisation, point_of_access}
-    brought = _marks(each for each in events if each.organisation not in known)
-    hidden = of_record(own, same) | ((brought - _marks(each for each in events if each.organisation in known)) & _OF_SENDERS)
-    found = [each for each in events if _is_unseen(each, own.id, hidden)]
-    sent_at = (datetime.fromisoformat(each.data[_SENT_AT[each.kind]]) for each in found if each.kind in _SENT_AT)
-    return HiddenPart(frozenset(each.id for each in found), hidden, frozenset(sent_at))
+
+    marks: frozenset[str] = _OF_RECORD
+    ended: frozenset[str] = frozenset()
+    events: frozenset[UUID] = frozenset()
+    marks_of: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    sent_at: frozenset[datetime] = frozenset()
+    has_condition: bool = False
+    own: OwnPart = OwnPart()
 
 
 def of_record(own: Referral, same: Collection[str] = ()) -> frozenset[str]:
     """The marks that follow from the record. A practice that says that it is the person's knows that no one else has confirmed it.
 
-    `same` as in `unseen`.
+    `same` has the codes that stand for the referrer's practice today.
     """
     is_own_statement = own.practice_code in {own.referrer_organisation, *same}
     return _OF_RECORD - {Discrepancy.PRACTICE_UNCONFIRMED} if is_own_statement else _OF_RECORD
 
 
-def needs_practice(own: Referral, events: Iterable[LogEntry] = ()) -> bool:
-    """Whether the view has a doubt about a practice with another code than the referrer's, which may stand for the same one today."""
-    marks = {*own.discrepancies, *(mark for each in events for mark in each.data.get("discrepancies") or ())}
-    return own.practice_code != own.referrer_organisation and Discrepancy.PRACTICE_UNCONFIRMED in marks
+def needs_practice(own: Referral) -> bool:
+    """Whether the receipt has a doubt about a practice with another code than the referrer's, which may stand for the same one today."""
+    return own.practice_code != own.referrer_organisation and Discrepancy.PRACTICE_UNCONFIRMED in own.discrepancies
 
 
 def seen(referral: Referral, hidden: HiddenPart) -> Referral:
     """The referral as its referrer sees it."""
-    left = tuple(each for each in referral.discrepancies if each not in hidden.marks)
-    known = deadlines.without_call(referral) if referral.call_repeated_at in hidden.sent_at else referral
-    informed_at = None if referral.informed_at in hidden.sent_at else referral.informed_at
-    version = referral.version - len(hidden.events)
-    known = replace(known, discrepancies_due_at=None, person_is_recorded_as=None)
-    return replace(known, discrepancies=left, informed_at=informed_at, version=version)
+    own = hidden.own
+    return replace(
+        _with_own_call(referral, hidden),
+        discrepancies=_marks(referral, hidden),
+        discrepancies_due_at=None,
+        person_is_recorded_as=None,
+        condition=own.condition if hidden.has_condition else referral.condition,
+        informed_at=own.informed_at if referral.informed_at in hidden.sent_at else referral.informed_at,
+        raised_at=own.raised_at if referral.raised_at in hidden.sent_at else referral.raised_at,
+        version=referral.version - len(hidden.events),
+    )
 
 
-def shown(data: Mapping[str, Any], hidden: HiddenPart) -> dict[str, Any]:
-    """The data of an event without the marks that are not shown, and without their deadline."""
-    marks = data.get("discrepancies")
+def shown(event_id: UUID, data: Mapping[str, Any], hidden: HiddenPart) -> dict[str, Any]:
+    """The data of an event without the marks that are not shown, without their deadline, and without the condition of another."""
     left = {name: each for name, each in data.items() if name != _DEADLINE_OF_MARKS}
-    return left if marks is None else left | {"discrepancies": [each for each in marks if each not in hidden.marks]}
+    if hidden.has_condition and data.get("condition"):
+        left["condition"] = hidden.own.condition
+    if marks := data.get("discrepancies"):
+        unseen = hidden.marks_of.get(event_id, frozenset())
+        left["discrepancies"] = [each for each in marks if each not in unseen]
+    return left
 
 
 def is_of_another(joined: Referral, own: Referral) -> bool:
@@ -106,24 +93,27 @@ def is_of_another(joined: Referral, own: Referral) -> bool:
     return joined.referrer_organisation != own.referrer_organisation
 
 
-def joined_as_seen(joined: Referral, own: Referral) -> Referral:
-    """What a merged referral shows of the one that it joined: the clock is that of what its referrer sent.
+def joined_as_seen(joined: Referral, own: Referral, hidden: HiddenPart | None = None) -> Referral:
+    """What a merged referral shows of the one that it joined. In that of another organisation the clock is that of what its referrer sent.
 
-    A call is shown to the caller alone, who is promised an answer.
+    A call is shown to the caller alone, who is promised an answer. Without `hidden`, the referral has been merged just now.
     """
+    is_called = joined.call_repeated_at == own.received_at if hidden is None else hidden.own.called_at is not None
+    called = joined if is_called else deadlines.without_call(joined)
     if not is_of_another(joined, own):
-        return joined
-    shown_clock = replace(joined, clock_starts_at=own.clock_starts_at)
-    return shown_clock if joined.call_repeated_at == own.received_at else deadlines.without_call(shown_clock)
+        return seen(joined, hidden) if hidden else called
+    called_at = hidden.own.called_at if hidden and is_called else called.call_repeated_at
+    return replace(called, clock_starts_at=own.clock_starts_at, call_repeated_at=called_at)
 
 
-def _marks(events: Iterable[LogEntry]) -> frozenset[str]:
-    return frozenset(mark for each in events if each.kind == ReferralDiscrepancyFound.TYPE for mark in each.data["discrepancies"])
+def _with_own_call(referral: Referral, hidden: HiddenPart) -> Referral:
+    """The receiver answers all open calls together, by one time."""
+    if referral.call_repeated_at not in hidden.sent_at:
+        return referral
+    return replace(referral, call_repeated_at=hidden.own.called_at) if hidden.own.called_at else deadlines.without_call(referral)
 
 
-def _is_unseen(event: LogEntry, own: UUID, hidden: Collection[str]) -> bool:
-    if event.kind in _SENT_AS:
-        return bool(event.data[_SENT_AS[event.kind]] != str(own))
-    marks = event.data.get("discrepancies") or ()
-    is_reminder = event.kind == ReferralAcknowledgementOverdue.TYPE
-    return event.kind in _ABOUT_MARKS and bool(marks) and (is_reminder or all(mark in hidden for mark in marks))
+def _marks(referral: Referral, hidden: HiddenPart) -> tuple[Discrepancy, ...]:
+    left = tuple(each for each in referral.discrepancies if each not in hidden.marks)
+    ended = () if referral.ended_at else tuple(Discrepancy(each) for each in sorted(hidden.ended) if each not in left)
+    return (*left, *ended)

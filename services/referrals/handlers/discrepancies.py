@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from services.referrals.domain import discrepancies, registration
+from services.referrals.domain.attribution import as_sent
 from services.referrals.domain.person import Person
 from services.referrals.domain.practice_doubt import PracticeDoubt
 from services.referrals.domain.referral import Referral
@@ -20,20 +21,21 @@ from shared.kernel.decision import Decision
 _Judge = Callable[[Person], Decision[Person] | None]
 
 
-async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = False) -> None:
+async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = False, sent_as: UUID | None = None) -> None:
     """Ends the faults of the person's open referrals that their one record has no longer; marks a lost practice. The person is locked.
 
     A referral of an unverified person is identified once the person is. After a separation the faults of the record are open again.
+    `sent_as` is the referral whose referrer changed the record, if one did.
     """
     records = await records_of(tx, person.id)
     one = records.as_one(person)
     same = await _same(one.practice_code, tx)
     for referral in await open_about(tx, records.group.ids):
-        settled = await _saved(referral, discrepancies.settle(referral, one, tx.now), tx)
-        marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy, same), tx)
-        followed = await _saved(marked, discrepancies.follow_identity(marked, one), tx)
+        settled = await _saved(referral, discrepancies.settle(referral, one, tx.now), sent_as, tx)
+        marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy, same), sent_as, tx)
+        followed = await _saved(marked, discrepancies.follow_identity(marked, one), sent_as, tx)
         if is_separated:
-            await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), tx)
+            await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), sent_as, tx)
 
 
 async def judge_practice(person_id: UUID, *, is_confirmed: bool | None, tx: Tx) -> None:
@@ -69,5 +71,7 @@ async def _same(code: str, tx: Tx) -> frozenset[str]:
     return await directory.same_practice(tx, code, tx.policy.day_of(tx.now))
 
 
-async def _saved(referral: Referral, decision: Decision[Referral] | None, tx: Tx) -> Referral:
-    return await referrals.save(tx, decision) if decision else referral
+async def _saved(referral: Referral, decision: Decision[Referral] | None, sent_as: UUID | None, tx: Tx) -> Referral:
+    if decision is None:
+        return referral
+    return await referrals.save(tx, as_sent(decision, sent_as) if sent_as else decision)

@@ -8,6 +8,7 @@ from services.referrals.commands import ReceiveReferral
 from services.referrals.domain import calls, deadlines, discrepancies, erasure, identity_check, receipt, registration
 from services.referrals.domain import identity as identities_of
 from services.referrals.domain import person as people
+from services.referrals.domain.attribution import as_sent
 from services.referrals.domain.differences import differences, is_name_differing
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
@@ -107,11 +108,17 @@ async def receive_referral(command: ReceiveReferral, *, tx: Tx) -> Acknowledgeme
     if found:
         await propose(found, person, received, tx=tx)
     if before and change and (people.lacks_story(before) or people.lacks_demographics(before) or not before.is_practice_confirmed):
-        await settle_discrepancies(own, tx=tx)
+        await settle_discrepancies(own, tx=tx, sent_as=referral_id)
     joins = await _join(command, received, arrival, tx, has_news=change is not None)
     may_confirm = receipt.may_confirm_story(before, person.sharing, practice, tx.actor, tx.policy) and not is_name_differing(found)
-    hidden = await _hidden(received, tx) if receipt.is_by_stranger(before, practice, tx.actor, tx.policy) else None
+    is_seen_whole = _is_plain(received, joins) or not receipt.is_by_stranger(before, practice, tx.actor, tx.policy)
+    hidden = None if is_seen_whole else await _hidden(received, tx)
     return Acknowledgement(received, joins, arrival.is_story_known, person.story if may_confirm else None, hidden)
+
+
+def _is_plain(received: Referral, joins: Referral | None) -> bool:
+    """Whether nothing of the referral may follow from what others have stored or sent."""
+    return not (received.discrepancies or received.person_is_recorded_as or joins)
 
 
 async def _hidden(received: Referral, tx: Tx) -> HiddenPart:
@@ -145,7 +152,7 @@ async def _join(command: ReceiveReferral, received: Referral, arrival: Arrival, 
     faults += [Discrepancy.DETAILS_UNCONFIRMED] if arrival.is_completed_by_stranger else []
     if faults:
         joined = await referrals.load(tx, joined.id)
-        joined = await referrals.save(tx, discrepancies.join_faults(joined, faults, tx.now, tx.policy))
+        joined = await referrals.save(tx, as_sent(discrepancies.join_faults(joined, faults, tx.now, tx.policy), received.id))
     return await _call(command, received, joined, tx, has_news=has_news)
 
 
@@ -162,13 +169,13 @@ async def _call(command: ReceiveReferral, received: Referral, joined: Referral, 
         answer_by = deadlines.answer_call_by(service, tx.now, tx.policy)
         return await referrals.save(tx, calls.repeat(joined, received.id, command.condition, answer_by, tx.now))
     if command.condition and joined.condition is None:
-        return await referrals.save(tx, discrepancies.with_condition(joined, command.condition, tx.now))
+        return await referrals.save(tx, as_sent(discrepancies.with_condition(joined, command.condition, tx.now), received.id))
     return joined
 
 
 async def _pass_on(received: Referral, joined: Referral, tx: Tx) -> Referral:
     joined = await referrals.load(tx, joined.id)
-    return await referrals.save(tx, discrepancies.join(joined, received.id, tx.now, tx.policy))
+    return await referrals.save(tx, as_sent(discrepancies.join(joined, received.id, tx.now, tx.policy), received.id))
 
 
 async def prefetch_people(commands: Sequence[ReceiveReferral], *, tx: Tx) -> None:

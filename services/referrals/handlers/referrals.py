@@ -17,14 +17,17 @@ from services.referrals.domain import (
     triage,
 )
 from services.referrals.domain import person as people
+from services.referrals.domain.attribution import as_sent
 from services.referrals.domain.differences import telephone_difference
 from services.referrals.domain.life import contradiction
 from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, Referral, permit
+from services.referrals.domain.referrer_view import seen
 from services.referrals.handlers import life
 from services.referrals.handlers.discrepancies import judge_practice, settle_discrepancies
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
+from services.referrals.store.hidden_parts import unseen_of
 from services.referrals.store.identity import lock_group
 from services.referrals.store.people import get_person, persons, records_of
 from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer
@@ -78,7 +81,7 @@ async def answer_information(target: Target, command: commands.AnswerInformation
         await amendments.add(tx, referral, answer)
     if joined:
         sent = await _amendment(answer, joined, referral, tx)
-        await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy))
+        await referrals.save(tx, as_sent(amendment.amend(joined, sent, now=tx.now, policy=tx.policy), referral.id))
     return await referrals.save(tx, decision)
 
 
@@ -100,18 +103,19 @@ async def amend_referral(target: Target, command: commands.AmendReferral, *, tx:
     if joined and amendment.takes_back(joined, command) and await _is_stranger_to(joined, tx):
         return await _amend_alone(referral, joined, sent, faults, tx)
     if joined:
-        await _mark(await referrals.save(tx, amendment.amend(joined, sent, now=tx.now, policy=tx.policy)), faults, tx)
+        amended = as_sent(amendment.amend(joined, sent, now=tx.now, policy=tx.policy), referral.id)
+        await _mark(await referrals.save(tx, amended), faults, referral, tx)
         return await referrals.save(tx, decision)
-    return await _mark(await referrals.save(tx, decision), faults, tx)
+    return await _mark(await referrals.save(tx, decision), faults, referral, tx)
 
 
 async def _amend_alone(merged: Referral, joined: Referral, sent: amendment.Amendment, faults: Sequence[Discrepancy], tx: Tx) -> Referral:
     """The receiver of the joined referral learns the news, without the urgency."""
     if news := amendment.without_urgency(sent):
-        await referrals.save(tx, amendment.amend(joined, news, now=tx.now, policy=tx.policy))
+        await referrals.save(tx, as_sent(amendment.amend(joined, news, now=tx.now, policy=tx.policy), merged.id))
     alone = await referrals.save(tx, amendment.amend_alone(merged, sent, now=tx.now, policy=tx.policy))
-    await _mark(alone, faults, tx)
-    await settle_discrepancies(await persons.load(tx, alone.person_id), tx=tx)
+    await _mark(alone, faults, alone, tx)
+    await settle_discrepancies(await persons.load(tx, alone.person_id), tx=tx, sent_as=alone.id)
     return await referrals.load(tx, alone.id)
 
 
@@ -235,18 +239,26 @@ async def _add_to_record(person: Person, command: commands.AmendReferral, referr
     return [Discrepancy.DETAILS_UNCONFIRMED] if is_by_stranger else []
 
 
-async def _mark(referral: Referral, faults: Sequence[Discrepancy], tx: Tx) -> Referral:
-    return await referrals.save(tx, discrepancies.join_faults(referral, faults, tx.now, tx.policy)) if faults else referral
+async def _mark(referral: Referral, faults: Sequence[Discrepancy], sent: Referral, tx: Tx) -> Referral:
+    """`sent` is the referral whose referrer brought the faults."""
+    if not faults:
+        return referral
+    return await referrals.save(tx, as_sent(discrepancies.join_faults(referral, faults, tx.now, tx.policy), sent.id))
 
 
 async def _report_end(referral: Referral, change: PersonChange, tx: Tx) -> Referral:
-    """The referral that a merged one joined has the mark: its owner acts. A report that stands is repeated, which changes nothing."""
+    """The referral that a merged one joined has the mark: its owner acts. A report that stands is repeated, which changes nothing.
+
+    One by another, which the referrer does not see, is no repetition.
+    """
     permit(referral, commands.CancelReferral)
     joined = await _open_joined(referral, tx)
-    if discrepancies.is_reported(joined or referral, change):
+    hidden = (await unseen_of(tx, [(referral, referral)]))[referral.id]
+    if discrepancies.is_reported(joined or seen(referral, hidden), change):
         tx.audit(referral.id)
         return referral
-    marked = await referrals.save(tx, discrepancies.report_end(joined or referral, change, tx.now, tx.policy))
+    reported = discrepancies.report_end(joined or referral, change, tx.now, tx.policy)
+    marked = await referrals.save(tx, as_sent(reported, referral.id))
     return referral if joined else marked
 
 

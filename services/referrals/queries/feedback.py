@@ -1,6 +1,6 @@
 """The referrer's feedback: one line in words for each event, also for Rapid Care's warnings and visits (AC6, 001:11487-11488)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from services.referrals.domain import Policy
 from services.referrals.domain.referral import POINT_OF_ACCESS, Referral
+from services.referrals.domain.referrer_view import HiddenPart, shown
 from services.referrals.store.directory import SERVICE
 from services.referrals.store.responses import RESPONSE
 from services.referrals.store.tables import EVENT
@@ -160,20 +161,21 @@ class Line:
 
 
 async def feedback(
-    reader: ReadSession, referral: Referral, policy: Policy, *, unseen: Collection[UUID] = (), is_service_named: bool = True
+    reader: ReadSession, referral: Referral, policy: Policy, *, hidden: Mapping[UUID, HiddenPart], is_service_named: bool = True
 ) -> list[Line]:
     """Oldest first; a merged referral includes the later feedback of the referral that it joined.
 
-    `unseen` are the events that the reader does not see; `is_service_named`: the reader sees who has the joined referral.
+    `hidden` is what the reader does not see of each of the two; `is_service_named`: the reader sees who has the joined referral.
     """
     subjects = [each for each in (referral.id, referral.merged_into) if each]
     chain = {"subjects": subjects, "correlation_id": referral.correlation_id}
     responses = await reader.fetch(_RESPONSES, types=list(_OF_RESPONSE), **chain)
     own = await reader.fetch(_EVENTS, subjects=subjects)
     rows = sorted([*responses, *own], key=lambda row: row["occurred_at"])
+    unseen = {event for each in hidden.values() for event in each.events}
     later = [row for row in rows if row["occurred_at"] >= referral.received_at and row["id"] not in unseen]
     relevant = [row for row in later if _is_own(row, referral.id)]
-    found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _data(row)))]
+    found = [(row, data, sentence) for row in relevant if (sentence := _sentence(row["type"], data := _shown(row, hidden)))]
     names = await _names(reader) if any(name in sentence for *_, sentence in found for name in _OF_SERVICE) else {}
     emergency = names.get(policy.emergency_service, "")
     return [
@@ -209,6 +211,11 @@ def _is_own(row: Any, referral_id: UUID) -> bool:
 def _data(row: Any) -> dict[str, Any]:
     """An event of this context is stored as it was published."""
     return dict(orjson.loads(row["data"]) if isinstance(row["data"], bytes) else row["data"])
+
+
+def _shown(row: Any, hidden: Mapping[UUID, HiddenPart]) -> dict[str, Any]:
+    part = hidden.get(row["subject"])
+    return shown(row["id"], _data(row), part) if part else _data(row)
 
 
 def _sentence(kind: str, data: dict[str, Any]) -> str | None:

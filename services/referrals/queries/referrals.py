@@ -1,28 +1,24 @@
 """Referrals: one, or the list of a referrer, a receiver or the Community Point of Access."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
 import sqlalchemy as sa
 
 from services.referrals.domain import Policy
 from services.referrals.domain.reference import parse_reference
 from services.referrals.domain.referral import AT_POINT_OF_ACCESS, AT_RECEIVER, OPEN, Referral, ReferralNotFound, Status
-from services.referrals.domain.referrer_view import TYPES, HiddenPart, LogEntry, seen, unseen
-from services.referrals.store import responses
+from services.referrals.domain.referrer_view import HiddenPart, seen
+from services.referrals.store import hidden_parts, responses
 from services.referrals.store.directory import codes_of_practice
 from services.referrals.store.identity import MERGED_RECORD, find_group
 from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL, referrals
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import IS_BREACHED, IS_LIVE, IS_OVERDUE, RESPONSE
-from services.referrals.store.tables import EVENT
 from shared.access import Basis, Part
 from shared.contracts.codes import Urgency
 from shared.contracts.referral_codes import Route
@@ -165,17 +161,10 @@ _OF_PERSON = Statement(
     sa.select(REFERRAL).where(REFERRAL.c.person_id == any_of("people")).where(_in(REFERRAL.c.status, "statuses")).order_by(REFERRAL.c.id)
 )
 
-_TOPIC = "referrals.referral"
-#: The events of which a referrer does not see some.
-_OF_OTHERS = Statement(
-    sa.select(EVENT.c.id, EVENT.c.subject, EVENT.c.type, EVENT.c.actor_org, EVENT.c.data)
-    .where(EVENT.c.subject == any_of("subjects"), EVENT.c.topic == sa.literal_column(f"'{_TOPIC}'"))
-    .where(EVENT.c.type.in_([sa.literal_column(f"'{each}'") for each in TYPES]))
-)
-
 #: Rapid Care's progress with referrals, by referral.
 ReceiverProgress = responses.ReceiverProgress
 progress = responses.progress
+unseen_of = hidden_parts.unseen_of
 
 #: The key of a row in a list by urgency: rank, deadline, id.
 PageKey = tuple[int, datetime, UUID]
@@ -223,27 +212,11 @@ def _unknown(found: Referral) -> ReferralNotFound:
     return ReferralNotFound(f"No referral has the id {found.id}.")
 
 
-async def unseen_of(tx: Transaction[Policy], subjects: Mapping[UUID, Referral]) -> Mapping[UUID, HiddenPart]:
-    """What the referrers do not see, by referral; each of `subjects` with the referral that its viewer sent.
-
-    The events of the transaction itself count: a command shows its own effect.
-    """
-    happened: defaultdict[UUID, list[LogEntry]] = defaultdict(list)
-    stored: Sequence[Any] = await tx.fetch(_OF_OTHERS, subjects=list(subjects))
-    for row in [*stored, *(each for each in tx.pending(_TOPIC) if each["type"] in TYPES)]:
-        happened[row["subject"]].append(LogEntry(row["id"], row["type"], row["actor_org"], orjson.loads(row["data"])))
-    point_of_access, same = tx.policy.organisation, await codes_of_practice(tx, tx.actor.organisation, tx.policy.day_of(tx.now))
-    return {
-        subject: unseen(happened[subject], own, point_of_access, is_joined=subject != own.id, same=same)
-        for subject, own in subjects.items()
-    }
-
-
 async def unseen_by(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> HiddenPart | None:
     """What the caller does not see of the referral; None for one who sees everything."""
     if basis is not Basis.REFERRER:
         return None
-    return (await unseen_of(tx, {referral.id: referral}))[referral.id]
+    return (await unseen_of(tx, [(referral, referral)]))[referral.id]
 
 
 async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | None) -> Referral:
@@ -254,7 +227,7 @@ async def as_seen(tx: Transaction[Policy], referral: Referral, basis: Basis | No
 async def list_as_seen(tx: Transaction[Policy], page: Sequence[Referral]) -> list[Referral]:
     """The referrals that the caller's organisation sent, each as the caller sees it: something is hidden from a mere referrer alone."""
     accesses = await RELATIONSHIPS.access_to_each(tx, {each.person_id for each in page}) if page else {}
-    mere = {each.id: each for each in page if accesses[each.person_id].basis(Part.EXISTENCE, each.id) is Basis.REFERRER}
+    mere = [(each, each) for each in page if accesses[each.person_id].basis(Part.EXISTENCE, each.id) is Basis.REFERRER]
     hidden = await unseen_of(tx, mere) if mere else {}
     return [seen(each, hidden[each.id]) if each.id in hidden else each for each in page]
 

@@ -1,5 +1,6 @@
 """The events of a chain or of a person in all services: those of this context and the projected ones (AC6)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from services.referrals.domain.referral import Referral
 from services.referrals.domain.referrer_view import HiddenPart, shown
 from services.referrals.store.identity import find_group
 from services.referrals.store.referrals import REFERRAL
-from services.referrals.store.tables import EVENT
+from services.referrals.store.tables import EVENT, Tx
 from services.referrals.store.timeline import TIMELINE_EVENT
+from shared.kernel.actor import SYSTEM
 from shared.persistence.schema import INSTANT
 from shared.persistence.statements import ReadSession, Statement, any_of
 
@@ -24,14 +26,14 @@ PageKey = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One event: ids and codes only. A restricted event has no data."""
+    """One event: ids and codes only. A restricted event has no data. A referrer does not see who else acted for the person."""
 
     id: UUID
     type: str
     subject: UUID
     occurred_at: datetime
-    organisation: str
-    role: str
+    organisation: str | None
+    role: str | None
     data: dict[str, Any] | None
 
 
@@ -92,12 +94,16 @@ async def of_chain(reader: ReadSession, referral: Referral, *, after: PageKey, l
     return [_entry(row) for row in rows]
 
 
-async def of_referral(reader: ReadSession, referral_id: UUID, hidden: HiddenPart, *, after: PageKey, limit: int) -> list[TimelineEntry]:
-    """The events of one referral for its referrer, oldest first. No entry names another referral, or a mark that is not shown."""
+async def of_referral(tx: Tx, referral: Referral, hidden: HiddenPart, *, after: PageKey, limit: int) -> list[TimelineEntry]:
+    """The events of one referral for its referrer, oldest first. No entry names another referral, or a mark that is not shown.
+
+    It names no other organisation than the referrer's own, that of the Community Point of Access, and the receiver of the referral.
+    """
     occurred_at, event_id = after
     page = {"occurred_at": occurred_at, "event_id": event_id, "limit": limit}
-    rows = await reader.fetch(_OF_OWN, referral_id=referral_id, unseen=list(hidden.events), **page)
-    return [_alone(_entry(row), hidden) for row in rows]
+    rows = await tx.fetch(_OF_OWN, referral_id=referral.id, unseen=list(hidden.events), **page)
+    named = {referral.referrer_organisation, referral.receiver_organisation, tx.policy.organisation, SYSTEM.organisation}
+    return [_alone(_entry(row), hidden, named) for row in rows]
 
 
 async def of_person(reader: ReadSession, person_id: UUID, *, after: PageKey, limit: int) -> list[TimelineEntry]:
@@ -114,9 +120,10 @@ def _entry(row: Any) -> TimelineEntry:
     return TimelineEntry(row["id"], row["type"], row["subject"], row["occurred_at"], row["actor_org"], row["actor_role"], data)
 
 
-def _alone(entry: TimelineEntry, hidden: HiddenPart) -> TimelineEntry:
-    """Without the ids of other referrals."""
+def _alone(entry: TimelineEntry, hidden: HiddenPart, named: Collection[str | None]) -> TimelineEntry:
+    """Without the ids of other referrals, and without the name of another organisation."""
+    alone = entry if entry.organisation in named else replace(entry, organisation=None, role=None)
     if entry.data is None:
-        return entry
+        return alone
     kept = {name: each for name, each in entry.data.items() if name not in _NAMES_OF_REFERRALS or each == str(entry.subject)}
-    return replace(entry, data=shown(kept, hidden))
+    return replace(alone, data=shown(entry.id, kept, hidden))

@@ -1,6 +1,6 @@
 """The directory of services, practices and organisations: reference data, each entry valid between two days (G52)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import date
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.referrals.domain.directory import Organisation, Service, ServiceNotInDirectory
 from services.referrals.domain.referral import Referral
-from services.referrals.domain.referrer_view import LogEntry, needs_practice
+from services.referrals.domain.referrer_view import needs_practice
 from services.referrals.store.tables import METADATA, Tx
 from shared.contracts.practices import Practice
 from shared.persistence.batching.prefetch import PrefetchedLookup
@@ -127,9 +127,9 @@ async def _same_today(tx: Tx, codes: Iterable[str]) -> dict[str, frozenset[str]]
 SAME_PRACTICE: PrefetchedLookup[str, frozenset[str]] = PrefetchedLookup(_same_today, absent=frozenset, tables=("practice",))
 
 
-async def same_as_referrer(tx: Tx, own: Referral, events: Collection[LogEntry] = ()) -> frozenset[str]:
-    """The codes that stand for the referrer's practice today; none where its view does not depend on them."""
-    return await SAME_PRACTICE.get(tx, own.referrer_organisation) if needs_practice(own, events) else frozenset()
+async def same_as_referrer(tx: Tx, own: Referral) -> frozenset[str]:
+    """The codes that stand for the referrer's practice today; none where the receipt does not depend on them."""
+    return await SAME_PRACTICE.get(tx, own.referrer_organisation) if needs_practice(own) else frozenset()
 
 
 async def organisation(reader: ReadSession, code: str, on: date) -> Organisation | None:

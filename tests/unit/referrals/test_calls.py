@@ -69,7 +69,7 @@ def test_unanswered_call_is_escalated_at_every_deadline() -> None:
     first = deadlines.mark_overdue(_called(), ReferralDeadline.CALL, DUE, POLICY)
     second = deadlines.mark_overdue(first.state, ReferralDeadline.CALL, DUE + timedelta(hours=1), POLICY)
 
-    assert first.events == [ReferralAcknowledgementOverdue(service_code="district-nursing", acknowledge_by=DUE)]
+    assert first.events == [ReferralAcknowledgementOverdue(service_code="district-nursing", acknowledge_by=DUE, is_call=True)]
     assert first.state.call_overdue_since == second.state.call_overdue_since == DUE
     assert first.state.overdue_since is None
     assert second.state.answer_by is not None

@@ -44,9 +44,15 @@ def test_ended_referral_takes_no_report(status: Status) -> None:
         discrepancies.report_end(a_referral(status, ended_at=NOW), PersonChange.DEATH, NOW, POLICY)
 
 
-@pytest.mark.parametrize(("change", "reason", "mark"), _REPORTS)
-def test_recorded_end_answers_its_report_alone(change: PersonChange, reason: CancelReason, mark: Discrepancy) -> None:
-    """The report of a death stands after a move, should the move prove to be a mistake."""
+@pytest.mark.parametrize(
+    ("change", "reason", "left"),
+    [
+        (PersonChange.DEATH, CancelReason.DIED, ()),
+        (PersonChange.MOVE, CancelReason.MOVED_AWAY, (Discrepancy.DEATH_REPORTED,)),
+    ],
+)
+def test_recorded_death_answers_both_reports(change: PersonChange, reason: CancelReason, left: tuple[Discrepancy, ...]) -> None:
+    """The report of a death stands after a move, should the move prove to be a mistake. A dead person's move needs no decision."""
     marked = _marked(Discrepancy.DEATH_REPORTED, Discrepancy.MOVE_REPORTED)
 
     ended = [
@@ -54,8 +60,7 @@ def test_recorded_end_answers_its_report_alone(change: PersonChange, reason: Can
         closure.end_with(marked, change, NOW, POLICY).state,
     ]
 
-    assert [mark in each.discrepancies for each in ended] == [False, False]
-    assert [len(each.discrepancies) for each in ended] == [1, 1]
+    assert [each.discrepancies for each in ended] == [left, left]
 
 
 def test_withdrawal_records_no_reported_end() -> None:

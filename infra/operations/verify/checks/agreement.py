@@ -29,8 +29,11 @@ AND NOT EXISTS (SELECT FROM (SELECT * FROM referrals.audit UNION ALL SELECT * FR
 AND NOT (gone.status = 'moved' AND EXISTS (SELECT FROM mdt.risk JOIN mdt.event ON event.subject = risk.id
   WHERE risk.person_id = item.person_id AND event.correlation_id = {chain} AND occurred_at > since
   AND type IN ('mdt.risk.level-crossed.v1', 'mdt.risk.high-climber-found.v1', 'mdt.risk.screened.v1')))"""
-#: Work that a death begins.
-_BUT = {"task": " AND item.kind <> 'bereavement-support'"}
+#: Work that a death begins, and work that began behind a referral which was routed in spite of the change.
+_BUT = {
+    "task": """ AND item.kind <> 'bereavement-support' AND NOT EXISTS (SELECT FROM navigation.person_change
+  WHERE person_change.person_id = item.person_id AND lifted_at IS NULL AND care_from <= item.happened_at)"""
+}
 #: A home check is the beginning of its chain.
 _CHAINS = {"home_check": "item.id"}
 
