@@ -10,7 +10,7 @@ from services.mdt.api.requests import Discussion
 from services.mdt.api.responses import CaseView
 from services.mdt.domain.care_plan import ActionUnknown
 from services.mdt.domain.case import ActionDueInPast, ActionMissing, CaseNotFound, CaseNotOnAgenda, JointPlanMissing, LeadMissing
-from services.mdt.domain.lead import LeadAlreadyActive, LeadPracticeUnknown
+from services.mdt.domain.lead import LeadAlreadyActive, LeadPracticeUnconfirmed, LeadPracticeUnknown
 from services.mdt.domain.meeting import MeetingNotFound, MeetingNotStarted, NotQuorate
 from services.mdt.domain.table_16 import LeadNotAllowed
 from services.mdt.handlers.discussion import discuss_case
@@ -34,6 +34,7 @@ _CONTENT = (
     ActionUnknown,
     LeadNotAllowed,
     LeadPracticeUnknown,
+    LeadPracticeUnconfirmed,
     LeadAlreadyActive,
 )
 

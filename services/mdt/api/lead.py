@@ -179,6 +179,7 @@ async def decline_lead(lead_id: UUID, body: Decline, caller: Professional, versi
         domain.AlreadyLead,
         domain.ReplacementReasonRequired,
         domain.LeadPracticeUnknown,
+        domain.LeadPracticeUnconfirmed,
         LeadNotAllowed,
         domain.LeadAlreadyActive,
         NotMdtMember,

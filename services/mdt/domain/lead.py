@@ -4,6 +4,7 @@
 Sources: Table 16, G15, G17, G39, G46; 001:10073-10079.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -126,6 +127,13 @@ class LeadPracticeUnknown(RuleBroken):
     advice = "Name a successor with a known organisation, or ask the Community Point of Access to record the person's practice."
 
 
+class LeadPracticeUnconfirmed(RuleBroken):
+    """The GP of a practice in doubt would be the lead, and read the story."""
+
+    code = "lead-practice-unconfirmed"
+    advice = "Name another professional, or ask the Community Point of Access to confirm that the person is registered with the practice."
+
+
 class AlreadyLead(RuleBroken):
     """The proposed professional is the person's lead already."""
 
@@ -185,6 +193,17 @@ def require_known(candidate: LeadCandidate) -> None:
     """Raises LeadPracticeUnknown. The code of an organisation is in capitals, that of the unknown practice is not."""
     if candidate.organisation.lower() == UNKNOWN_PRACTICE:
         raise LeadPracticeUnknown("The practice of the GP who would be the lead is unknown.")
+
+
+def require_confirmed(candidate: LeadCandidate, doubted: Collection[str]) -> None:
+    """`doubted` has the codes of practices in doubt (docs/adr/0048). Raises LeadPracticeUnconfirmed."""
+    if is_doubted(candidate, doubted):
+        raise LeadPracticeUnconfirmed(f"Only the practice {candidate.organisation} says that the person is registered with it.")
+
+
+def is_doubted(candidate: LeadCandidate, doubted: Collection[str]) -> bool:
+    """Whether the candidate is the GP of a practice in doubt, and not a professional by name."""
+    return candidate.organisation in doubted and candidate.professional_id == gp_id(candidate.organisation)
 
 
 def candidate_of(lead: Lead) -> LeadCandidate:

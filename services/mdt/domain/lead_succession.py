@@ -19,16 +19,21 @@ Decisions = list[Decision[Lead]]
 
 SUPERSEDED = "superseded"
 PRACTICE_CHANGED = "practice-changed"
+PRACTICE_UNCONFIRMED = "practice-unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)
 class CasePerson:
-    """The person of a case, the correlation id of the case, the practice of the fallback lead, and the plan that is led."""
+    """The person of a case, the correlation id of the case, the practice of the fallback lead, and the plan that is led.
+
+    `doubted_practices` has the codes of practices in doubt, whose GP is proposed as no lead.
+    """
 
     id: PersonId
     correlation_id: UUID
     practice_code: str
     care_plan_id: UUID | None = None
+    doubted_practices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,13 @@ def follow_registration(person: CasePerson, current: Leads, now: LeadContext) ->
     return [leads.hand_over(active, now.fallback_id, PRACTICE_CHANGED), *_fallback(person, None, now)]
 
 
+def withdraw(person: CasePerson, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
+    """Ends an open proposal to the GP of a practice in doubt, and proposes the next candidate; any other proposal stays."""
+    if lead not in current.proposed or not leads.is_doubted(leads.candidate_of(lead), person.doubted_practices):
+        return []
+    return [leads.end(lead, PRACTICE_UNCONFIRMED), *_propose_next(person, lead, current, now)]
+
+
 def end_all(current: Leads, reason: CaseCloseReason, now: datetime) -> Decisions:
     """Ends all open leads of the person."""
     open_leads = [*current.proposed, *([current.active] if current.active else [])]
@@ -184,9 +196,10 @@ def _propose(person: CasePerson, current: Leads, proposal: LeadProposal, now: Le
 
 
 def _propose_next(person: CasePerson, lead: Lead, current: Leads, now: LeadContext) -> Decisions:
-    if not lead.alternatives:
+    alternatives = [each for each in lead.alternatives if not leads.is_doubted(each, person.doubted_practices)]
+    if not alternatives:
         return _fallback(person, current.active, now)
-    following, *others = lead.alternatives
+    following, *others = alternatives
     rest = Leads(current.active, tuple(each for each in current.proposed if each.id != lead.id))
     return _propose(person, rest, LeadProposal(following, alternatives=tuple(others)), now)
 

@@ -23,7 +23,7 @@ from services.mdt.store.lead import (
     save_leads,
 )
 from services.mdt.store.notification import notify
-from services.mdt.store.person import fallback_practice, practice_of
+from services.mdt.store.person import doubted_practices, fallback_practice, practice_of
 from services.mdt.store.practices import practice_today
 from services.mdt.store.risk_standing import standing_of
 from services.mdt.store.tables import Tx
@@ -53,7 +53,10 @@ async def decline_lead(target: Target, command: DeclineLead, *, tx: Tx) -> Lead:
 
 
 async def hand_over_lead(target: Target, command: HandOverLead, *, tx: Tx) -> Lead:
-    """Returns the successor: active, or proposed. Raises NotYourLead, NotMdtMember, LeadNotAllowed, LeadPracticeUnknown, AlreadyLead."""
+    """Returns the successor: active, or proposed.
+
+    Raises NotYourLead, NotMdtMember, LeadNotAllowed, LeadPracticeUnknown, LeadPracticeUnconfirmed, AlreadyLead.
+    """
     lead, current = await _locked(tx, target.id)
     domain.require_lead_or_stand_in(lead, tx.actor, tx.policy)
     domain.require_reason(lead, tx.actor, command.reason)
@@ -73,7 +76,7 @@ async def _succession(lead: Lead, current: Leads, command: HandOverLead, tx: Tx)
 async def appoint_lead(person: CasePerson, proposal: LeadProposal | None, *, tx: Tx) -> Lead:
     """Carries out the meeting's proposal; without one the present lead stays. Returns the active lead.
 
-    Raises LeadNotAllowed, LeadPracticeUnknown.
+    Raises LeadNotAllowed, LeadPracticeUnknown, LeadPracticeUnconfirmed.
     """
     await _require_allowed(tx, person.id, proposal)
     await lock_leads(tx, person.id)
@@ -123,12 +126,20 @@ async def restore_leads(person_id: PersonId, mistaken: Mistake, *, tx: Tx) -> No
 
 
 async def follow_registration(person_id: PersonId, *, tx: Tx) -> None:
-    """Hands over from the GP of the person's former practice to that of today's."""
+    """Hands over from the GP of the person's former practice to that of today's, and ends proposals to practices in doubt."""
     await lock_leads(tx, person_id)
     current = await open_leads(tx, person_id)
     if current.active:
         person = await _person(tx, current.active)
         await _save(tx, person_id, lead_succession.follow_registration(person, current, _now(tx)))
+    for proposed in current.proposed:
+        await _withdraw_doubted(tx, proposed)
+
+
+async def _withdraw_doubted(tx: Tx, lead: Lead) -> None:
+    current = await open_leads(tx, lead.person_id)
+    decisions = lead_succession.withdraw(await _person(tx, lead), lead, current, _now(tx))
+    await _save(tx, lead.person_id, decisions, withdrawn=lead.id)
 
 
 async def on_practices_changed(_: DueDeadline, *, tx: Tx) -> None:
@@ -157,11 +168,12 @@ async def _led(tx: Tx, plan: CarePlan) -> CasePerson:
 
 
 async def _require_allowed(tx: Tx, person_id: PersonId, proposal: LeadProposal | None) -> None:
-    """Applies Table 16 to the candidate and the alternatives. Raises LeadNotAllowed, LeadPracticeUnknown."""
-    standing = await standing_of(tx, person_id)
+    """Applies Table 16 to the candidate and the alternatives. Raises LeadNotAllowed, LeadPracticeUnknown, LeadPracticeUnconfirmed."""
+    standing, doubted = await standing_of(tx, person_id), await doubted_practices(tx, person_id)
     for candidate in (proposal.candidate, *proposal.alternatives) if proposal else ():
         require_allowed(candidate.role, standing)
         domain.require_known(candidate)
+        domain.require_confirmed(candidate, doubted)
 
 
 async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
@@ -173,13 +185,16 @@ async def _locked(tx: Tx, lead_id: UUID) -> tuple[Lead, Leads]:
     return await leads.load(tx, lead_id), await open_leads(tx, lead.person_id)
 
 
-async def _save(tx: Tx, person_id: PersonId, decisions: Decisions) -> list[Lead]:
-    """Saves, notifies proposed leads, and notifies the chair when no candidate is left or the practice that leads is unknown."""
+async def _save(tx: Tx, person_id: PersonId, decisions: Decisions, withdrawn: UUID | None = None) -> list[Lead]:
+    """Saves, notifies proposed leads, and notifies the chair when no candidate is left or the practice that leads is unknown.
+
+    `withdrawn` is a proposal that ends as if it were refused.
+    """
     saved = await save_leads(tx, decisions)
     for lead in saved:
         if lead.status is Status.PROPOSED:
             await notify(tx, lead.professional, person_id, Kind.LEAD_PROPOSED, lead.id, tx.now)
-    refused = [lead for lead in saved if lead.status in domain.REFUSED]
+    refused = [lead for lead in saved if lead.status in domain.REFUSED or lead.id == withdrawn]
     has_candidate = any(lead.status in domain.OPEN and not lead.is_fallback for lead in saved)
     fallbacks = [lead for lead in saved if lead.status is Status.ACTIVE and lead.is_fallback]
     unknown = [lead for lead in fallbacks if await practice_today(tx, lead.organisation) is None]
@@ -195,7 +210,8 @@ def _now(tx: Tx, *, is_meeting: bool = False) -> LeadContext:
 
 async def _person(tx: Tx, lead: Lead) -> CasePerson:
     """The person with their practice of today, whose GP is the fallback."""
-    return CasePerson(lead.person_id, lead.correlation_id, await fallback_practice(tx, lead.person_id), lead.care_plan_id)
+    practice_code, doubted = await fallback_practice(tx, lead.person_id), await doubted_practices(tx, lead.person_id)
+    return CasePerson(lead.person_id, lead.correlation_id, practice_code, lead.care_plan_id, doubted)
 
 
 def _with_id(lead_id: UUID, saved: list[Lead]) -> Lead:

@@ -3,6 +3,7 @@
 The lock of a person's leads keeps the lead the only one under all ids that were merged.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -60,7 +61,7 @@ _ENDED_OF_PERSON = Statement(
     .order_by(LEAD.c.id)
     .with_for_update()
 )
-_ACTIVE_OF_PEOPLE = Statement(sa.select(LEAD).where(LEAD.c.person_id == any_of("person_ids"), LEAD.c.status == Status.ACTIVE.value))
+_OPEN_OF_PEOPLE = Statement(sa.select(LEAD).where(LEAD.c.person_id == any_of("person_ids"), is_one_of(LEAD.c.status, OPEN)))
 _LED_BY_PRACTICES = Statement(
     sa.select(LEAD)
     .where(LEAD.c.status == Status.ACTIVE.value, LEAD.c.professional_id == sa.func.concat(GP_PREFIX, LEAD.c.organisation))
@@ -71,13 +72,16 @@ _ACTIVE = Statement(
 )
 
 
-async def _leading_practices(tx: Tx, person_ids: Sequence[UUID]) -> Mapping[UUID, str | None]:
-    found = [leads.from_row(row) for row in await tx.fetch(_ACTIVE_OF_PEOPLE, person_ids=person_ids)]
-    return {lead.person_id: lead.organisation for lead in found if is_practice_gp(lead)}
+async def _practices_that_lead(tx: Tx, person_ids: Sequence[UUID]) -> Mapping[UUID, frozenset[str]]:
+    found = [leads.from_row(row) for row in await tx.fetch(_OPEN_OF_PEOPLE, person_ids=person_ids)]
+    practices: defaultdict[UUID, frozenset[str]] = defaultdict(frozenset)
+    for lead in filter(is_practice_gp, found):
+        practices[lead.person_id] |= {lead.organisation}
+    return practices
 
 
-#: The practice whose GP is the active lead, by person; None for a lead by name, and without a lead.
-LEADING_PRACTICES: PrefetchedLookup[UUID, str | None] = PrefetchedLookup(_leading_practices, absent=lambda: None, tables=("lead",))
+#: The practices whose GP is the active or a proposed lead, by person; none for leads by name, and without a lead.
+PRACTICES_THAT_LEAD: PrefetchedLookup[UUID, frozenset[str]] = PrefetchedLookup(_practices_that_lead, absent=frozenset, tables=("lead",))
 
 
 async def lock_leads(tx: Tx, person_id: PersonId) -> None:

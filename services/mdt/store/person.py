@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.mdt.store.case import CASE
 from services.mdt.store.practices import acting_practice, locality_of_practice, same_practice
-from services.mdt.store.risk import RISK
+from services.mdt.store.risk import RISK, SENDERS
 from services.mdt.store.tables import MERGED, METADATA, Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import PersonRecordRecorded
@@ -52,12 +53,14 @@ def _named(code: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 
 _DOUBTED = sa.select(RECORDED_PRACTICE).where(MERGED.is_of_group(PERSON.c.person_id), _IN_DOUBT)
-#: The practice of the record, if it is confirmed; that of the newest case, which was known then; that of the score; and those in doubt.
+#: The practice of the record, if it is confirmed; that of the newest case, which was known then; that of the score, with the senders; and
+#: those in doubt.
 _PRACTICES = Statement(
     sa.select(
         record_query().with_only_columns(_named(REGISTERED_PRACTICE)).scalar_subquery().label("of_record"),
         _own_first(sa.select(_named(CASE.c.practice_code)), CASE.c.person_id, CASE.c.id.desc()).scalar_subquery().label("of_case"),
         _own_first(sa.select(_named(RISK.c.practice_code)), RISK.c.person_id).scalar_subquery().label("of_score"),
+        _own_first(sa.select(SENDERS), RISK.c.person_id).scalar_subquery().label("senders"),
         sa.func.array(_DOUBTED.scalar_subquery(), type_=sa.ARRAY(sa.Text)).label("doubted"),
     )
 )
@@ -87,14 +90,33 @@ async def fallback_practice(tx: Tx, person_id: PersonId) -> str:
 async def registered_practice(tx: Tx, person_id: PersonId) -> str | None:
     """The recorded practice, which may have closed; None for an unknown one."""
     [found] = await tx.fetch(_PRACTICES, person_id=person_id)
-    code: str | None = found["of_record"] or await _known_then(tx, found["of_case"], found["doubted"]) or found["of_score"]
-    return code
+    return await _registered(tx, found)
 
 
-async def _known_then(tx: Tx, of_case: str | None, doubted: Sequence[str]) -> str | None:
-    """The practice of a case, which is no witness for one that the record leaves in doubt, under whichever code."""
-    is_doubted = of_case is not None and not set(doubted).isdisjoint(await same_practice(tx, of_case) if doubted else ())
-    return None if is_doubted else of_case
+async def doubted_practices(tx: Tx, person_id: PersonId) -> frozenset[str]:
+    """The codes of the practices that a record leaves in doubt; without the one that case finding names."""
+    [found] = await tx.fetch(_PRACTICES, person_id=person_id)
+    doubted = frozenset([code for each in found["doubted"] for code in await same_practice(tx, each)])
+    registered = await _registered(tx, found) if doubted else None
+    return doubted.difference(await same_practice(tx, registered) if registered else ())
+
+
+async def _registered(tx: Tx, found: asyncpg.Record) -> str | None:
+    doubted = found["doubted"]
+    known: str | None = found["of_record"] or await _undoubted(tx, found["of_case"], doubted)
+    return known or await _undoubted(tx, found["of_score"], doubted if await _is_own_score(tx, found) else ())
+
+
+async def _undoubted(tx: Tx, code: str | None, doubted: Sequence[str]) -> str | None:
+    """The practice of a case, or of its own score: no witness for one that the record leaves in doubt, under whichever code."""
+    is_doubted = code is not None and not set(doubted).isdisjoint(await same_practice(tx, code) if doubted else ())
+    return None if is_doubted else code
+
+
+async def _is_own_score(tx: Tx, found: asyncpg.Record) -> bool:
+    """Whether the practice that a score names has sent it."""
+    code, senders = found["of_score"], found["senders"]
+    return bool(code and senders) and not set(senders).isdisjoint(await same_practice(tx, code))
 
 
 async def project_person(tx: Tx, person_id: PersonId, sequence: int, record: PersonRecordRecorded) -> None:

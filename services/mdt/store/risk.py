@@ -67,7 +67,7 @@ RISK_SCORE = sa.Table(
 
 _IMPORTERS = TypeAdapter(Importers)
 #: The organisations of those who imported the scores of an entry.
-_SENDERS = sa.func.jsonb_path_query_array(RISK.c.imported_by, sa.literal_column("'$.callers[*].organisation'"), type_=JSONB)
+SENDERS = sa.func.jsonb_path_query_array(RISK.c.imported_by, sa.literal_column("'$.callers[*].organisation'"), type_=JSONB)
 
 risks = BatchRepository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.person_id, not_found=RiskNotFound)
 
@@ -156,7 +156,7 @@ def is_imported_by(issuer: sa.ColumnElement[str], subject: sa.ColumnElement[str]
 
 def is_imported_within(organisations: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Whether one of these organisations imported a score that the entry follows."""
-    is_sent: sa.ColumnElement[bool] = _SENDERS.has_any(organisations)
+    is_sent: sa.ColumnElement[bool] = SENDERS.has_any(organisations)
     return is_sent
 
 
