@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.referrals.domain.person import Person, recorded
+from services.referrals.domain.practice_doubt import PracticeDoubt
 from services.referrals.domain.story import NOT_GIVEN, merge_contacts, merge_stories
 from shared.access import PREFERENCE_RANK
 from shared.contracts.persons import Story
@@ -65,7 +66,7 @@ def compose(own: Person, group: Group, records: Collection[Person]) -> Person:
         story=_story([*merged, survivor]),
         sharing=strictest.sharing,
         sharing_stated_by=strictest.sharing_stated_by,
-        practice_doubts=tuple(doubt for record in (survivor, *merged) for doubt in record.practice_doubts),
+        practice_doubts=_doubts((survivor, *merged)),
         **_missing(survivor, merged),
     )
     return replace(composed, id=own.id, version=own.version, correlation_id=own.correlation_id)
@@ -78,6 +79,12 @@ def publication(own: Person, group: Group, records: Collection[Person]) -> Decis
 
 def group_of(survivor: UUID, merged: Collection[UUID]) -> Group:
     return Group(PersonId(survivor), tuple(PersonId(each) for each in sorted(merged)))
+
+
+def _doubts(records: Sequence[Person]) -> tuple[PracticeDoubt, ...]:
+    """Each once, the oldest first: records of one person share theirs."""
+    distinct = {doubt for record in records for doubt in record.practice_doubts}
+    return tuple(sorted(distinct, key=lambda doubt: (doubt.doubted_at, doubt.practice_code)))
 
 
 def _story(records: Sequence[Person]) -> Story:

@@ -35,22 +35,18 @@ def is_doubted(person: Person, same: Collection[str]) -> bool:
 
 
 def confirm_practice(person: Person, same: Collection[str]) -> Decision[Person] | None:
-    """The record after a triage that believes the practice, which ends a doubt; None without a change."""
+    """The record after a triage that believes the practice, or after staff recorded it: a doubt ends. None without a change."""
     is_confirmed = person.is_practice_confirmed or person.practice_code in same
     confirmed = replace(person, is_practice_confirmed=is_confirmed, practice_doubts=_other_doubts(person, same))
     return None if confirmed == person else recorded_again(confirmed)
 
 
 def doubt_practice(person: Person, doubt: PracticeDoubt, same: Collection[str]) -> Decision[Person] | None:
-    """The record with the doubt about the practice that it names; None for another practice, and for one that is doubted already."""
-    if person.practice_code not in same or is_doubted(person, same):
+    """The record with the doubt about a practice, which it may name later; None for one that is doubted already."""
+    if is_doubted(person, same):
         return None
-    return recorded_again(replace(person, is_practice_confirmed=False, practice_doubts=(*person.practice_doubts, doubt)))
-
-
-def end_doubt(change: Decision[Person], same: Collection[str]) -> Decision[Person]:
-    """The change of a record by staff who state the practice."""
-    return replace(change, state=replace(change.state, practice_doubts=_other_doubts(change.state, same)))
+    is_confirmed = person.is_practice_confirmed and person.practice_code not in same
+    return recorded_again(replace(person, is_practice_confirmed=is_confirmed, practice_doubts=(*person.practice_doubts, doubt)))
 
 
 def _other_doubts(person: Person, same: Collection[str]) -> tuple[PracticeDoubt, ...]:

@@ -1,6 +1,6 @@
 """Faults of open referrals that a change of the person's record ends, or begins; and judgements of a practice, each such a change.
 
-A judgement is the same for each record of the person that names the practice. The group is locked.
+A judgement is the same for each record of the person, whichever practice it names. The group is locked.
 """
 
 from collections.abc import Callable, Collection
@@ -48,6 +48,12 @@ async def judge_practice(person_id: UUID, *, is_confirmed: bool | None, tx: Tx) 
     elif is_confirmed or not registration.is_doubted(records.as_one(person), same):
         await _judge(records.group.ids, partial(registration.confirm_practice, same=same), tx)
     await settle_discrepancies(await persons.load(tx, person_id), tx=tx)
+
+
+async def confirm_practice(person_id: UUID, code: str, *, tx: Tx) -> None:
+    """Staff have recorded the practice: each record of the person leaves it in doubt no longer."""
+    records, same = await records_of(tx, person_id), await _same(code, tx)
+    await _judge(records.group.ids, partial(registration.confirm_practice, same=same), tx)
 
 
 async def share_doubts(own: UUID, others: Collection[UUID], *, tx: Tx) -> None:

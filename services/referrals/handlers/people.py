@@ -1,12 +1,12 @@
 """Commands on a person's record."""
 
 from services.referrals.commands import ReviseRecord
-from services.referrals.domain import differences, registration
+from services.referrals.domain import differences
 from services.referrals.domain import person as people
 from services.referrals.domain.directory import PracticeClosed
 from services.referrals.domain.person import Person
 from services.referrals.domain.record import Records
-from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.handlers.discrepancies import confirm_practice, settle_discrepancies
 from services.referrals.handlers.proposals import settle_proposals
 from services.referrals.store import directory
 from services.referrals.store.people import persons, records_of
@@ -35,13 +35,13 @@ async def _revise(command: ReviseRecord, person: Person, own: PersonId, tx: Tx) 
         raise PracticeClosed(f"The practice {code} is closed and has no successor.")
     practice = await directory.practice(tx, code, today)
     change = people.revise(person, command, locality=practice.locality if practice else None)
-    if command.demographics and command.demographics.practice_code:
-        change = registration.end_doubt(change, await directory.same_practice(tx, code, today))
     source, replaced_by = tx.actor.organisation, tx.actor.id
     former = differences.keep_former(person, change, source=source, replaced_by=replaced_by, now=tx.now, stated_for=own)
     revised = await persons.save(tx, former)
+    if command.demographics and command.demographics.practice_code:
+        await confirm_practice(revised.id, code, tx=tx)
     await settle_proposals(person, revised, tx=tx)
-    await settle_discrepancies(revised, tx=tx)
+    await settle_discrepancies(await persons.load(tx, revised.id), tx=tx)
 
 
 async def _share(command: ReviseRecord, records: Records, tx: Tx) -> bool:

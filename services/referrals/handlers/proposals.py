@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.referrals.commands import DismissProposal
-from services.referrals.domain import differences, registration
+from services.referrals.domain import differences
 from services.referrals.domain import proposals as domain
 from services.referrals.domain.differences import Difference
 from services.referrals.domain.person import Person
 from services.referrals.domain.proposals import Proposal
 from services.referrals.domain.record_fields import ContactName
 from services.referrals.domain.referral import Referral
-from services.referrals.handlers.discrepancies import settle_discrepancies
+from services.referrals.handlers.discrepancies import confirm_practice, settle_discrepancies
 from services.referrals.store import directory
 from services.referrals.store.identity import find_group
 from services.referrals.store.people import persons
@@ -22,7 +22,6 @@ from services.referrals.store.proposals import get_proposal, is_practice_closed,
 from services.referrals.store.tables import Tx
 from shared.contracts.codes import Locality
 from shared.contracts.persons import RecordField
-from shared.kernel.decision import Decision
 from shared.kernel.ids import PersonId
 from shared.kernel.target import Target
 from shared.persistence.deadlines import DueDeadline
@@ -44,13 +43,14 @@ async def confirm_proposal(target: Target, *, tx: Tx) -> Proposal:
     confirmed = await proposals.save(tx, decision)
     change = differences.with_value(person, proposal, locality=await _locality(proposal, person, tx))
     if change:
-        change = await _without_doubt(change, proposal, tx)
         source = proposal.referrer_organisation
         own = proposal.person_id
         former = differences.keep_former(person, change, source=source, replaced_by=tx.actor.id, now=tx.now, stated_for=own)
         revised = await persons.save(tx, former)
+        if proposal.field is RecordField.PRACTICE_CODE:
+            await confirm_practice(revised.id, proposal.proposed_value, tx=tx)
         await settle_proposals(person, revised, tx=tx)
-        await settle_discrepancies(revised, tx=tx)
+        await settle_discrepancies(await persons.load(tx, revised.id), tx=tx)
     return confirmed
 
 
@@ -104,14 +104,6 @@ async def _load(target: Target, tx: Tx) -> tuple[Person, Proposal]:
     group = await find_group(tx, (await get_proposal(tx, target.id)).person_id)
     person = await persons.load(tx, group.survivor)
     return person, await proposals.load(tx, target.id)
-
-
-async def _without_doubt(change: Decision[Person], proposal: Proposal, tx: Tx) -> Decision[Person]:
-    """A confirmed proposal for a practice ends the doubt about it."""
-    if proposal.field is not RecordField.PRACTICE_CODE:
-        return change
-    same = await directory.same_practice(tx, proposal.proposed_value, tx.policy.day_of(tx.now))
-    return registration.end_doubt(change, same)
 
 
 async def _locality(proposal: Proposal, person: Person, tx: Tx) -> Locality | None:
