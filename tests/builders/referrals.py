@@ -351,6 +351,7 @@ def transitions(
         Occurrence.FAULT_JOINED: lambda it: discrepancies.join_faults(it, [Discrepancy.TEXT_UNREADABLE], now, policy),
         Occurrence.END_REPORTED: lambda it: discrepancies.report_end(it, PersonChange.DEATH, now, policy),
         Occurrence.PRACTICE_IN_DOUBT: lambda it: _changed(discrepancies.follow_practice(it, doubted, now, policy)),
+        Occurrence.RECEIVER_IN_DOUBT: lambda it: routing.take_from_doubted(it, now, policy),
         Occurrence.PERSON_SEPARATED: lambda it: closure.separate(it, now, policy),
         Occurrence.PERSON_RESTORED: lambda it: closure.reopen(it, service=a_service(), contradicts=None, now=now, policy=policy),
         ReferralDeadline.TRIAGE: lambda it: deadlines.mark_overdue(it, ReferralDeadline.TRIAGE, now, policy),

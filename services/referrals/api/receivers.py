@@ -13,7 +13,7 @@ from services.referrals.api.pages import Cursor, Limit
 from services.referrals.api.presenter import named_views, run_command
 from services.referrals.api.responses import AdvisedReferralView, NamedReferralView
 from services.referrals.domain import closure
-from services.referrals.domain.access import AnsweredByService
+from services.referrals.domain.access import AnsweredByService, ReceiverInDoubt
 from services.referrals.domain.calls import NoOpenCall
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.handlers import referrals as handlers
@@ -52,7 +52,9 @@ async def incoming_referrals(
     return Page[NamedReferralView](items=items, next=pages.after_most_urgent(page, limit))
 
 
-@router.post("/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=AdvisedReferralView, responses=problems(*_ANY))
+@router.post(
+    "/{referral_id:uuid}/acceptance", name="AcceptReferral", response_model=AdvisedReferralView, responses=problems(*_ANY, ReceiverInDoubt)
+)
 async def accept_referral(referral_id: UUID, caller: Receiver, version: IfMatch, unit: Unit) -> HttpResponse:
     """The receiver accepts the referral and owns it."""
     return await run_command(unit, caller, handlers.accept_referral, Target(referral_id, version), commands.AcceptReferral(), is_bare=True)

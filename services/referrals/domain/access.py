@@ -51,6 +51,13 @@ class AnsweredByService(RuleBroken):
     advice = "Wait for the service's answer; the Community Point of Access may take an unanswered referral back."
 
 
+class ReceiverInDoubt(RuleBroken):
+    """The Community Point of Access doubts that the person is registered with the practice, which is no receiver as their GP."""
+
+    code = "receiver-in-doubt"
+    advice = "Speak to the Community Point of Access, which has the referral: it asks the person which practice cares for them."
+
+
 class ClinicalDecision(NotAllowed):
     """A clinician of the Community Point of Access decides this, with the scope `referrals:triage`."""
 

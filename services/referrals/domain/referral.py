@@ -85,10 +85,7 @@ class Status(StrEnum):
 
 
 class Occurrence(StrEnum):
-    """An acceptance that crossed with a command of the Community Point of Access, or another event about the person.
-
-    A service that asks another one to continue the care makes an onward referral.
-    """
+    """An acceptance that crossed with a command of the Community Point of Access, a service that refers onward, or news of the person."""
 
     ACCEPTED_AFTER_ALL = "accepted-after-all"
     ACCEPTED_ELSEWHERE = "accepted-elsewhere"
@@ -99,6 +96,7 @@ class Occurrence(StrEnum):
     PERSON_SEPARATED = "person-separated"
     IDENTITY_FOLLOWED = "identity-followed"
     PRACTICE_IN_DOUBT = "practice-in-doubt"
+    RECEIVER_IN_DOUBT = "receiver-in-doubt"
     FAULT_JOINED = "fault-joined"
     END_REPORTED = "end-reported"
 
@@ -288,6 +286,7 @@ REFERRAL: Transitions = state_table(
             ReferralRouted,
         ),
         Occurrence.PRACTICE_IN_DOUBT: transition(OPEN, (), ReferralDiscrepancyFound),
+        Occurrence.RECEIVER_IN_DOUBT: transition((*AT_RECEIVER, _WITH_QUESTION), Status.RETURNED, ReferralReturned),
         Occurrence.FAULT_JOINED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.END_REPORTED: transition(OPEN, (), ReferralDiscrepancyFound),
         Occurrence.IDENTITY_FOLLOWED: transition(OPEN, OPEN, ReferralIdentified, ReferralIdentityUnverified, ReferralDiscrepancyFound),

@@ -34,6 +34,12 @@ def is_doubted(person: Person, same: Collection[str]) -> bool:
     return any(doubt.practice_code in same for doubt in person.practice_doubts)
 
 
+def is_doubted_as_gp(person: Person, same: Collection[str]) -> bool:
+    """Whether the practice receives no referral as the person's GP: it is doubted, and not the confirmed one of the record."""
+    is_confirmed = person.is_practice_confirmed and person.practice_code in same
+    return is_doubted(person, same) and not is_confirmed
+
+
 def confirm_practice(person: Person, same: Collection[str]) -> Decision[Person] | None:
     """The record after a triage that believes the practice, or after staff recorded it: a doubt ends. None without a change."""
     is_confirmed = person.is_practice_confirmed or person.practice_code in same

@@ -269,6 +269,12 @@ def to_triage(referral: Referral, command: ReturnReferral, now: datetime, policy
     return deadlines.begin(returned, [event, *raised], deadlines.triage_by(returned, now, policy))
 
 
+def take_from_doubted(referral: Referral, now: datetime, policy: Policy) -> Decision[Referral]:
+    """A triager doubts the practice that has the referral as the person's GP, accepted or not. The reason names no doubt."""
+    permit(referral, Occurrence.RECEIVER_IN_DOUBT)
+    return to_triage(referral, ReturnReferral(ReturnReason.OTHER), now, policy)
+
+
 def recall(referral: Referral, *, is_contacted: bool, now: datetime, policy: Policy) -> Decision[Referral]:
     """Takes the referral back from Rapid Care, which has not seen the person. Its acceptance may still arrive, and then counts.
 

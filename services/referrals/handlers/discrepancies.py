@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from uuid import UUID
 
-from services.referrals.domain import discrepancies, registration
+from services.referrals.domain import discrepancies, registration, routing
 from services.referrals.domain.attribution import as_sent
 from services.referrals.domain.person import Person
 from services.referrals.domain.practice_doubt import PracticeDoubt
-from services.referrals.domain.referral import Referral
+from services.referrals.domain.referral import Referral, is_with_receiver
 from services.referrals.store import directory
 from services.referrals.store.people import persons, records_of
 from services.referrals.store.referrals import open_about, referrals
@@ -26,6 +26,7 @@ async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = F
 
     A referral of an unverified person is identified once the person is. After a separation the faults of the record are open again.
     `sent_as` is the referral whose referrer changed the record, if one did.
+    No referral stays with a practice as the person's GP that a triager doubts.
     """
     records = await records_of(tx, person.id)
     one = records.as_one(person)
@@ -35,7 +36,25 @@ async def settle_discrepancies(person: Person, *, tx: Tx, is_separated: bool = F
         marked = await _saved(settled, discrepancies.follow_practice(settled, one, tx.now, tx.policy, same), sent_as, tx)
         followed = await _saved(marked, discrepancies.follow_identity(marked, one), sent_as, tx)
         if is_separated:
-            await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), sent_as, tx)
+            followed = await _saved(followed, discrepancies.open_again(followed, one, tx.now, tx.policy), sent_as, tx)
+        if is_with_receiver(followed) and await is_gp_doubted(followed, followed.receiver_organisation, one, tx=tx):
+            await referrals.save(tx, routing.take_from_doubted(followed, tx.now, tx.policy))
+
+
+async def settle_opened(person_id: UUID, *, tx: Tx) -> None:
+    """Referrals of the person are open again: their record may have changed since they ended. The person is locked."""
+    person = await persons.find(tx, person_id, lock=True)
+    if person:
+        await settle_discrepancies(person, tx=tx)
+
+
+async def is_gp_doubted(referral: Referral, practice: str | None, person: Person | None, *, tx: Tx) -> bool:
+    """Whether the referral is for the person's GP, and a triager doubts this practice. `person` is their one record, if there is one."""
+    if person is None or practice is None or not person.practice_doubts:
+        return False
+    service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
+    is_gp = service is None or service.organisation is None
+    return is_gp and registration.is_doubted_as_gp(person, await _same(practice, tx))
 
 
 async def judge_practice(person_id: UUID, *, is_confirmed: bool | None, tx: Tx) -> None:

@@ -12,6 +12,7 @@ from services.referrals.domain import life as domain
 from services.referrals.domain.life import Life, Report
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.referral import Referral
+from services.referrals.handlers.discrepancies import settle_opened
 from services.referrals.store import directory
 from services.referrals.store.identity import lock_groups
 from services.referrals.store.life import (
@@ -53,6 +54,7 @@ async def restore_person(target: Target, command: RestorePerson, *, tx: Tx) -> L
     life = await _load(target, tx)
     restored = await save_life(tx, domain.restore(life, command, restored_by=tx.actor.id, now=tx.now, policy=tx.policy))
     await _reopen_ended(restored, tx)
+    await settle_opened(restored.person_id, tx=tx)
     return restored
 
 

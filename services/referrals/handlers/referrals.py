@@ -24,12 +24,12 @@ from services.referrals.domain.person import Person
 from services.referrals.domain.referral import OPEN, Referral, permit
 from services.referrals.domain.referrer_view import seen
 from services.referrals.handlers import life
-from services.referrals.handlers.discrepancies import judge_practice, settle_discrepancies
+from services.referrals.handlers.discrepancies import is_gp_doubted, judge_practice, settle_discrepancies, settle_opened
 from services.referrals.handlers.proposals import propose
 from services.referrals.store import amendments, directory
 from services.referrals.store.hidden_parts import unseen_of
 from services.referrals.store.identity import lock_group
-from services.referrals.store.people import get_person, persons, records_of
+from services.referrals.store.people import find_person, get_person, persons, records_of
 from services.referrals.store.referrals import is_relied_on, person_of, referrals, stated_by_referrer
 from services.referrals.store.relationships import RELATIONSHIPS
 from services.referrals.store.responses import is_contacted
@@ -155,7 +155,11 @@ async def signpost_referral(target: Target, command: commands.SignpostReferral, 
 
 
 async def accept_referral(target: Target, *, tx: Tx) -> Referral:
+    """A practice in doubt learns why it may not accept, also when the doubt took the referral from it just before."""
     referral = await referrals.load(tx, target.id, if_version=target.version)
+    practice = tx.actor.organisation
+    if await is_gp_doubted(referral, practice, await find_person(tx, referral.person_id), tx=tx):
+        raise access.ReceiverInDoubt(f"The Community Point of Access doubts that the person is registered with {practice}.")
     access.require_permitted(referral, tx.actor, commands.AcceptReferral)
     return await referrals.save(tx, routing.accept(referral, tx.now, tx.policy))
 
@@ -215,7 +219,9 @@ async def reopen_referral(target: Target, command: commands.ReopenReferral, *, t
     service = await directory.service(tx, referral.service_code or "", tx.policy.day_of(tx.now))
     contradicts = contradiction(recorded)
     decision = reversal.reopen(referral, command, service=service, contradicts=contradicts, now=tx.now, policy=tx.policy)
-    return await referrals.save(tx, decision)
+    opened = await referrals.save(tx, decision)
+    await settle_opened(opened.person_id, tx=tx)
+    return await referrals.load(tx, opened.id)
 
 
 async def _amendment(command: commands.AmendReferral, acting: Referral, sent_as: Referral, tx: Tx) -> amendment.Amendment:
