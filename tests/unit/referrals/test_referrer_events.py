@@ -1,4 +1,4 @@
-"""A referrer sees its referral as if no other referrer had sent anything: its marks, calls and times follow from the events that it sees."""
+"""A referrer sees its referral as if no other one had sent anything: marks, calls and times follow from the events that it sees."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta
