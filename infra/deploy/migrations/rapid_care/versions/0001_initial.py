@@ -11,6 +11,7 @@ from infra.deploy.migrations import (
     row_security_v1,
     service_codes_v1,
     shared_tables_v1,
+    statistics_v1,
 )
 from infra.deploy.migrations.row_security_v1 import LASTS, ProtectedTable, has, seen_in
 
@@ -37,6 +38,7 @@ def upgrade() -> None:
     _roster_and_capacity()
     _copies()
     row_security_v1.create(_PROTECTED, _FACTS)
+    statistics_v1.leave_out_words()
 
 
 def _responses() -> None:

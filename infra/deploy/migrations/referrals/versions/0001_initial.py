@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1
+from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1, statistics_v1
 from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has, registered
 
 revision = "0001"
@@ -19,10 +19,7 @@ down_revision = None
 INSTANT = sa.DateTime(timezone=True)
 
 _HERE = Path(__file__).parent
-_SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
-    "valid_from": (sa.Date, date.fromisoformat),
-    "valid_until": (sa.Date, date.fromisoformat),
-}
+_SPECIAL: Mapping[str, tuple[Any, Callable[[str], Any]]] = dict.fromkeys(("valid_from", "valid_until"), (sa.Date, date.fromisoformat))
 _TEXT: tuple[Any, Callable[[str], Any]] = (sa.Text, str)
 
 _IS_OWN_REFERRAL = f"""
@@ -72,6 +69,7 @@ def upgrade() -> None:
     _directory()
     _copies()
     row_security_v1.create(_PROTECTED, _FACTS, people=_PEOPLE, everyone="register")
+    statistics_v1.leave_out_words()
     _fill("organisation")
 
 
