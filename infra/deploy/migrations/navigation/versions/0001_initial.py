@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import merged_persons_v1, person_changes_v1, row_security_v1, shared_tables_v1, statistics_v1
+from infra.deploy.migrations import merged_persons_v1, person_changes_v1, planner_samples_v1, row_security_v1, shared_tables_v1
 from infra.deploy.migrations.row_security_v1 import LASTS, OWN, PROFESSIONAL, ProtectedTable, has, seen_in
 
 revision = "0001"
@@ -48,7 +48,7 @@ def upgrade() -> None:
     _home_checks()
     _copies()
     row_security_v1.create(_PROTECTED, _FACTS)
-    statistics_v1.leave_out_words()
+    planner_samples_v1.leave_out_words()
 
 
 def _tasks() -> None:

@@ -8,10 +8,10 @@ from infra.deploy.migrations import (
     merged_persons_v1,
     onward_answers_v1,
     person_changes_v1,
+    planner_samples_v1,
     row_security_v1,
     service_codes_v1,
     shared_tables_v1,
-    statistics_v1,
 )
 from infra.deploy.migrations.row_security_v1 import LASTS, ProtectedTable, has, seen_in
 
@@ -38,7 +38,7 @@ def upgrade() -> None:
     _roster_and_capacity()
     _copies()
     row_security_v1.create(_PROTECTED, _FACTS)
-    statistics_v1.leave_out_words()
+    planner_samples_v1.leave_out_words()
 
 
 def _responses() -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infra.deploy.migrations import row_security_v1, safeguarding_v1, shared_tables_v1, statistics_v1
+from infra.deploy.migrations import planner_samples_v1, row_security_v1, safeguarding_v1, shared_tables_v1
 from infra.deploy.migrations.row_security_v1 import LASTS, OWN, DependentTable, Protected, ProtectedTable, RestrictedTable, has, registered
 
 revision = "0001"
@@ -69,7 +69,7 @@ def upgrade() -> None:
     _directory()
     _copies()
     row_security_v1.create(_PROTECTED, _FACTS, people=_PEOPLE, everyone="register")
-    statistics_v1.leave_out_words()
+    planner_samples_v1.leave_out_words()
     _fill("organisation")
 
 
