@@ -98,12 +98,13 @@ def joined_as_seen(joined: Referral, own: Referral, hidden: HiddenPart | None = 
 
     A call is shown to the caller alone, who is promised an answer. Without `hidden`, the referral has been merged just now.
     """
-    is_called = joined.call_repeated_at == own.received_at if hidden is None else hidden.own.called_at is not None
-    called = joined if is_called else deadlines.without_call(joined)
-    if not is_of_another(joined, own):
-        return seen(joined, hidden) if hidden else called
-    called_at = hidden.own.called_at if hidden and is_called else called.call_repeated_at
-    return replace(called, clock_starts_at=own.clock_starts_at, call_repeated_at=called_at)
+    is_other = is_of_another(joined, own)
+    if hidden and not is_other:
+        return seen(joined, hidden)
+    called_at = hidden.own.called_at if hidden else own.received_at
+    is_called = called_at is not None if hidden else joined.call_repeated_at == called_at
+    called = replace(joined, call_repeated_at=called_at) if is_called else deadlines.without_call(joined)
+    return replace(called, clock_starts_at=own.clock_starts_at) if is_other else called
 
 
 def _with_own_call(referral: Referral, hidden: HiddenPart) -> Referral:

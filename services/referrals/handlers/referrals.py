@@ -259,13 +259,17 @@ async def _report_end(referral: Referral, change: PersonChange, tx: Tx) -> Refer
     """
     permit(referral, commands.CancelReferral)
     joined = await _open_joined(referral, tx)
-    hidden = (await unseen_of(tx, [(referral, referral)]))[referral.id]
-    if discrepancies.is_reported(joined or seen(referral, hidden), change):
+    if discrepancies.is_reported(joined or await _as_seen(referral, tx), change):
         tx.audit(referral.id)
         return referral
     reported = discrepancies.report_end(joined or referral, change, tx.now, tx.policy)
     marked = await referrals.save(tx, as_sent(reported, referral.id))
     return referral if joined else marked
+
+
+async def _as_seen(referral: Referral, tx: Tx) -> Referral:
+    """The referral as its referrer sees it."""
+    return seen(referral, (await unseen_of(tx, [(referral, referral)]))[referral.id])
 
 
 async def _open_joined(referral: Referral, tx: Tx) -> Referral | None:

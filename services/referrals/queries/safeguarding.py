@@ -58,9 +58,9 @@ async def listed(tx: Tx, status: ConcernStatus | None, *, after: PageKey, limit:
     rows = await tx.fetch(_LISTED, statuses=statuses, after_at=after_at, after_id=after_id, limit=limit)
     found = [concerns.from_row(row) for row in rows]
     accounts = await store.accounts(tx, [each.id for each in found])
-    named = [each.person_id for each in found if shows_person(accounts[each.id], tx.actor)]
-    names = await people.names(tx, named)
-    return [(each, names.get(each.person_id) if shows_person(accounts[each.id], tx.actor) else None) for each in found]
+    named = {each.id: each.person_id for each in found if shows_person(accounts[each.id], tx.actor)}
+    names = await people.names(tx, list(named.values()))
+    return [(each, names.get(each.person_id) if each.id in named else None) for each in found]
 
 
 async def concern(tx: Tx, concern_id: UUID) -> Concern:

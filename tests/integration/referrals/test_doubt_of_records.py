@@ -50,7 +50,7 @@ async def _separate(client: ReferralsClient, *sent: dict[str, Any]) -> None:
 
 
 async def _refer_again(client: ReferralsClient, practice: str = "W08", **changes: Any) -> dict[str, Any]:
-    """The practice refers the person once more, with the default triage: the referral as it is then."""
+    """The practice refers the person again, and the default triage follows: the triaged referral."""
     again = await client.refer(caller=client.gp(practice), **{"reason": "dementia", "demographics": None} | changes)
     return await client.command(again["id"], "triage", _DECISION)
 

@@ -52,6 +52,11 @@ async def _shown(client: ReferralsClient, sent: dict[str, Any]) -> dict[str, Any
     return views | {"timeline": [(each["type"], each["organisation"], each["data"]) for each in entries]}
 
 
+async def _changes(client: ReferralsClient, sent: dict[str, Any], before: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What the hospital sees differently since, with the former value and the present one."""
+    return {name: (before[name], each) for name, each in (await _shown(client, sent)).items() if each != before[name]}
+
+
 async def _with_rapid_care(client: ReferralsClient) -> dict[str, Any]:
     sent = await _by_hospital(client, **_URGENT, condition="copd")
     await client.command(sent["id"], "triage", {"urgency": "urgent", "reason": "Worse."})
@@ -121,10 +126,6 @@ _Begin = Callable[[ReferralsClient], Awaitable[dict[str, Any]]]
 _Act = Callable[[ReferralsClient], Awaitable[None]]
 
 
-async def _untriaged(client: ReferralsClient) -> dict[str, Any]:
-    return await _by_hospital(client)
-
-
 async def _urgent_without_condition(client: ReferralsClient) -> dict[str, Any]:
     return await _by_hospital(client, **_URGENT)
 
@@ -157,9 +158,9 @@ async def _passed_on(client: ReferralsClient) -> dict[str, Any]:
 
 _CASES: list[tuple[_Begin, _Act]] = [
     (_urgent_without_condition, _states_condition),
-    (_untriaged, _amends),
-    (_untriaged, _reports_death),
-    (_untriaged, _nurse_reports_death),
+    (_by_hospital, _amends),
+    (_by_hospital, _reports_death),
+    (_by_hospital, _nurse_reports_death),
     (_informed, _amends),
     (_refuted, _reports_death),
     (_with_navigation, _brings_words),
@@ -180,8 +181,7 @@ async def test_word_of_another_shows_to_no_referrer(client: ReferralsClient, beg
     await act(client)
 
     assert (await client.read(sent["id"]))["version"] > version
-    after = await _shown(client, sent)
-    assert {name: (before[name], each) for name, each in after.items() if each != before[name]} == {}
+    assert await _changes(client, sent, before) == {}
 
 
 async def test_own_report_shows_beside_that_of_another(client: ReferralsClient) -> None:
@@ -204,8 +204,7 @@ async def test_full_referral_of_another_ends_no_mark(client: ReferralsClient) ->
     await client.refer(caller=client.ambulance, source="ambulance", reason="falls", demographics=a_demographics_body())
 
     assert {"demographics-missing", "story-missing"} & set((await client.read(sent["id"]))["discrepancies"]) == set()
-    after = await _shown(client, sent)
-    assert {name: (before[name], each) for name, each in after.items() if each != before[name]} == {}
+    assert await _changes(client, sent, before) == {}
 
 
 async def test_own_second_referral_shows_no_call_of_another(client: ReferralsClient) -> None:
@@ -219,8 +218,7 @@ async def test_own_second_referral_shows_no_call_of_another(client: ReferralsCli
     await _calls(client)
 
     assert second["status"] == "merged"
-    after = await _shown(client, second)
-    assert {name: (before[name], each) for name, each in after.items() if each != before[name]} == {}
+    assert await _changes(client, second, before) == {}
 
 
 async def test_raised_urgency_names_no_other_organisation(client: ReferralsClient) -> None:
