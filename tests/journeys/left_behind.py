@@ -1,8 +1,11 @@
 """Everything that a run leaves behind, searched for words: the database's dump, the records of Kafka, files, metrics."""
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import httpx
 
@@ -70,9 +73,21 @@ def in_files(folders: StackFolders, search: Search) -> set[Found]:
 
     The indexes of Kafka hold offsets alone, in files that are reserved for far more of them.
     """
-    files = [file for root in {folders.root, folders.postgres} for file in root.rglob("*") if file.is_file()]
+    files = [file for root in {folders.root, folders.postgres} for file in _files_below(root) if file.is_file()]
     read = [file for file in files if folders.postgres / "data" not in file.parents and file.suffix not in _INDEXES]
-    return {(f"file {file.name}", word) for file in read for word in search(file.read_bytes())}
+    return {(f"file {file.name}", word) for file in read for word in search(_read(file))}
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    """A folder that the broker removes in between is passed over."""
+    return (Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+
+
+def _read(file: Path) -> bytes:
+    """The broker writes a checkpoint, which has offsets alone, under a temporary name, which is gone when the file has its own name."""
+    with suppress(FileNotFoundError) if file.suffix == ".tmp" else nullcontext():
+        return file.read_bytes()
+    return b""
 
 
 async def in_metrics(http: httpx.AsyncClient, workers: Mapping[str, int], search: Search) -> set[Found]:

@@ -67,14 +67,29 @@ async def until_sent(harness: DeliveryHarness, left: int = 0) -> None:
 
 
 async def limit_batch_bytes(kafka: KafkaSettings, limit: int) -> None:
-    """Sets the largest record batch that the broker accepts for the topic."""
+    """Sets the largest record batch that the broker accepts for the topic, and waits until the broker applies it.
+
+    A broker shows a change shortly before it applies it, and applies changes in order: the second is shown when the first is applied.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
-        name = kafka.prefix + TOPIC
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": str(limit)})])
+        for index_interval in ("4096", "8192"):
+            await _configure(admin, kafka.prefix + TOPIC, {"max.message.bytes": str(limit), "index.interval.bytes": index_interval})
     finally:
         await admin.close()
+
+
+async def _configure(admin: AIOKafkaAdminClient, topic: str, wanted: dict[str, str]) -> None:
+    """Returns when the broker shows these values."""
+
+    async def is_shown() -> bool:
+        [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        [(*_, entries)] = answer.resources
+        return wanted.items() <= {entry[0]: entry[1] for entry in entries}.items()
+
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, wanted)])
+    await until(is_shown)
 
 
 async def read_topic(kafka: KafkaSettings, topic: str = TOPIC) -> list[Record]:
