@@ -4,22 +4,25 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert
 
-from shared.persistence.statements import Statement
+from shared.persistence.bulk_insert import BulkInsert
 
 
 def upsert_if_newer(
     table: sa.Table, *, order: Sequence[str] = ("sequence",), omit: Collection[str] = (), retain: Collection[str] = ()
-) -> Statement:
+) -> BulkInsert:
     """Inserts a row of `table`, or replaces it when the new one is later by the columns in `order`. Every column is a parameter.
 
     Columns in `omit` are no parameters: another statement writes them. Columns in `retain` keep their value when the new one is null.
     """
-    values: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns if column.name not in omit}
-    new = insert(table).values(values)
+    names = [column.name for column in table.columns if column.name not in omit]
     keys = [column.name for column in table.primary_key]
-    later = sa.tuple_(*(new.excluded[name] for name in order)) > sa.tuple_(*(table.c[name] for name in order))
-    changes: dict[str, Any] = {name: new.excluded[name] for name in values if name not in keys}
-    changes |= {name: sa.func.coalesce(new.excluded[name], table.c[name]) for name in retain}
-    return Statement(new.on_conflict_do_update(index_elements=keys, set_=changes, where=later))
+
+    def replace_older(new: Insert) -> Insert:
+        later = sa.tuple_(*(new.excluded[name] for name in order)) > sa.tuple_(*(table.c[name] for name in order))
+        changes: dict[str, Any] = {name: new.excluded[name] for name in names if name not in keys}
+        changes |= {name: sa.func.coalesce(new.excluded[name], table.c[name]) for name in retain}
+        return new.on_conflict_do_update(index_elements=keys, set_=changes, where=later)
+
+    return BulkInsert(table, names, replace_older)

@@ -58,7 +58,7 @@ class Repository(Generic[A]):
         by_ids = sa.select(table).where(table.c.id == any_of("ids"))
         self._lock_all = Statement(by_ids.order_by(table.c.id).with_for_update())
         new: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.columns}
-        self._insert = Statement(sa.insert(table).values(new).returning(table.c.id))
+        self._insert = Statement(sa.insert(table).values(new))
         self._update = Statement(
             sa.update(table)
             .where(table.c.id == sa.bindparam("id_"), table.c.version == sa.bindparam("version_"))
@@ -114,14 +114,18 @@ class Repository(Generic[A]):
 
     async def _write(self, tx: Transaction[Any], state: A, before: int) -> None:
         """Inserts a new aggregate (version 0 before), updates any other at the version `before`."""
+        if not before:
+            await self._insert_new(tx, state)
+        elif await tx.fetch_one(self._update, **self._values(state, before)) is None:
+            raise self._conflict(state.id, before, state.version)
+
+    async def _insert_new(self, tx: Transaction[Any], state: A) -> None:
         try:
-            written = await tx.fetch_one(self._update if before else self._insert, **self._values(state, before))
+            await tx.execute(self._insert, **self._values(state, 0))
         except asyncpg.UniqueViolationError as problem:
             if problem.constraint_name == f"pk_{problem.table_name}":
-                raise self._conflict(state.id, before, state.version) from problem
+                raise self._conflict(state.id, 0, state.version) from problem
             raise
-        if written is None:
-            raise self._conflict(state.id, before, state.version)
 
     def _values(self, state: A, before: int) -> dict[str, Any]:
         return {**self._adapter.dump_python(state), "id_": state.id, "version_": before}

@@ -6,8 +6,10 @@ one insert (docs/adr/0011). Values have the driver's types: UUID, datetime, str,
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
+import orjson
 import sqlalchemy as sa
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -106,6 +108,18 @@ def any_of(name: str) -> sa.CollectionAggregate[Any]:
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
     """Uses one parameter for all values, so that the statement is compiled once."""
     return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+
+def json_text(value: Any) -> str:
+    """The text of a JSON column."""
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: Any) -> str:
+    """The driver's ids are a subclass, which the encoder does not know. Raises TypeError for any other value."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError
 
 
 def _tables_of(statement: sa.sql.ClauseElement) -> frozenset[str]:

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.kernel.errors import VersionConflict
+from shared.persistence.bulk_insert import BulkInsert
 from shared.persistence.statements import Connection, Statement
 
 
@@ -34,7 +35,7 @@ class VersionStep:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Consecutive writes by one statement. Only a versioned write has a step."""
+    """Consecutive writes by one statement. Only the update of an aggregate has a step."""
 
     statement: Statement
     rows: list[list[Any]] = field(default_factory=list)
@@ -76,10 +77,14 @@ class WriteBatch:
         self._run(statement).rows.append(statement.arguments(values))
 
     def defer_versioned(self, statement: Statement, values: Mapping[str, Any], step: VersionStep) -> None:
-        """Defers the write of one aggregate. `statement` returns the id of the row that it writes."""
+        """Defers the write of one aggregate. An update returns the id of its row.
+
+        An insert returns nothing: a second row of the id raises UniqueViolationError.
+        """
         run = self._run(statement)
         run.rows.append(statement.arguments(values))
-        run.steps.append(step)
+        if step.before:
+            run.steps.append(step)
 
     async def autoflush(self, statement: Statement) -> None:
         """Sends the deferred writes to the tables that `statement` touches. Raises VersionConflict."""
@@ -109,6 +114,8 @@ class WriteBatch:
             if run.steps:
                 rows: list[asyncpg.Record] = await self._connection.fetchmany(run.statement.sql, run.rows)
                 _require_all(run.steps, [row["id"] for row in rows])
+            elif len(run.rows) > 1 and isinstance(run.statement, BulkInsert) and run.statement.has_distinct_keys(run.rows):
+                await self._connection.execute(run.statement.bulk_sql, *run.statement.columns(run.rows))
             else:
                 await self._connection.executemany(run.statement.sql, run.rows)
 

@@ -11,6 +11,7 @@ from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
 from shared.persistence.batching.prefetch import PrefetchedLookup
 from shared.persistence.batching.write_batch import VersionStep, WriteBatch
+from shared.persistence.bulk_insert import BulkInsert
 from shared.persistence.statements import Connection, Statement
 from shared.persistence.transaction import Transaction
 
@@ -18,6 +19,7 @@ TABLE = sa.Table("parcel", sa.MetaData(), sa.Column("id", sa.Uuid, primary_key=T
 OTHER = sa.Table("letter", TABLE.metadata, sa.Column("id", sa.Uuid, primary_key=True))
 BY_ID = sa.update(TABLE).where(TABLE.c.id == sa.bindparam("id_")).values(version=sa.bindparam("version_"))
 SAVE, TOUCH = Statement(BY_ID.returning(TABLE.c.id)), Statement(BY_ID)
+ADD = BulkInsert(TABLE, ("id", "version"), lambda rows: rows)
 
 
 class Server:
@@ -31,6 +33,9 @@ class Server:
         return [{"id": value} for row in rows for value in row if value in self.known]
 
     async def executemany(self, sql: str, _: Sequence[Sequence[Any]]) -> None:
+        self.sent.append(sql)
+
+    async def execute(self, sql: str, *_: Sequence[Any]) -> None:
         self.sent.append(sql)
 
 
@@ -47,6 +52,28 @@ async def test_deferred_write_without_row_is_a_conflict(lost: int) -> None:
 
     with pytest.raises(VersionConflict, match=str(ids[lost])):
         await batch.flush()
+
+
+async def test_insert_of_an_aggregate_is_no_conflict() -> None:
+    server, parcel = Server(), new_id()
+    batch = a_batch(server)
+    batch.defer_versioned(TOUCH, {"id_": parcel, "version_": 1}, VersionStep(parcel, 0, 1))
+
+    await batch.flush()
+
+    assert server.sent == [TOUCH.sql]
+
+
+@pytest.mark.parametrize(("keys", "sql"), [("ab", ADD.bulk_sql), ("aba", ADD.sql)])
+async def test_rows_of_distinct_keys_are_one_run(keys: str, sql: str) -> None:
+    server, ids = Server(), {key: new_id() for key in keys}
+    batch = a_batch(server)
+    for version, key in enumerate(keys):
+        batch.defer(ADD, {"id": ids[key], "version": version})
+
+    await batch.flush()
+
+    assert server.sent == [sql]
 
 
 async def test_aggregate_may_be_written_twice_in_a_batch() -> None:
