@@ -6,13 +6,15 @@ from typing import TypeAlias
 
 import asyncpg
 
+from shared.persistence.known_types import ConnectionWithKnownTypes
+
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @asynccontextmanager
 async def connected_owner(url: str, **settings: str) -> AsyncIterator[Owner]:
     """A connection that is closed at the end of the block; `settings` are those of its session."""
-    owner = await asyncpg.connect(url, server_settings=settings)
+    owner = await asyncpg.connect(url, connection_class=ConnectionWithKnownTypes, server_settings=settings)
     try:
         yield owner
     finally:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar, cast
-from uuid import UUID
+from typing import Generic, TypeVar, cast
 
 import asyncpg
 import orjson
@@ -14,9 +13,10 @@ from shared.contracts.care_policy import CarePolicy
 from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
+from shared.persistence.known_types import ConnectionWithKnownTypes
 from shared.persistence.refusals import Refusals
-from shared.persistence.row_security import AS_SERVICE, SERVICE_SESSION, RowSettings, as_reader
-from shared.persistence.statements import Connection, ReadSession
+from shared.persistence.row_security import ACROSS_PEOPLE, AS_SERVICE, SERVICE_SESSION, RowSettings, as_reader
+from shared.persistence.statements import Connection, ReadSession, json_text
 from shared.persistence.transaction import RequestContext, Transaction
 
 P = TypeVar("P")
@@ -39,6 +39,10 @@ _SESSION = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30s",
 }
+
+#: Work on events and deadlines mostly finds rows by keys, for which one plan serves all values. PostgreSQL would plan the question for
+#: pending events again at each poll, which takes longer than its answer. The filters of lists need plans for their values.
+_BY_KEY = {"plan_cache_mode": "force_generic_plan"}
 
 
 class Database(Generic[P]):
@@ -76,6 +80,12 @@ class Database(Generic[P]):
     async def reading(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
         """A transaction for a read and its audit. It sees the rows about people with whom the actor has a relationship."""
         async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy))) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def across_people(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
+        """A transaction for a read of all people. It sees every row; its statements are planned for their values, as those of a list."""
+        async with self._opened(request, ACROSS_PEOPLE) as tx:
             yield tx
 
     @asynccontextmanager
@@ -131,28 +141,24 @@ async def connect(
 
     The connections of a service, which acts on events and deadlines, see every row. Others see rows about people in a transaction alone.
     """
-    session = {**_SESSION, **(SERVICE_SESSION if is_service else {})}
+    session = {**_SESSION, **({**SERVICE_SESSION, **_BY_KEY} if is_service else {})}
     pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, init=prepare, reset=_skip_reset, server_settings=session, command_timeout=60
+        dsn,
+        min_size=1,
+        max_size=size,
+        init=prepare,
+        reset=_skip_reset,
+        connection_class=ConnectionWithKnownTypes,
+        server_settings=session,
+        command_timeout=60,
     )
     return Database(pool, clock=clock, policy=policy, secrets=secrets, new_batch=new_batch, groups=groups)
 
 
 async def prepare(connection: Connection) -> None:
     """JSON columns hold and give Python values."""
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads, format="text")
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json_text, decoder=orjson.loads, format="text")
 
 
 async def _skip_reset(connection: Connection) -> None:
     """No code changes session state, so a returned connection needs no reset and no round trip."""
-
-
-def _dump(value: Any) -> str:
-    return orjson.dumps(value, default=_plain).decode()
-
-
-def _plain(value: Any) -> str:
-    """The driver's ids are a subclass, which the encoder does not know. Raises TypeError for any other value."""
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError

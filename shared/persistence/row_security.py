@@ -19,7 +19,7 @@ from shared.persistence.statements import Connection
 #: The setting of a session that acts on events and deadlines, which concern no caller.
 SERVICE_SESSION: Mapping[str, str] = {"care.service": "on"}
 
-_SERVICE = "SELECT {} AS instant, set_config('care.service', 'on', true)"
+_EVERYONE = "SELECT {} AS instant, set_config('care.service', 'on', true)"
 _READER = """
 SELECT instant, set_config('care.service', 'off', true), set_config('care.organisation', $1, true),
        set_config('care.professional', $2, true), set_config('care.issuer', $3, true), set_config('care.bases', $4, true),
@@ -41,8 +41,11 @@ class RowSettings:
         return instant
 
 
-#: For a command, whose handler asks the policy and then changes rows that the caller may not read.
-AS_SERVICE = RowSettings(_SERVICE)
+#: For counts of all people, and for the audit.
+ACROSS_PEOPLE = RowSettings(f"{_EVERYONE}, set_config('plan_cache_mode', 'auto', true)")
+#: For a command, whose handler asks the policy and then changes rows that the caller may not read. Most of its statements
+#: find rows by keys, for which one plan serves all values: a new connection plans them once, and not for each of the first five runs.
+AS_SERVICE = RowSettings(f"{_EVERYONE}, set_config('plan_cache_mode', 'force_generic_plan', true)")
 
 
 def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:

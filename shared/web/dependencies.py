@@ -154,7 +154,7 @@ class UnitOfWork:
     def __init__(self, request: Request, database: Database[Any], cause: Cause) -> None:
         self._request, self._database, self._cause = request, database, cause
 
-    async def submit(self, caller: Actor, key: IdempotencyKey, work: Work[C, R], command: C) -> R:
+    async def submit(self, caller: Actor, key: IdempotencyKey | None, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
         return await self._database.submit(RequestContext(caller, self._cause, key), work, command)
 
@@ -211,7 +211,7 @@ class UnitOfWork:
     @asynccontextmanager
     async def across_people(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
         """For counts of all people, and for the audit: it sees every row. The response has no more than ids and codes of a person."""
-        async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
+        async with self._database.across_people(RequestContext(caller, self._cause)) as tx:
             yield tx
 
     @asynccontextmanager

@@ -74,11 +74,12 @@ risks = BatchRepository(Risk, RISK, topic="mdt.risk", key=lambda risk: risk.pers
 #: An import takes seconds, on a slow machine minutes; the pool's limits are for single commands.
 _TIMEOUT_SECONDS = 600
 _BATCH = 1000
-#: Disables nested loops: the planner has no statistics for rows just copied and would underestimate them.
+#: Plans for the values of this import, without nested loops: the planner has no statistics for rows just copied and underestimates them.
 _PREPARE = f"""
 SET LOCAL statement_timeout = '{_TIMEOUT_SECONDS}s';
 SET LOCAL work_mem = '64MB';
-SET LOCAL enable_nestloop = off"""
+SET LOCAL enable_nestloop = off;
+SET LOCAL plan_cache_mode = auto"""
 #: Screening waits for the import, so that no event sequence of a person is used twice.
 _LOCK = "LOCK TABLE risk IN SHARE ROW EXCLUSIVE MODE"
 

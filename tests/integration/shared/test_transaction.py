@@ -1,7 +1,9 @@
 """A command commits its state, events, deadlines and audit rows together; of two writers one wins."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,7 +14,7 @@ from shared.contracts.rapid_care import CapacityLevel, CapacityWarned
 from shared.kernel.decision import Deadline, Decision
 from shared.kernel.errors import VersionConflict
 from shared.kernel.ids import new_id
-from shared.persistence.transaction import EventSubject
+from shared.persistence.transaction import EventSubject, RequestContext, Transaction
 from tests.integration.shared.delivery_harness import NOW, DeliveryHarness
 from tests.integration.shared.parcel_context import REMINDER, Parcel, a_parcel, parcels, requested, send
 
@@ -183,3 +185,17 @@ async def test_context_role_cannot_create_tables(harness: DeliveryHarness) -> No
     for schema in ("rapid_care", "public"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await harness.sender.database.pool.execute(f"CREATE TABLE {schema}.mine (id int)")
+
+
+async def test_commands_keep_plans_and_reads_plan_for_their_values(harness: DeliveryHarness) -> None:
+    database, request = harness.sender.api_database, RequestContext.of_system("test")
+
+    async def plans(opened: AbstractAsyncContextManager[Transaction[Any]]) -> str:
+        async with opened as tx:
+            return str(await tx.driver.fetchval("SHOW plan_cache_mode"))
+
+    assert await plans(database.transaction(request)) == "force_generic_plan"
+    assert await plans(database.reading(request)) == "auto"
+    assert await plans(database.across_people(request)) == "auto"
+    assert await plans(harness.sender.database.transaction(request)) == "force_generic_plan"
+    assert await plans(harness.sender.database.across_people(request)) == "auto"
