@@ -6,7 +6,7 @@ A bucket holds the whole amount of its period and refills evenly, so work that c
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
@@ -92,20 +92,37 @@ class _Bucket:
 class _Places:
     """As many acts are in progress as `bucket` holds, because each may take one when it ends. Further acts wait, the first the shortest."""
 
-    __slots__ = ("_bucket", "_head", "_in_progress", "_left")
+    __slots__ = ("_bucket", "_head", "_in_progress", "_left", "_waiting")
 
     def __init__(self, bucket: _Bucket) -> None:
-        self._bucket, self._in_progress = bucket, 0
+        self._bucket, self._in_progress, self._waiting = bucket, 0, 0
         self._head, self._left = asyncio.Lock(), asyncio.Event()
 
-    async def take(self, clock: Callable[[], float]) -> float:
-        """Takes a place; or returns the seconds until the bucket holds one, and takes none."""
+    async def take(self, clock: Callable[[], float], patience: float | None) -> float:
+        """Takes a place, after at most `patience` seconds; or returns the seconds until there may be one, and takes none."""
+        if not self._waiting and not self._bucket.wait(clock()) and self._is_free:
+            self._in_progress += 1
+            return 0.0
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(patience):
+                return await self._take_in_turn(clock)
+        except TimeoutError:
+            return _TURN_WAIT
+        finally:
+            self._waiting -= 1
+
+    async def _take_in_turn(self, clock: Callable[[], float]) -> float:
         async with self._head:  # only the first of those that wait asks; the lock serves the others in their order
-            while not (wait := self._bucket.wait(clock())) and self._bucket.level < self._in_progress + 1:
+            while not (wait := self._bucket.wait(clock())) and not self._is_free:
                 self._left.clear()
                 await self._left.wait()
             self._in_progress += not wait
             return wait
+
+    @property
+    def _is_free(self) -> bool:
+        return self._bucket.level >= self._in_progress + 1
 
     def leave(self) -> None:
         self._in_progress -= 1
@@ -200,30 +217,33 @@ class CallerLimits:
         are in progress; a further one waits, at most `patience` seconds, and raises LimitReached then.
         """
         usages = self._usages(actor)
-        with await self._places(usages, patience):
-            try:
-                result = await act()
-            except DomainError as refusal:
-                if refusal.shows:
-                    self._count_guess(usages)
-                raise
+        await self._take_places(*usages, patience)
+        try:
+            result = await act()
+        except DomainError as refusal:
+            if refusal.shows:
+                self._count_guess(usages)
+            raise
+        else:
             if is_wrong(result):
                 self._count_guess(usages)
             return result
-
-    async def _places(self, usages: Iterable[_Usage], patience: float | None) -> ExitStack:
-        """A place in each, the caller's before the organisation's. Raises LimitReached."""
-        with ExitStack() as taken:
+        finally:
             for usage in usages:
-                try:
-                    async with asyncio.timeout(patience):
-                        wait = await usage.comparisons.take(self._clock)
-                except TimeoutError:
-                    wait = _TURN_WAIT
-                if wait:
-                    raise self._reached(usage, "misses", wait, self._clock())
-                taken.callback(usage.comparisons.leave)
-            return taken.pop_all()
+                usage.comparisons.leave()
+
+    async def _take_places(self, caller: _Usage, organisation: _Usage, patience: float | None) -> None:
+        """A place in each. Raises LimitReached, and holds none then."""
+        await self._take_place(caller, patience)
+        try:
+            await self._take_place(organisation, patience)
+        except BaseException:
+            caller.comparisons.leave()
+            raise
+
+    async def _take_place(self, usage: _Usage, patience: float | None) -> None:
+        if wait := await usage.comparisons.take(self._clock, patience):
+            raise self._reached(usage, "misses", wait, self._clock())
 
     def _count_guess(self, usages: Iterable[_Usage]) -> None:
         now = self._clock()
