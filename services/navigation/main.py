@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.navigation import api
 from services.navigation.api.descriptions import DESCRIPTION
+from services.navigation.api.stream_audit import SHOWN_GROUP
 from services.navigation.domain.access import holders
 from services.navigation.domain.policy import Policy
 from services.navigation.settings import Settings
@@ -20,6 +21,7 @@ def create_app() -> FastAPI:
         router=api.router,
         holders=holders,
         unlimited=("/feed/stream",),
+        groups=[SHOWN_GROUP],
         description=DESCRIPTION,
     )
 

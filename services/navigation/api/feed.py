@@ -16,6 +16,7 @@ from services.navigation.api.auth import Cursor, Limit, NavigatorCode, Staff
 from services.navigation.api.event_stream import EventStream
 from services.navigation.api.navigator import readable
 from services.navigation.api.responses import FeedEntryView
+from services.navigation.api.stream_audit import audit_shown
 from services.navigation.api.streams import Streams
 from services.navigation.domain.navigator import NavigatorNotFound, id_of
 from services.navigation.domain.policy import Policy
@@ -94,7 +95,7 @@ async def follow_feed(
 async def _audited(
     batches: AsyncGenerator[Sequence[SequencedEntry]], unit: UnitOfWork, caller: Actor
 ) -> AsyncGenerator[Sequence[SequencedEntry]]:
-    """The same batches. The people whom a batch is the first to show are in the audit before it is sent, in one transaction.
+    """The same batches. The people whom a batch is the first to show are in the audit before it is sent.
 
     Ends when the database is unavailable: the client resumes after the last batch that it received.
     """
@@ -103,8 +104,7 @@ async def _audited(
         async for entries in batches:
             if new := {entry.person_id for entry in entries} - shown:
                 try:
-                    async with unit.transaction(caller) as tx:
-                        tx.audit_all(new)
+                    await unit.submit(caller, None, audit_shown, frozenset(new))
                 except INFRASTRUCTURE_ERRORS as problem:
                     log.warning("stream.ended", problem=type(problem).__name__)
                     return

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from datetime import timedelta
 from typing import Any
 
@@ -76,6 +77,21 @@ async def test_stream_audits_each_person_once_a_connection(client: NavigationCli
     assert len({at for at, _ in present}) == 1
     assert sorted(str(each) for _, each in both) == sorted(set(people))
     assert [each for _, each in (await _audited(client))[len(both) :]] == [late]
+
+
+async def test_streams_at_once_are_audited_under_their_own_callers(client: NavigationClient, api: ApiProcess) -> None:
+    await client.register(NAVIGATOR)
+    callers = [client.navigator(), client.coordinator] * 3
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(api.stream(NAVIGATOR, caller)) for caller in callers]
+        await client.publish(a_step_down(), person=(person := new_id()), subject=new_id())
+        for lines in streams:
+            [event] = await events(lines, 1)
+            assert event.data["person_id"] == str(person)
+
+    query = "SELECT actor_id FROM audit WHERE action = 'follow_feed' AND subject = $1"
+    found = [row["actor_id"] for row in await client.context.database.pool.fetch(query, person)]
+    assert Counter(found) == {NAVIGATOR: 3, "navigation-coordinator": 3}
 
 
 async def _audited(client: NavigationClient) -> list[tuple[Any, Any]]:
