@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.contracts.envelope import Record
 from shared.messaging.kafka_settings import KafkaSettings
 from shared.messaging.outbound.relay import Relay, RelaySettings
+from shared.messaging.shutdown import cancel_and_wait
 from shared.persistence.statements import Connection
 from tests.integration.shared.delivery_harness import DeliveryHarness
 from tests.integration.shared.parcel_context import TOPIC
@@ -53,8 +54,7 @@ async def running(relay: Relay) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await cancel_and_wait(task)  # an error of a connection that is lost at this moment replaces a cancellation
 
 
 async def until_sent(harness: DeliveryHarness, left: int = 0) -> None:
