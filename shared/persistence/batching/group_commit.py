@@ -24,12 +24,13 @@ class GroupableWork(Generic[C, R]):
     """Work that may share a transaction.
 
     `work` decides before it writes, so a refusal leaves no change. `conflict_keys` returns the ids of a command's subjects: two commands
-    with a common key never share a group. `prefetch` reads the rows that `work` needs, by one statement for each table.
+    with a common key never share a group. `prefetch` reads the rows that `work` needs, by one statement for each table. Without the two no
+    commands conflict, and the work needs no row.
     """
 
     work: Work[C, R]
-    conflict_keys: Callable[[C], Sequence[Hashable]]
-    prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]]
+    conflict_keys: Callable[[C], Sequence[Hashable]] = lambda _: ()
+    prefetch: Callable[[Sequence[C], Transaction[Any]], Awaitable[None]] | None = None
     settings: QueueSettings = field(default_factory=QueueSettings)
     batches_single: bool = False  # whether a request that waits with no other runs as a batch of one
 
@@ -74,7 +75,8 @@ class GroupCommit(Generic[C, R]):
             tx.start_batch()
             refusals = await claim_all(tx, [request.context for request in group])
             fresh = [number for number, earlier in enumerate(refusals) if earlier is None]
-            await self._groupable.prefetch([group[number].command for number in fresh], tx)
+            if self._groupable.prefetch:
+                await self._groupable.prefetch([group[number].command for number in fresh], tx)
             handled = {number: await self._handle(group[number], tx) for number in fresh}
             await release_all(tx, [group[number].context for number, outcome in handled.items() if isinstance(outcome, DomainError)])
         return [handled[number] if earlier is None else earlier for number, earlier in enumerate(refusals)]
