@@ -14,6 +14,7 @@ from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
 from shared.persistence.known_types import ConnectionWithKnownTypes
+from shared.persistence.practices import remember
 from shared.persistence.refusals import Refusals
 from shared.persistence.row_security import ACROSS_PEOPLE, AS_SERVICE, SERVICE_SESSION, RowSettings, as_reader
 from shared.persistence.statements import Connection, ReadSession, json_text
@@ -92,8 +93,17 @@ class Database(Generic[P]):
     async def _opened(self, request: RequestContext, sees: RowSettings) -> AsyncIterator[Transaction[P]]:
         async with self.pool.acquire() as connection:
             async with connection.transaction():
-                now = await sees.begin(connection, self.clock)
-                tx = Transaction(connection, now=now, request=request, policy=self.policy, secrets=self.secrets, new_batch=self.new_batch)
+                opened = await sees.begin(connection, self.clock)
+                tx = Transaction(
+                    connection,
+                    now=opened["instant"],
+                    request=request,
+                    policy=self.policy,
+                    secrets=self.secrets,
+                    new_batch=self.new_batch,
+                )
+                if (entries := opened.get("practices")) is not None:
+                    remember(tx, request.actor.organisation, entries)
                 if request.idempotency_key is not None:
                     await claim(tx)
                 yield tx

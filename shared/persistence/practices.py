@@ -1,6 +1,7 @@
 """Reads the GP practices in the schema of a context; `care reference load` writes them from one file for all contexts."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -37,6 +38,12 @@ async def practices_of(reader: ReadSession, codes: Iterable[str]) -> Practices:
         reader.remembered["practices", asked] = await _read(reader, list(asked))
     found: Practices = reader.remembered["practices", asked]
     return found
+
+
+def remember(reader: ReadSession, code: str, entries: list[dict[str, Any]]) -> None:
+    """Keeps the entries of the code that were read already. Those of a practice with a successor do not suffice."""
+    if not any(entry["successor"] for entry in entries):
+        reader.remembered["practices", frozenset({code})] = Practices(_PRACTICES.validate_python(entries))
 
 
 async def _read(reader: ReadSession, codes: list[str]) -> Practices:

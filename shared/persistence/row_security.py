@@ -6,11 +6,12 @@ the clock, so that they cost no round trip. The policies of the tables are in `i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from shared.access import HOLDER, SCOPES, Holder
+import asyncpg
+
+from shared.access import HOLDER, SCOPES, Basis, Holder
 from shared.clock import Clock
 from shared.contracts.care_policy import CarePolicy
 from shared.kernel.actor import Actor
@@ -25,20 +26,27 @@ SELECT instant, set_config('care.service', 'off', true), set_config('care.organi
        set_config('care.professional', $2, true), set_config('care.issuer', $3, true), set_config('care.bases', $4, true),
        set_config('care.is_staff', $5, true), set_config('care.now', instant::text, true),
        set_config('care.ended_after', (instant - $6::interval)::text, true),
-       set_config('care.today', (instant AT TIME ZONE $7)::date::text, true)
+       set_config('care.today', (instant AT TIME ZONE $7)::date::text, true)%s
 FROM (SELECT {} AS instant) AS clock"""
+#: The entries of the caller's practice, without which the policy does not know whose they are.
+_PRACTICES = ", (SELECT coalesce(jsonb_agg(practice), '[]') FROM practice WHERE code = (SELECT $1) OR successor = (SELECT $1)) AS practices"
 
 
 @dataclass(frozen=True, slots=True)
 class RowSettings:
-    """A statement that makes rows visible until the transaction ends. Its place is for the clock's instant, which it returns."""
+    """A statement that makes rows visible until the transaction ends. Its place is for the clock's instant, which it returns.
+
+    For a reader who may hold the basis of a practice it returns the entries of their practice too: another statement would cost each read
+    a round trip.
+    """
 
     sql: str
     arguments: tuple[Any, ...] = ()
 
-    async def begin(self, connection: Connection, clock: Clock) -> datetime:
-        instant: datetime = await connection.fetchval(self.sql.format(clock.sql), *self.arguments)
-        return instant
+    async def begin(self, connection: Connection, clock: Clock) -> asyncpg.Record:
+        """The row of the statement: `instant`, and perhaps `practices`."""
+        [row] = await connection.fetch(self.sql.format(clock.sql), *self.arguments)
+        return row
 
 
 #: For counts of all people, and for the audit.
@@ -52,7 +60,9 @@ def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
     """For a read: the caller, and the bases of the policy for which their scopes suffice and which their organisation may hold."""
     is_staff, is_of_safeguarding = (actor.organisation in each for each in (policy.own_organisations, policy.safeguarding_staff))
     who = (actor.organisation, actor.id, actor.issuer, _bases(actor.scopes, is_staff=is_staff, is_of_safeguarding=is_of_safeguarding))
-    return RowSettings(_READER, (*who, "on" if is_staff else "off", policy.access_lasts, policy.timezone))
+    may_be_practice = not actor.scopes.isdisjoint(SCOPES[Basis.REGISTERED_PRACTICE])
+    sql = _READER % (_PRACTICES if may_be_practice else "")
+    return RowSettings(sql, (*who, "on" if is_staff else "off", policy.access_lasts, policy.timezone))
 
 
 @lru_cache(maxsize=256)
