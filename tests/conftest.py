@@ -47,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
         shared = ExitStack()
         shared.enter_context(sharing_servers())
         config.add_cleanup(shared.close)
+    else:
+        gc.disable()  # until the tests are collected, which this process does itself
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,6 +59,7 @@ def pytest_collection_finish() -> None:
     """Excludes all imported modules and collected tests from later garbage collections, which are rarer: most objects die young."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
 
 

@@ -18,6 +18,7 @@ from infra.dev_stack.local.supervisor import Program
 _ROOT = Path(__file__).parents[2]
 #: Nearly all code that `care`, workers and APIs import.
 _IMPORTED = (
+    "infra.dev_stack.local.gc_pause",
     "infra.cli",
     "infra.dev_stack.serve",
     "infra.dev_stack.gateway",

@@ -30,7 +30,7 @@ from infra.errors import StackError
 
 def prepare(modules: Sequence[str]) -> None:
     """Starts importing `modules` in the background. They must not start threads."""
-    multiprocessing.set_forkserver_preload([*modules, "infra.dev_stack.local.gc_freeze"])
+    multiprocessing.set_forkserver_preload(["infra.dev_stack.local.gc_pause", *modules, "infra.dev_stack.local.gc_freeze"])
     forkserver.ensure_running()
 
 
