@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.builders.stack_fork import fork_stacks
+
 _MAX_REQUEST_BYTES = 1_000_000
 
 
@@ -86,6 +88,7 @@ def _become(out: int, err: int) -> None:
 
 def _run(request: dict[str, Any]) -> None:
     """Runs a module as `python -m` does, or the function of `module:function`."""
+    fork_stacks()
     os.environ.clear()
     os.environ.update(request["environment"])
     program, *arguments = request["command"]

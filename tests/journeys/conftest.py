@@ -1,10 +1,13 @@
-"""The story with failures in the middle of it, played once for all tests that only read its results."""
+"""The story with failures in the middle of it, played once for all tests that only read its results; a product for each other file."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
+from infra.demo.story_dates import day
+from infra.demo.world import World
 from infra.dev_stack.local.stack import StackAddresses
+from tests.builders.journey import open_world
 from tests.journeys.story_run import Failure, StoryRun, kill_every_worker, play_story, wipe_the_broker
 
 
@@ -20,8 +23,22 @@ async def story() -> AsyncIterator[StoryRun]:
         yield run
 
 
+@pytest.fixture(scope="module")
+async def world(addresses: StackAddresses) -> AsyncIterator[World]:
+    """The product that the tests of a file share, on the run's servers, on a Monday morning."""
+    with pytest.MonkeyPatch.context() as environment:
+        use_servers(addresses, environment)
+        async with open_world("shared", day(1, "10:00")) as world:
+            yield world
+
+
 @pytest.fixture
 def external_servers(addresses: StackAddresses, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products that a test starts use a temporary database and topics on the run's servers instead of their own servers."""
-    monkeypatch.setenv("DATABASE_URL", addresses.database_url)
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", addresses.kafka_bootstrap)
+    """Products that a test starts use the run's servers."""
+    use_servers(addresses, monkeypatch)
+
+
+def use_servers(addresses: StackAddresses, environment: pytest.MonkeyPatch) -> None:
+    """Products that start now use a temporary database and topics on these servers instead of servers of their own."""
+    environment.setenv("DATABASE_URL", addresses.database_url)
+    environment.setenv("KAFKA_BOOTSTRAP_SERVERS", addresses.kafka_bootstrap)

@@ -1,6 +1,5 @@
 """Practices close, with and without a successor: over HTTP and through Kafka, until the four services agree (B11)."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from infra.demo.story_dates import day
 from infra.demo.world import Caller, World
 from infra.reference.load import load
-from tests.builders.journey import NURSE, agreed_views, open_world, response_to, route
+from tests.builders.journey import NURSE, agreed_views, response_to, route
 from tests.builders.practices import a_practice_entry, write
 
 pytestmark = pytest.mark.timeout(400)
@@ -48,13 +47,12 @@ class ShownPractice:
 
 
 @pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """The served product on a Monday morning: W07 will merge into B01, and W09 will close, on the Monday after."""
-    async with open_world("practice", day(1, "10:00")) as world:
-        merged, closed = a_practice_entry("W07", closed=_CLOSING, successor="B01"), a_practice_entry("W09", closed=_CLOSING)
-        entries = write(tmp_path_factory.mktemp("practices") / "all.csv", merged, closed)
-        await load(world.product.addresses.database_url, entries)
-        yield world
+    merged, closed = a_practice_entry("W07", closed=_CLOSING, successor="B01"), a_practice_entry("W09", closed=_CLOSING)
+    entries = write(tmp_path_factory.mktemp("practices") / "all.csv", merged, closed)
+    await load(world.product.addresses.database_url, entries)
+    return world
 
 
 async def test_four_services_follow_closing_practices(world: World) -> None:

@@ -1,6 +1,5 @@
 """A practice that refers a stranger as its own patient gains nothing by a withdrawal, and keeps nothing after a doubt, in all services."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -10,20 +9,13 @@ from infra.demo.story import PRACTICE
 from infra.demo.story_dates import day
 from infra.demo.world import World
 from infra.operations.verify.report import verify
-from tests.builders.journey import agreed_views, open_world, refer, route
+from tests.builders.journey import agreed_views, refer, route
 from tests.builders.mdt import QUORUM, a_discussion, a_lead
 
 pytestmark = pytest.mark.timeout(400)
 
 _NUMBER, _OTHER_NUMBER = "9990548609", "9990548617"
 _COMPLEX = {"nhs_number": _NUMBER, "reason": "complex-needs", "urgency": "routine"}
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """On a Monday morning."""
-    async with open_world("doubtful-practice", day(1, "10:00")) as world:
-        yield world
 
 
 async def test_practice_in_doubt_leads_and_reads_only_once_confirmed(world: World) -> None:
@@ -57,7 +49,8 @@ async def test_doubt_takes_the_lead_and_its_reads_away(world: World) -> None:
 
     assert before == [[f"gp-{PRACTICE}"], [200, 200, 200]]
     assert [await _leads(world, sent["person_id"]), await _statuses_of_lead(world, sent["person_id"])] == [["gp-unknown"], [404, 404, 404]]
-    assert (await verify(world.product.addresses.database_url, world.product.addresses.kafka_bootstrap)).broken == []
+    addresses, prefix = world.product.addresses, world.product.layout.prefix
+    assert (await verify(addresses.database_url, addresses.kafka_bootstrap, prefix=prefix)).broken == []
 
 
 _DOUBT = {"urgency": "routine", "is_complex": False, "reason": "She is not their patient.", "is_practice_confirmed": False}

@@ -1,24 +1,15 @@
 """One person of two records: merged in the middle of everything, and separated again, over HTTP and through Kafka."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from infra.demo.story_dates import day
 from infra.demo.world import World
-from tests.builders.journey import NURSE, agreed_views, in_care_of_all_four, open_world, refer, response_to, route
+from tests.builders.journey import NURSE, agreed_views, in_care_of_all_four, refer, response_to, route
 
 pytestmark = pytest.mark.timeout(400)
 
 _NUMBER = "9990548609"
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """On a Monday morning."""
-    async with open_world("merged-person", day(1, "10:00")) as world:
-        yield world
 
 
 async def test_person_is_one_through_verification_and_separation(world: World) -> None:

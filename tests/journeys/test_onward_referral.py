@@ -1,16 +1,14 @@
 """A Rapid Care response steps down to community nursing: over HTTP and through Kafka, until the receiver has answered."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from infra.demo.story_dates import day
 from infra.demo.world import World
 from shared.clock import LONDON
-from tests.builders.journey import NURSE, agreed_views, open_world, refer, response_to, route
+from tests.builders.journey import NURSE, agreed_views, refer, response_to, route
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -26,13 +24,6 @@ class SteppedDown:
     @property
     def onward_path(self) -> str:
         return f"/referrals/{self.onward['id']}"
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """The served product on a Monday morning."""
-    async with open_world("onward", day(1, "10:00")) as world:
-        yield world
 
 
 async def test_step_down_is_received_accepted_and_closed(world: World) -> None:

@@ -1,24 +1,16 @@
 """A death, a move and their reversal, over HTTP and through Kafka: whichever service records it, all four agree."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from infra.demo.story_dates import day
 from infra.demo.world import World
-from tests.builders.journey import agreed_views, in_care_of_all_four, open_world
+from tests.builders.journey import agreed_views, in_care_of_all_four
 
 pytestmark = pytest.mark.timeout(400)
 
 _SUPPORT = {"referrals": [], "rapid_care": [], "mdt": [], "navigation": ["task assigned"]}
 _NOTHING: dict[str, list[str]] = {"referrals": [], "rapid_care": [], "mdt": [], "navigation": []}
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """On a Monday morning."""
-    async with open_world("person-changes", day(1, "10:00")) as world:
-        yield world
 
 
 async def _at_the_point_of_access(world: World, person: str, _: str) -> None:

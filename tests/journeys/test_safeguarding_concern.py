@@ -1,6 +1,5 @@
 """A safeguarding concern from each service, through Kafka to the council, beside care that goes on (S22, IG13)."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 
 from infra.demo.story_dates import day
 from infra.demo.world import StoryBroken, World
-from tests.builders.journey import NURSE, agreed_views, in_care_of_all_four, open_world
+from tests.builders.journey import NURSE, agreed_views, in_care_of_all_four
 from tests.builders.safeguarding import WORDS, a_concern
 
 pytestmark = pytest.mark.timeout(400)
@@ -17,13 +16,6 @@ _NUMBER = "9990548609"
 _CONCERNS = "/referrals/safeguarding-concerns"
 #: Who raises the concern in which service.
 _RAISERS = {"gp": "/referrals", "rapid-care": "/rapid-care", "mdt-coordinator": "/mdt", "navigation-coordinator": "/navigation"}
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """On a Monday morning."""
-    async with open_world("safeguarding-concern", day(1, "10:00")) as world:
-        yield world
 
 
 async def test_concern_from_each_service_is_one_beside_care(world: World) -> None:

@@ -1,22 +1,14 @@
 """The two-hour promise at its edges, over HTTP and through Kafka: a breach that a recall rescues, and a referral of the night."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
 
 from infra.demo.story_dates import day
 from infra.demo.world import World
-from tests.builders.journey import NURSE, agreed_views, open_world, refer, response_to, route
+from tests.builders.journey import NURSE, agreed_views, refer, response_to, route
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    """On a Monday morning."""
-    async with open_world("two-hours", day(1, "10:00")) as world:
-        yield world
 
 
 async def test_breach_is_rescued_by_recall(world: World) -> None:

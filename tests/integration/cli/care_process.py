@@ -132,8 +132,10 @@ async def temporary_workspace(addresses: StackAddresses, home: Path, programs: P
     await administer(addresses.database_url, f"CREATE DATABASE {name}")
     url = make_url(addresses.database_url).set(database=name).render_as_string(hide_password=False)
     kafka = {"KAFKA_BOOTSTRAP_SERVERS": addresses.kafka_bootstrap, "CARE_TOPIC_PREFIX": f"{name}.", "CARE_TOPIC_PARTITIONS": "2"}
-    yield Workspace(home, {"DATABASE_URL": url, **kafka}, programs)
-    await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield Workspace(home, {"DATABASE_URL": url, **kafka}, programs)
+    finally:
+        await administer(addresses.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _read_until_ready(process: ForkedProcess) -> str:

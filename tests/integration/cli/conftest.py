@@ -10,9 +10,9 @@ from tests.builders.programs import Programs
 from tests.integration.cli.care_process import RunningProduct, Workspace, care_up, temporary_workspace
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def product(addresses: StackAddresses, tmp_path_factory: pytest.TempPathFactory, programs: Programs) -> AsyncIterator[RunningProduct]:
-    """The product that the tests of this folder share."""
+    """The product that the tests of a file share. The processes of an idle one take a fifth of a core, so it ends with the file."""
     home = tmp_path_factory.mktemp("care")
     async with temporary_workspace(addresses, home, programs) as workspace, care_up(workspace, "shared") as running:
         yield running
