@@ -11,7 +11,7 @@ from shared.contracts.input_types import Address, Line, OrAbsent, Telephone, Tex
 
 
 class SharingPreference(StrEnum):
-    """How far the person shares their story (G12). A crisis response always sees it, and the read is audited."""
+    """How far the person shares their story (G12). A reviewed act opens a withheld one: of a crisis response, or with a stated reason."""
 
     DIRECT_CARE = "direct-care"
     RESTRICTED = "restricted"

@@ -74,7 +74,7 @@ class StoryWithheld(NotAllowed):
     """The person has restricted or withheld their story (G12)."""
 
     code = "story-withheld"
-    advice = "Ask the person or their accountable lead professional; only a crisis response may read the story."
+    advice = "Ask the person or their accountable lead professional; in an emergency break the glass, with the reason."
 
 
 class ClinicalRoleMissing(NotAllowed):

@@ -156,6 +156,10 @@ async def _concern(client: ReferralsClient, person_id: str) -> str:
     return str(await client.context.database.pool.fetchval(query, UUID(person_id)))
 
 
+#: Phases of a response in which no clock runs, and which the caller still sees.
+_BROKEN_WITH_REASON = frozenset({"ended", "before opening", "in care"})
+
+
 @asynccontextmanager
 async def rapid_care_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
     callers = {"staff": Caller("CLCH", "clinician-1"), "breaker": Caller("CLCH", "clinician-2"), "stranger": Caller("EVIL", "evil-1")}
@@ -163,8 +167,10 @@ async def rapid_care_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
     phases = {
         "long ended": (LONG_AGO, _bases()),
         "ended": (RECENT, _bases(staff="response", breaker="response break-glass")),
-        # while the clock runs, the read itself is a break-glass
+        # while the clock runs, the read itself is a break-glass; before and afterwards the caller states a reason
+        "before opening": (timedelta(), _bases(staff="response", breaker="response break-glass")),
         "open": (timedelta(), _bases(staff="response break-glass", breaker="response break-glass")),
+        "in care": (RECENT, _bases(staff="response", breaker="response break-glass")),
     }
     async with response.rapid_care(owner_url, keys, now) as team:
         await team.roster("nurse-9", "emergency-nurse-practitioner")
@@ -178,7 +184,7 @@ async def rapid_care_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
                 world.subjects.append(await _responded(team, subject))
         team.context.clock.at = now + LONG_AGO
         for subject in world.subjects:
-            if subject.phase == "ended":
+            if subject.phase in _BROKEN_WITH_REASON:
                 await _break_glass(team.context, "rapid-care", subject.ids["person_id"], "rapid-care:respond", callers["breaker"])
         yield world
 
@@ -189,8 +195,11 @@ async def _responded(team: response.RapidCareClient, subject: Subject) -> Subjec
     await team.context.deliver(record, key=person_id, subject=person_id)
     await team.context.deliver(plan, key=person_id, subject=plan.care_plan_id)
     started = team.context.clock.at
-    response_id = await team.receive_referral(person_id=person_id, received_at=started, clock_starts_at=started)
-    if subject.phase != "open":
+    starts_at = started + timedelta(hours=1) if subject.phase == "before opening" else started
+    response_id = await team.receive_referral(person_id=person_id, received_at=started, clock_starts_at=starts_at)
+    if subject.phase == "in care":
+        await team.advance(response_id, Status.CONTACTED)
+    elif subject.phase.endswith("ended"):
         await team.advance(response_id, Status.EN_ROUTE)
         await team.command(response_id, "decline", reason="capacity")
     return replace(subject, ids={"person_id": str(person_id), "response_id": str(response_id)})

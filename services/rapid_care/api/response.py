@@ -83,7 +83,10 @@ async def response_actions(response_id: UUID, caller: Staff, unit: Unit, request
 
 @router.get("/responses/{response_id:uuid}/briefing", responses=problems(ResponseNotFound, OrganisationNotInvolved))
 async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> BriefingView:
-    """The present briefing of the clinician who goes."""
+    """The present briefing of the clinician who goes.
+
+    While the two-hour clock runs, it opens a withheld story by an act of break-glass that is reviewed. Otherwise that story is absent.
+    """
     async with unit.audited_read(caller, response_id) as tx:
         response, access = await require_response(tx, response_id)
         current = await briefing(tx, response, await open_for_crisis(response.person_id, access, tx=tx))
@@ -92,7 +95,10 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
 
 @router.get("/people/{person_id:uuid}/story", responses=problems(PersonRecordNotFound, StoryWithheld, OrganisationNotInvolved))
 async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryView:
-    """The person's story from the projection, so that the person is not asked for it again (AC1)."""
+    """The person's story from the projection, so that the person is not asked for it again (AC1).
+
+    While the two-hour clock runs, the read opens a withheld story by an act of break-glass that is reviewed.
+    """
     async with unit.audited_read(caller, person_id) as tx:
         unknown = PersonRecordNotFound(UNKNOWN)
         access = await require_person(tx, person_id, unknown)

@@ -5,6 +5,7 @@ not even a return of the referral and a second routing. Every clock ends in exac
 Sources: T1, T2, G05, G44, G53.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -39,6 +40,7 @@ from shared.contracts.referrals import ReferralRecalled, ReferralRouted
 from shared.kernel.decision import JUST_AFTER, Deadline, Decision, Fact
 from shared.kernel.ids import PersonId
 from shared.kernel.state_table import require_transition
+from shared.kernel.totality import total
 
 #: What a response takes over from the previous one on the same clock.
 _OF_CLOCK = ("at_risk_since", "breached_at", "contacted_at", "first_contact_mode", "contact_recorded_at", "visited_at")
@@ -53,6 +55,20 @@ class ClockState(StrEnum):
     MET = "met"
     BREACHED = "breached"
     RELEASED = "released"
+
+
+#: A clock runs from the opening to the first visit, also after its deadline.
+_RUNS: Mapping[ClockState, bool] = total(
+    ClockState,
+    {
+        ClockState.HELD: False,
+        ClockState.RUNNING: True,
+        ClockState.OVERDUE: True,
+        ClockState.MET: False,
+        ClockState.BREACHED: False,
+        ClockState.RELEASED: False,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +201,11 @@ def clock_of(response: Response, now: datetime) -> ClockState:
     if response.status in WAITING and now > response.due_at:
         return ClockState.OVERDUE
     return ClockState.HELD if now < response.clock_starts_at else ClockState.RUNNING
+
+
+def is_running(response: Response, now: datetime) -> bool:
+    """Whether the clock has started and no visit has stopped it, which is a crisis of the person (G12)."""
+    return _RUNS[clock_of(response, now)]
 
 
 def _held(routed: ReferralRouted, ids: ResponseIds, policy: Policy) -> Response:

@@ -24,7 +24,7 @@ UNKNOWN = "Rapid Care has no record of the person."
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """A part that has not arrived is absent; so is a withheld story after the crisis.
+    """A part that has not arrived is absent; so is a withheld story that neither a running clock nor a stated reason opens.
 
     `other_plans` are in force as well: two persons with a plan each were merged. `open_responses` are all of the person.
     `informed_at`: the referrer last added information then, which is in the story. `practice` is the one for which the recorded code
@@ -46,7 +46,7 @@ async def briefing(tx: Tx, response: Response, access: PersonAccess) -> Briefing
     person_id, on = response.person_id, tx.policy.day_of(tx.now)
     person = await projections.person(tx, person_id)
     plans = await projections.plans(tx, person_id) if access.opens(Part.PLAN) else []
-    responses = await open_responses(tx, person_id)
+    unfinished = await open_responses(tx, person_id)
     lead = await projections.lead(tx, person_id)
     codes = [person.practice_code if person else None, lead.organisation if lead else None]
     practices = await practices_of(tx, filter(None, codes))
@@ -58,7 +58,7 @@ async def briefing(tx: Tx, response: Response, access: PersonAccess) -> Briefing
         lead=None if lead and practices.has_closed(lead.professional_id, lead.organisation, on) else lead,
         practice=practices.first_on(codes, on),
         other_plans=tuple(plans[1:]),
-        open_responses=responses,
+        open_responses=tuple(each.id for each in unfinished),
         informed_at=await projections.informed_at(tx, response.referral_id),
     )
 

@@ -64,9 +64,7 @@ _ADMITTED = Statement(
     )
 )
 _OPEN = Statement(
-    sa.select(RESPONSE.c.id)
-    .where(MERGED.is_of_group(RESPONSE.c.person_id), is_one_of(RESPONSE.c.status, UNFINISHED))
-    .order_by(RESPONSE.c.id)
+    sa.select(RESPONSE).where(MERGED.is_of_group(RESPONSE.c.person_id), is_one_of(RESPONSE.c.status, UNFINISHED)).order_by(RESPONSE.c.id)
 )
 
 
@@ -108,6 +106,6 @@ async def is_admitted_since(tx: Tx, response: Response) -> bool:
     return is_admitted
 
 
-async def open_responses(reader: ReadSession, person_id: UUID) -> tuple[UUID, ...]:
-    """The ids of the responses to the person that have not ended; a person who has one is in a crisis."""
-    return tuple(row["id"] for row in await reader.fetch(_OPEN, person_id=person_id))
+async def open_responses(reader: ReadSession, person_id: UUID) -> list[Response]:
+    """The responses to the person that have not ended, under each id of the person; not locked."""
+    return [responses.from_row(row) for row in await reader.fetch(_OPEN, person_id=person_id)]
