@@ -21,6 +21,9 @@ with the path of a field. A refused request changes nothing. 503 has `Retry-Afte
 **Lists** return `items` and `next`; send `next` unchanged as `cursor`. Unknown parameters and unknown fields are refused, and the refusal \
 names the nearest known one.
 
+**Purpose.** A read serves the care of the person, or their protection from harm: its basis is a relationship to the person, which the \
+audit names. Any other reason is stated with an act of break-glass, which is reviewed (IG15).
+
 **Forms.** Bodies are JSON in UTF-8. Days are `2026-09-21`, in Europe/London; times are RFC 3339 with an offset and are returned in UTC. \
 Codes are in kebab-case. An absent value is `null`. Every response has `traceparent`.
 
