@@ -52,6 +52,7 @@ LONGEST = (
     "tests/architecture/test_totality.py",
     "tests/integration/cli/test_shutdown.py",
     "tests/integration/navigation/test_month.py",
+    "tests/integration/shared/test_slow_clients.py",
 )
 
 

@@ -262,6 +262,22 @@ async def test_occupied_staff_code_is_refused_with_a_way_on(client: NavigationCl
     assert "AGEUK" not in str([refused, read])
 
 
+async def test_outsider_registers_no_navigator_and_is_given_no_task(client: NavigationClient) -> None:
+    """A navigator whom it had registered itself was the only one, was allocated the next task and read the story."""
+    coordinator, navigator = (client.caller(f"navigation:{each}", "evil-1", "EVIL") for each in ("coordinate", "work"))
+    body = {"locality": "west", "role": "care-navigator"}
+
+    registered = await client.context.http.put("/navigation/navigators/evil-1", headers=coordinator, json=body)
+    person_id, _ = await client.plan(an_action())
+    await client.publish(mr_dales_record(), person=person_id, subject=person_id)
+    [waiting] = await client.unassigned()
+    paths = ("navigators/evil-1/feed", "navigators/evil-1/tasks", f"tasks/{waiting['id']}", f"people/{person_id}/story")
+    read = {path: await status_and_code(client, path, navigator) for path in paths}
+
+    assert (registered.status_code, registered.json()["code"]) == (403, "organisation-not-involved")
+    assert read == dict.fromkeys(paths, (403, "organisation-not-involved"))
+
+
 @pytest.mark.parametrize("policy", [Policy(employers=("CLCH",))])
 async def test_task_goes_to_navigators_of_listed_employers_alone(client: NavigationClient) -> None:
     """Finding C2: an organisation in no directory registered a navigator, who was allocated the next task with its story."""

@@ -42,6 +42,20 @@ async def test_number_alone_returns_no_stored_story(client: ReferralsClient) -> 
     assert in_batch.json()["items"][0]["status"] == 201
 
 
+async def test_audit_of_the_person_shows_the_stranger(client: ReferralsClient) -> None:
+    """The same referral, alone and in a batch, left nothing that could be shown to the person."""
+    known = await client.refer()
+    bare = a_body(demographics=None, story=None, reason="falls")
+    await client.try_refer(caller=_stranger(client), demographics=None, story=None, reason="falls")
+    headers = _stranger(client) | {"Idempotency-Key": str(new_id())}
+    await client.context.http.post("/referrals/batch", json={"referrals": [bare]}, headers=headers)
+
+    entries = (await client.get(f"/audit/people/{known['person_id']}", client.context.token("referrals:audit"))).json()["items"]
+
+    of_stranger = [(each["action"], each["actor_id"]) for each in entries if each["actor_org"] == STRANGER]
+    assert of_stranger == [("ReceiveReferrals", "evil-1"), ("ReceiveReferral", "evil-1")]
+
+
 async def test_new_words_do_not_open_the_stored_story(client: ReferralsClient) -> None:
     await client.refer()
 

@@ -51,6 +51,17 @@ async def test_number_in_a_trace_reaches_neither_answer_nor_audit(harness: Deliv
     assert NUMBER not in str(await harness.owner.fetch("SELECT traceparent FROM rapid_care.event"))
 
 
+async def test_number_in_a_trace_reaches_no_log(harness: DeliveryHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line of a failed request has its trace."""
+    async with harness.raising("rapid_care.parcel", "P0001", times=1):
+        failed = await harness.post(None, traceparent=f"00-{NUMBER:0>32}-00f067aa0ba902b7-01")
+    logged = capsys.readouterr().out
+
+    assert failed.status_code == 500
+    assert failed.headers["traceparent"].split("-")[1] in logged
+    assert NUMBER not in logged
+
+
 async def test_metrics_are_for_the_scraper_alone(harness: DeliveryHarness) -> None:
     app = app_of(harness.sender)
 

@@ -8,7 +8,11 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from infra.dev_stack.dev_secrets import Keys
 from shared.deployment.server import ImpatientProtocol
+from tests.builders.database import CommonDatabase
+from tests.builders.programs import Programs
+from tests.integration.navigation.stream_server import run_api
 from tests.timeouts import LONGEST_WAIT
 
 HEAD = b"POST /parcels HTTP/1.1\r\nHost: care.test\r\n"
@@ -77,6 +81,15 @@ async def test_slow_client_loses_its_connection(port: int, parts: tuple[bytes, .
         await sent(port, *parts)
 
     assert [entry["part"] for entry in logs if entry["event"] == "connection.slow"] == [part]
+
+
+async def test_running_api_ends_half_sent_headers(common_database: CommonDatabase, programs: Programs, keys: Keys) -> None:
+    """An API as it is deployed, with its own patience."""
+    async with run_api(programs, common_database.url, keys) as api:
+        answer = await sent(int(api.url.rpartition(":")[2]), HEAD)
+        log = await api.stop()
+
+    assert (answer, "connection.slow" in log) == (b"", True)
 
 
 async def test_dripping_client_is_not_waited_for(port: int) -> None:
