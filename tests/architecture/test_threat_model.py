@@ -1,20 +1,17 @@
 """docs/threat-model.md covers every arrow of the architecture picture, and names only tests that exist."""
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 
 import pytest
 
+from tests.architecture.named_tests import faults_of
 from tests.architecture.sources import ROOT
 
 _PAGE = (ROOT / "docs" / "threat-model.md").read_text()
 _PICTURE = re.search(r"```mermaid\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
 _EDGE = re.compile(r"^ *(\w+)(?:[\[({].*?)? (<?-->)(?:\|[^|]*\|)? *(\w+)", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 _LEAST_REASON = 20
 
 
@@ -54,13 +51,4 @@ def test_threat_is_tested_or_accepted(heading: str, letter: str, threat: str, me
     if shown.startswith("accepted: "):
         assert len(shown) > _LEAST_REASON
     else:
-        named = _TEST.findall(shown)
-        assert ", ".join(f"`{path}::{name}`" for path, name in named) == shown
-        assert [(path, name) for path, name in named if name not in _tests_of(path)] == []
-
-
-@cache
-def _tests_of(path: str) -> set[str]:
-    file = ROOT / Path(path)
-    tree = ast.parse(file.read_text()) if file.exists() else ast.Module([], [])
-    return {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+        assert faults_of(shown) == []
