@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeAlias
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.persistence.known_types import ConnectionWithKnownTypes
 
@@ -19,6 +21,16 @@ async def connected_owner(url: str, **settings: str) -> AsyncIterator[Owner]:
         yield owner
     finally:
         await owner.close()
+
+
+@asynccontextmanager
+async def owner_engine(url: str) -> AsyncIterator[AsyncEngine]:
+    """SQLAlchemy's engine, for migrations. asyncpg reads the address, as everywhere: SQLAlchemy would not pass `sslmode` on."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=partial(asyncpg.connect, url))
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 async def change(owner: Owner, statement: str, *values: object) -> int:

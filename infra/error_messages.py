@@ -3,6 +3,7 @@
 Invariant: a sentence contains no address, row or value of a variable, because each may be secret or personal.
 """
 
+import ssl
 import traceback
 from collections.abc import Iterator, Sequence
 
@@ -29,6 +30,7 @@ _OF_A_SERVER: Sequence[tuple[tuple[type[BaseException], ...], str]] = (
         (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError),
         "The database refused the connection ({kind}): check the address, and whether `care migrate` has run.",
     ),
+    ((ssl.SSLCertVerificationError,), "The certificate of {server} is not trusted: check sslrootcert and the host in the address."),
     ((asyncpg.PostgresError, asyncpg.InterfaceError), "The database failed ({kind})."),
     ((KafkaError,), "Kafka could not be reached or rejected the request ({kind})."),
     ((OSError, TimeoutError), "{server} does not respond ({kind})."),

@@ -23,6 +23,7 @@ from shared.contracts.event import Code
 from shared.deployment import ContextSettings, Deployment
 from shared.deployment.variables import range_of
 from shared.kernel.value_rules import rules_of, written
+from shared.persistence.protected_address import PROTECTED
 from shared.web.limits import Limits
 
 FILE_NAME = Path("docs/configuration.md")
@@ -127,7 +128,8 @@ _LOCAL = (
         "DATABASE_URL",
         "embedded database; required by `care migrate`",
         "every command, local stack, tests",
-        "Address of the database for its owner, who may create roles (CREATEROLE) and schemas; for `care demo` and tests also CREATEDB.",
+        "Address of the database for its owner, who may create roles (CREATEROLE) and schemas; for `care demo` and tests also CREATEDB. "
+        f"{PROTECTED}",
     ),
     Variable("<CONTEXT>_DATABASE_PASSWORD", "", "`care migrate`", "Password of the context's database role, which the command sets."),
     Variable(

@@ -1,16 +1,14 @@
 """Creates and upgrades schemas, roles and tables. Run by the owner of the database; the role of a context has rights in its schema only."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.engine import Connection
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import owner_engine
 from infra.deploy.database_roles import Roles
 from infra.deploy.grants import grant
 from infra.reference.load import load_practices
@@ -30,7 +28,7 @@ async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
     Raises PracticeFileRefused and ServiceFileRefused before anything is changed, sqlalchemy.exc.SQLAlchemyError.
     """
     practices, services, created = read_practices(), read_services(), dict[str, int]()
-    async with _opened(owner_url) as engine:
+    async with owner_engine(owner_url) as engine:
         for context in CONTEXTS:
             async with engine.begin() as connection:
                 await connection.run_sync(_prepare, context, roles)
@@ -44,19 +42,10 @@ async def migrate(owner_url: str, roles: Roles) -> dict[str, int]:
 
 async def drop_roles(owner_url: str, roles: Roles) -> None:
     """Drops the roles of a deployment after its databases were dropped."""
-    async with _opened(owner_url) as engine, engine.begin() as connection:
+    async with owner_engine(owner_url) as engine, engine.begin() as connection:
         for context in CONTEXTS:
             for role in (roles.of(context), roles.keeper(context)):
                 await connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{role}"')
-
-
-@asynccontextmanager
-async def _opened(owner_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 def configuration(connection: Connection, context: str, metadata: sa.MetaData | None = None) -> Config:

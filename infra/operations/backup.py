@@ -4,6 +4,7 @@ PostgreSQL's own programs dump and restore, pyrage encrypts in the format of age
 """
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from infra.contexts import CONTEXTS
 from infra.database_owner import connected_owner
 from infra.dev_stack.local.postgres_programs import installed_programs
 from infra.errors import StackError
+from shared.persistence.protected_address import is_verified
 
 #: The owners and rights of a restored database are those of the next `care migrate`.
 _RESTORE = ("pg_restore", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", "--no-password")
@@ -107,7 +109,7 @@ def _program(
     url = make_url(database_url).set(drivername="postgresql")
     address = url.set(password=None).render_as_string()
     program, *options = command
-    arguments = [installed_programs().path(program), *options, f"--dbname={address}"]
+    arguments = [_path(program, database_url), *options, f"--dbname={address}"]
     environment = {**os.environ, "PGPASSWORD": str(url.password or "")}
     with subprocess.Popen(arguments, stdout=out, stdin=into, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
@@ -121,8 +123,20 @@ def _program(
             raise StackError(f"{program} ended with code {process.returncode}. Run it by hand, as the owner of the database, to see why.")
 
 
+def _path(program: str, database_url: str) -> str:
+    """The installed programs speak no TLS. For an address that asks for it, the one of PATH runs."""
+    if not is_verified(database_url):
+        return installed_programs().path(program)
+    if found := shutil.which(program):
+        return found
+    raise StackError(
+        f"The address asks for TLS, which the product's {program} does not speak. Install the programs of PostgreSQL, or run the command "
+        "on the machine of the server and name its Unix socket."
+    )
+
+
 async def _require_empty(database_url: str) -> None:
-    async with connected_owner(make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+    async with connected_owner(database_url) as connection:
         held = await connection.fetchval(_HELD, list(CONTEXTS))
     if held:
         raise StackError(f"The database has the schemas {', '.join(sorted(held))}. Restore into an empty database.")

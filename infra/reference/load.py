@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.engine import Connection
 
 from infra.contexts import CONTEXTS
+from infra.database_owner import owner_engine
 from infra.reference.practice_file import read_practices
 from infra.reference.service_file import read_services
 from infra.reference.service_load import load_services
@@ -59,13 +59,9 @@ async def load(owner_url: str, file: Path | None = None) -> dict[str, Changes]:
     Raises PracticeFileRefused, ServiceFileRefused, OSError, sqlalchemy.exc.SQLAlchemyError.
     """
     practices, services = read_practices(file), read_services()
-    engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(load_services, services)
-            return await connection.run_sync(load_practices, practices)
-    finally:
-        await engine.dispose()
+    async with owner_engine(owner_url) as engine, engine.begin() as connection:
+        await connection.run_sync(load_services, services)
+        return await connection.run_sync(load_practices, practices)
 
 
 def load_practices(connection: Connection, practices: Sequence[Practice]) -> dict[str, Changes]:

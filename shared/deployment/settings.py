@@ -18,7 +18,7 @@ from shared.contracts.encryption import KeyRing
 from shared.contracts.event import producer_of
 from shared.deployment.kafka_variables import KAFKA_NAME, KafkaPrincipal, KafkaVariables
 from shared.deployment.setting_errors import ConfigurationError
-from shared.deployment.variables import Duration, Key, Versions, bytes_of, none_when_empty, policy, variable_name
+from shared.deployment.variables import DatabaseAddress, Duration, Key, Versions, bytes_of, none_when_empty, policy, variable_name
 from shared.messaging.kafka_settings import KafkaCredentials, KafkaSettings
 from shared.messaging.pacing import DEFAULT_PACING
 from shared.messaging.subscriptions import Subscriptions
@@ -27,6 +27,7 @@ from shared.persistence.batch_interfaces import Group
 from shared.persistence.batching.write_batch import WriteBatch
 from shared.persistence.database import Database, connect
 from shared.persistence.deployment_secrets import Secrets
+from shared.persistence.protected_address import PROTECTED
 from shared.persistence.retention import DEFAULT_RETENTION, MIN_INBOX_RETENTION, RetentionPolicy
 from shared.telemetry import logs
 from shared.web.limits import Limits
@@ -252,7 +253,10 @@ class ContextSettings(KafkaPrincipal):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: Annotated[SecretStr, Field(min_length=1, description="Address of the database for the role of this context.")]
+    database_url: Annotated[
+        DatabaseAddress,
+        Field(description=f"Address of the database for the role of this context. {PROTECTED}"),
+    ]
     policy: Annotated[
         dict[str, Any], Field(default_factory=dict, description="JSON object that overrides fields of the context's policy, by name.")
     ]

@@ -16,6 +16,7 @@ from shared.deployment.secret_files import VARIABLE as SECRETS_VARIABLE
 from shared.deployment.secret_files import secrets_folder
 from shared.deployment.setting_errors import DURATION, ConfigurationError, sentences
 from shared.kernel.value_rules import Range
+from shared.persistence.protected_address import protected
 
 P = TypeVar("P")
 S = TypeVar("S", bound=BaseSettings)
@@ -77,6 +78,11 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _protected(address: SecretStr) -> SecretStr:
+    protected(address.get_secret_value())
+    return address
+
+
 def _duration(value: object) -> object:
     if isinstance(value, str) and not _are_durations(value):
         raise ValueError(DURATION)
@@ -91,6 +97,8 @@ def none_when_empty(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 #: 256 bits in base64.
 Key = Annotated[SecretStr, AfterValidator(_key)]
+#: An address of PostgreSQL on this machine, or with TLS and a verified server.
+DatabaseAddress = Annotated[SecretStr, Field(min_length=1), AfterValidator(_protected)]
 #: The keys of one producer: during a rotation its current version and another one.
 Versions = Annotated[dict[Annotated[str, Field(pattern=_VERSION)], Key], Field(min_length=1, max_length=2)]
 

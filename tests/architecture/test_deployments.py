@@ -161,6 +161,24 @@ def test_pod_gets_the_secrets_it_needs_as_files(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", PODS)
+def test_pod_has_the_authority_of_the_database(name: str) -> None:
+    pod = PODS[name]["spec"]
+    mount = {"name": "database", "mountPath": "/etc/care/database", "readOnly": True}
+
+    assert {"name": "database", "configMap": {"name": "care-database-authority"}} in pod["volumes"]
+    assert all(mount in container["volumeMounts"] for container in pod["containers"])
+
+
+def test_composed_database_has_a_socket_alone() -> None:
+    postgres = COMPOSE["postgres"]
+
+    assert (postgres["network_mode"], "networks" in postgres, "ports" in postgres) == ("none", False, False)
+    assert "listen_addresses=" in postgres["command"]
+    assert postgres["environment"]["POSTGRES_INITDB_ARGS"] == "--auth=scram-sha-256"
+    assert [name for name, service in PRODUCT.items() if service["volumes"] != ["database:/run/postgresql:ro"]] == []
+
+
 def test_needed_secrets_are_the_secret_settings() -> None:
     secret = {
         name

@@ -13,6 +13,7 @@ from infra.deploy.kafka_operator import operator_credentials
 from infra.dev_stack.local.ports import accepts
 from infra.errors import StackError
 from shared.messaging.kafka_settings import KafkaCredentials
+from shared.persistence.protected_address import protected
 
 _TIMEOUT_SECONDS = 10
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
@@ -30,16 +31,27 @@ class Server:
 def external_database_url() -> str | None:
     """Returns `DATABASE_URL` in the form that asyncpg accepts, or None. Raises StackError."""
     url = os.environ.get("DATABASE_URL")
-    return require_postgresql(url).replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
+    return require_postgresql(url) if url else None
 
 
 def require_postgresql(url: str) -> str:
-    """Returns `url`. Raises StackError when its scheme is not one of PostgreSQL; the message names only a word that can be a scheme."""
+    """Returns `url` in the form that asyncpg accepts.
+
+    Raises StackError when the scheme is not one of PostgreSQL, and when the connection would be unprotected. The message names only a word
+    that can be a scheme.
+    """
     scheme, separator, _ = url.partition("://")
     if separator and scheme in _SCHEMES:
-        return url
+        return _protected(url).replace("postgresql+asyncpg://", "postgresql://", 1)
     found = f" has the scheme {scheme}://, which is not PostgreSQL" if separator and _SCHEME.fullmatch(scheme) else " is not an address"
     raise StackError(f"DATABASE_URL{found}. Its form is postgresql://owner:password@host:5432/database.")
+
+
+def _protected(url: str) -> str:
+    try:
+        return protected(url)
+    except ValueError as problem:
+        raise StackError(f"DATABASE_URL: {problem}.") from None
 
 
 def external_kafka_bootstrap() -> str | None:
