@@ -6,26 +6,30 @@ servers, metrics and refusals.
 
 import json
 import os
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from infra.codegen.data_inventory import restricted_columns
 from infra.contexts import CONTEXTS
 from infra.demo.world import World
+from infra.deploy.topics import declarations
 from infra.dev_stack.local.paths import StackFolders, stack_folders
 from infra.dev_stack.stack_state import endpoints
 from infra.operations.erasure import command as erasure
 from shared.kernel.ids import new_id
+from shared.messaging.topics import Layout, create
 from tests.builders.free_text import OF_COMMANDS, OF_REQUESTS
+from tests.builders.left_behind import Found, in_database, in_files, in_metrics, in_topics, search_for
 from tests.builders.safeguarding import a_concern
-from tests.journeys.left_behind import Found, in_database, in_files, in_metrics, in_topics, search_for
 from tests.journeys.story_run import StoryRun
 
 pytestmark = pytest.mark.timeout(400)
@@ -58,6 +62,51 @@ _GLASS_BREAKERS = {"/rapid-care": "rapid-care", "/mdt": "mdt-coordinator", "/nav
 #: The recorded move lies back for longer than it can be reversed.
 _LONG_AGO = """
 UPDATE referrals.life SET changes = jsonb_set(changes, '{0,recorded_at}', '"2015-01-01T09:00:00Z"') WHERE person_id = $1"""
+
+#: A word that is planted.
+_LEAK = "kaleidoscope"
+_OCTETS = f"a {_LEAK.title()}".encode()
+_ENCODED = b64encode(_OCTETS).decode()
+#: Statements that plant the word, each with its values: in plain texts, in octets, and in base64 within octets or a document.
+_PLANTED_IN_COLUMNS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    (f"CREATE TABLE public.leak AS SELECT 'a {_LEAK}' AS text, '{{\"cursor\": \"{_ENCODED}\"}}'::jsonb AS document", ()),
+    (
+        "INSERT INTO mdt.idempotency (caller, key, fingerprint, body) VALUES ('leak', 'leak', '', $1)",
+        (_OCTETS,),
+    ),
+    (
+        """
+        INSERT INTO rapid_care.parked
+        (topic, partition, "offset", key, value, headers, digest, reason, counts_as_failure, blocks_key, is_authentic)
+        VALUES ('leak', 0, 0, $1, $1, $2, '', 'leak', false, false, false)""",
+        (_OCTETS, json.dumps([["ce_id", _ENCODED]]).encode()),
+    ),
+    (
+        """
+        INSERT INTO referrals.event
+        (id, type, topic, subject, sequence, key, occurred_at, correlation_id, actor_org, actor_role, data, partition_day)
+        SELECT id, 'leak', 'referrals.person-record', id, 1, id, now(), id, '', '', $1, 'infinity' FROM gen_random_uuid() AS id""",
+        (_OCTETS,),
+    ),
+)
+_UPROOTED = (
+    "DROP TABLE IF EXISTS public.leak",
+    "DELETE FROM mdt.idempotency WHERE caller = 'leak'",
+    "DELETE FROM rapid_care.parked WHERE topic = 'leak'",
+    "DELETE FROM referrals.event WHERE type = 'leak'",
+)
+#: What a log, a URL or a document may make of an address.
+_WRITTEN = (
+    "TROMBONE COTTAGE",
+    "Trombone%20Cottage",
+    "Trombone+Cottage",
+    "\\x" + b"Trombone Cottage".hex(),
+    "Trombone\\u0020Cottage",
+    b64encode(b"Trombone Cottage").decode(),
+    b64encode(b"Trombone%20Cottage").decode(),
+    urlsafe_b64encode("Café?>~ Trombone Cottage".encode()).decode().rstrip("="),
+    "\\x" + b64encode(b'{"data": "' + b64encode(b"Trombone Cottage") + b'"}').hex(),
+)
 
 _REFERRAL: dict[str, Any] = {
     "nhs_number": _NUMBER,
@@ -128,22 +177,56 @@ async def test_words_reached_every_column_of_free_text(remains: _Remains) -> Non
 
 
 async def test_search_finds_a_planted_leak_in_each_place(story: StoryRun) -> None:
-    word = "kaleidoscope"
     owner, folders = story.world.owner, _folders(story.world)
-    await owner.execute(f"CREATE TABLE public.leak AS SELECT 'a {word}' AS text")
-    await owner.execute(f"DO $$ BEGIN RAISE LOG 'a {word}'; END $$")
+    await owner.execute(f"DO $$ BEGIN RAISE LOG 'a {_LEAK}'; END $$")
     log = folders.root / "logs" / "leak.log"
     log.parent.mkdir(exist_ok=True)
-    log.write_text(f"a {word}")
+    log.write_text(f"a {_LEAK}")
     try:
-        found = await _search(story.world, {word, str(story.world.ids["person"]), "care_relay"})
+        found = await _search(story.world, {_LEAK, str(story.world.ids["person"]), "care_relay"})
     finally:
-        await owner.execute("DROP TABLE public.leak")
         log.unlink()
 
-    assert {place for place, each in found if each == word} == {"public.leak.text", "file postgres.log", "file leak.log"}
+    assert {place for place, each in found if each == _LEAK} == {"file postgres.log", "file leak.log"}
     assert {place for place, each in found if each == str(story.world.ids["person"])} >= {"topic mdt.case", "topic referrals.person-record"}
     assert {place for place, each in found if each == "care_relay"} >= {f"metrics of worker {context}" for context in CONTEXTS}
+
+
+async def test_search_finds_a_planted_leak_in_each_column(story: StoryRun) -> None:
+    """In texts, documents and octets, whether a service should have sealed them or an operator is to read them."""
+    url, owner = story.world.product.addresses.database_url, story.world.owner
+    try:
+        for statement, values in _PLANTED_IN_COLUMNS:
+            await owner.execute(statement, *values)
+        found = in_database(url, search_for([_LEAK]))
+    finally:
+        for statement in _UPROOTED:
+            await owner.execute(statement)
+
+    event, parked = "referrals.event", "rapid_care.parked"
+    columns = {f"{event}.data", f"{parked}.key", f"{parked}.value", f"{parked}.headers", "mdt.idempotency.body"}
+    assert {place for place, _ in found} == columns | {"public.leak.text", "public.leak.document"}
+    assert in_database(url, search_for([_LEAK])) == set()
+
+
+async def test_search_finds_a_planted_leak_in_each_record(story: StoryRun) -> None:
+    """In the key, a header and the value of a compressed record; the broker's files have it too, because a topic is uncompressed."""
+    addresses, planted = story.world.product.addresses, Layout("planted.", 1, 1, 1)
+    [topic] = [each for each in declarations() if each.name == "referrals.person-record"]
+    places = {"key": (_OCTETS, b"", None), "value": (b"", _OCTETS, None), "header": (b"", b"", _OCTETS)}
+    for place, (key, value, header) in places.items():
+        layout = replace(planted, prefix=f"planted-{place}.")
+        await create(addresses.kafka_bootstrap, [topic], layout)
+        async with AIOKafkaProducer(bootstrap_servers=addresses.kafka_bootstrap, compression_type="gzip") as producer:
+            await producer.send_and_wait(layout.prefix + topic.name, value, key=key, headers=[("ce_id", header)])
+        assert await in_topics(addresses.kafka_bootstrap, layout.prefix, search_for([_LEAK])) == {(f"topic {topic.name}", _LEAK)}
+
+    assert {place for place, _ in in_files(_folders(story.world), search_for([_LEAK]))} >= {"file 00000000000000000000.log"}
+
+
+@pytest.mark.parametrize("written", _WRITTEN)
+def test_search_finds_a_word_in_each_writing(written: str) -> None:
+    assert search_for(["Trombone Cottage"])(f"GET /people?address={written}, 200".encode()) == {"trombone cottage"}
 
 
 async def _search(world: World, words: set[str]) -> set[Found]:

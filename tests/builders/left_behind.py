@@ -13,6 +13,7 @@ from infra.contexts import prefix
 from infra.dev_stack.local.paths import StackFolders
 from infra.dev_stack.local.postgres_programs import installed_programs
 from infra.operations.verify.broker import connected
+from tests.builders.readings import readings
 
 #: Where something was found, and what.
 Found = tuple[str, str]
@@ -24,12 +25,12 @@ _INDEXES = {".index", ".timeindex"}
 
 
 def search_for(words: Iterable[str]) -> Search:
-    """Finds the words that a text contains, in any case."""
+    """Finds the words that a text contains, in any case and in each of its `readings`."""
     forms = {word.lower(): word.lower().encode() for word in words}
 
     def search(text: bytes) -> set[str]:
-        lower = text.lower()
-        return {word for word, form in forms.items() if form in lower}
+        read = [each.lower() for each in readings(text)]
+        return {word for word, form in forms.items() if any(form in each for each in read)}
 
     return search
 
