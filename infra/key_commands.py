@@ -33,12 +33,17 @@ def erase(
     ] = None,
     check: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Check this certificate instead.")] = None,
     name: Name = "default",
+    *,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new key for certificates, and its public half, instead.")] = False,
 ) -> None:
     """Request the erasure of a person's words, or approve such a request, which erases them everywhere. Owners and deadlines stay."""
-    from infra.operations.erasure import command
+    from infra.operations.erasure import certificate as certificates
+    from infra.operations.erasure import command, keys
 
-    if check is not None:
-        out.print(run(command.check(check, name)))
+    if new_key:
+        keys.print_new_key(out)
+    elif check is not None:
+        out.print(certificates.check(check, keys.public_keys(name)))
     elif person is None or token is None:
         raise StackError("Name the person and the file of your token: `care erase PERSON --token FILE --reason TEXT`.")
     elif approve is None:

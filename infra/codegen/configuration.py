@@ -20,7 +20,7 @@ from infra.cli import app
 from infra.contexts import CONTEXTS, policy_of
 from infra.deploy.kafka_operator import OperatorVariables
 from shared.contracts.event import Code
-from shared.deployment import ContextSettings, Deployment
+from shared.deployment import ContextSettings, Deployment, PseudonymSettings
 from shared.deployment.variables import range_of
 from shared.kernel.value_rules import rules_of, written
 from shared.persistence.protected_address import PROTECTED
@@ -106,7 +106,7 @@ _READERS = {
     "<CONTEXT>_MAC_KEY_ID": "worker, `care parked`, `care replay`",
     "<CONTEXT>_DATABASE_URL": f"{_PROCESSES}, {_AS_A_CONTEXT}",
     "<CONTEXT>_POLICY": f"{_PROCESSES}, {_AS_A_CONTEXT}",
-    "CARE_PERSON_ID_SECRET": f"{_PROCESSES}, {_AS_A_CONTEXT}",
+    "CARE_PERSON_ID_SECRET": "API of referrals and mdt, `care import-risk`",
     "CARE_ENCRYPTION_KEYS": f"{_PROCESSES}, {_AS_A_CONTEXT}",
     "CARE_ENCRYPTION_KEY_ID": f"{_PROCESSES}, {_AS_A_CONTEXT}",
 }
@@ -153,6 +153,18 @@ _LOCAL = (
         "`care audit verify`, `care verify`",
         "JSON object of context and list of public keys in base64, old ones included, that verify the signatures of the audit.",
     ),
+    Variable(
+        "CARE_ERASURE_SIGNING_KEY",
+        "that of the local stack",
+        "`care erase`",
+        "Seed of the Ed25519 key that signs the certificates of erasures. The approver's command requires it; no process has it.",
+    ),
+    Variable(
+        "CARE_ERASURE_PUBLIC_KEYS",
+        "that of the local stack",
+        "`care erase`",
+        "Public keys in base64, old ones included, with commas between them, that verify the certificates of erasures.",
+    ),
     Variable("CARE_HOME", "`~/.cache/care-coordination`", "local stack", "Folder of stacks, logs and Kafka's jars."),
     Variable("XDG_CACHE_HOME", "`~/.cache`", "local stack", "Parent of that folder when `CARE_HOME` is unset."),
     Variable("CARE_KAFKA_BROKER", "unset", "local stack", "`fallback`, the only value, selects the broker in memory."),
@@ -162,7 +174,7 @@ _LOCAL = (
 
 
 def configuration() -> Mapping[Path, str]:
-    text = _HEAD + _DEPLOYMENT + _table(_of_settings(Deployment, "CARE_"))
+    text = _HEAD + _DEPLOYMENT + _table(_of_deployment())
     text += _CONTEXT + _table(_of_contexts())
     text += _COMMANDS + _table([*_of_commands(), *_of_operator(), *_LOCAL]) + _LIMITS + _policy_table(Limits)
     return {FILE_NAME: text + "".join(_policy_section(context) for context in CONTEXTS)}
@@ -184,6 +196,10 @@ def _of_settings(settings: type[BaseSettings], prefix: str) -> Sequence[Variable
     return found
 
 
+def _of_deployment() -> Sequence[Variable]:
+    return [*_of_settings(PseudonymSettings, "CARE_"), *_of_settings(Deployment, "CARE_")]
+
+
 def _of_contexts() -> Sequence[Variable]:
     """The common variables, then those that a context adds."""
     own = [
@@ -197,7 +213,7 @@ def _of_contexts() -> Sequence[Variable]:
 
 def _of_commands() -> Iterator[Variable]:
     """The variables that are read only through an option of the command line."""
-    elsewhere = {each.name for each in (*_LOCAL, *_of_settings(Deployment, "CARE_"))}
+    elsewhere = {each.name for each in (*_LOCAL, *_of_deployment())}
     group: Any = typer.main.get_command(app)
     for name, command in sorted(_commands(group, "care")):
         for option in command.params:

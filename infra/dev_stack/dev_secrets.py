@@ -52,6 +52,11 @@ class Keys:
         derived = {context: hmac.digest(self.database_password.encode(), context.encode(), "sha256").hex() for context in CONTEXTS}
         return Roles(self.database_roles, derived)
 
+    @property
+    def erasure_signing_key(self) -> str:
+        """Derived from `database_password` too, which no process of the product holds."""
+        return b64encode(hmac.digest(self.database_password.encode(), b"erasure certificate", "sha256")).decode()
+
     def audit_public_keys(self) -> dict[str, list[str]]:
         """By context, in base64."""
         return {context: [b64encode(SigningKey(b64decode(seed)).public).decode()] for context, seed in self.audit_signing_keys.items()}

@@ -13,6 +13,14 @@ from shared.contracts.event import producer_of
 from shared.kernel.value_rules import written
 
 _AUDIT_KEY = "_AUDIT_SIGNING_KEY"
+_PSEUDONYMS = "CARE_PERSON_ID_SECRET"
+#: What belongs to the operator, who may have it in the environment of `care up`: no process of the product uses it.
+_OPERATOR = {
+    "DATABASE_URL",
+    "KAFKA_PASSWORD",
+    "CARE_ERASURE_SIGNING_KEY",
+    *(f"{context.upper()}_DATABASE_PASSWORD" for context in CONTEXTS),
+}
 _BOOLEAN = TypeAdapter(bool)
 
 
@@ -35,7 +43,7 @@ def environment(
         | {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT" if is_kafka_open else "SASL_SSL",
-            "CARE_PERSON_ID_SECRET": keys.person_id_secret,
+            _PSEUDONYMS: keys.person_id_secret,
             "CARE_ENCRYPTION_KEYS": json.dumps({keys.record_key: keys.record_secret}),
             "CARE_ENCRYPTION_KEY_ID": keys.record_key,
             "CARE_JWKS": keys.public(),
@@ -51,13 +59,17 @@ def environment(
 
 def of_api(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of an API, which neither publishes, consumes nor signs the audit."""
-    return {name: value for name, value in variables.items() if not name.endswith(("_MAC_KEYS", "_MAC_KEY_ID", _AUDIT_KEY))}
+    unused = ("_MAC_KEYS", "_MAC_KEY_ID", "_KAFKA_PASSWORD", _AUDIT_KEY)
+    return {name: value for name, value in variables.items() if not name.endswith(unused) and name not in _OPERATOR}
 
 
 def of_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:
-    """The environment of a worker, without the addresses and the keys of the other contexts."""
-    others = tuple(f"{other.upper()}_" for other in CONTEXTS if other != context)
-    return {name: value for name, value in variables.items() if not name.startswith(others)}
+    """The environment of a worker, which derives no id from an NHS number, without the addresses and the keys of the other contexts."""
+    others, unused = (
+        tuple(f"{other.upper()}_" for other in CONTEXTS if other != context),
+        _OPERATOR | {_PSEUDONYMS, "CARE_METRICS_TOKEN"},
+    )
+    return {name: value for name, value in variables.items() if not name.startswith(others) and name not in unused}
 
 
 def _mac_keys(keys: Keys) -> dict[str, str]:

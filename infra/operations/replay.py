@@ -16,7 +16,7 @@ from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from shared.contracts.authentication import NO_MAC_KEYS
 from shared.contracts.envelope import UnauthenticRecord, UndecodableRecord
-from shared.deployment import Deployment, read
+from shared.deployment import Deployment, PseudonymSettings, read
 from shared.kernel.actor import Actor
 from shared.messaging.event_processor import EventProcessor
 from shared.messaging.subscriptions import Subscriptions
@@ -29,24 +29,28 @@ from shared.persistence.transaction import Cause, RequestContext
 
 #: Required settings of every process that these commands do not use.
 _UNUSED = {"KAFKA_BOOTSTRAP_SERVERS": "unused:9092"}
+_PSEUDONYMS = "CARE_PERSON_ID_SECRET"
 _LOGGED = "SELECT type FROM {context}.event WHERE id = $1"
 _APPLIED = "SELECT EXISTS (SELECT FROM {context}.inbox WHERE event_id = $1)"
 _LONGEST_REASON = 200
 
 
 @asynccontextmanager
-async def database_of(context: str, name: str) -> AsyncIterator[Database[Any]]:
+async def database_of(context: str, name: str, *, derives_ids: bool = False) -> AsyncIterator[Database[Any]]:
     """Opens the database of a context under its role; inside, the environment has the variables of the stack.
+
+    With `derives_ids` transactions have the secret of the pseudonyms.
 
     Raises StackError for an unknown context and for missing secrets, ConfigurationError for an invalid variable.
     """
     if context not in CONTEXTS:
         raise StackError(f"There is no context “{context}”; there are {', '.join(CONTEXTS)}.")
-    with _environment(_variables(context, name)):
+    with _environment(_variables(context, name, [_PSEUDONYMS] if derives_ids else [])):
         settings = read(settings_of(context))
         policy, url = settings.policy_values(policy_of(context)), settings.database_url.get_secret_value()
         mac_keys = settings.record_keys(subscriptions_of(context)) if settings.mac_keys else NO_MAC_KEYS
-        database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys, is_service=True)
+        pseudonyms = read(PseudonymSettings) if derives_ids else None
+        database = await read(Deployment).database(url, policy, size=2, mac_keys=mac_keys, pseudonyms=pseudonyms, is_service=True)
         try:
             yield database
         finally:
@@ -236,8 +240,11 @@ def _reason(problem: Exception) -> str:
     return type(problem).__name__ if is_infrastructure else f"{type(problem).__name__} in its handler"
 
 
-def _variables(context: str, name: str) -> dict[str, str]:
-    """Returns the variables of the environment, then those of the stack `name`; generates none. Raises StackError when one is missing."""
+def _variables(context: str, name: str, further: Sequence[str]) -> dict[str, str]:
+    """Returns the variables of the environment, then those of the stack `name`; generates none.
+
+    Raises StackError when one is missing that every command needs, or one of `further`.
+    """
     found, url = endpoints(name), f"{context.upper()}_DATABASE_URL"
     keys = load(stack_folders(name).root)
     known = environment(found.database_url, found.kafka_bootstrap, keys) if keys else {}
@@ -245,5 +252,5 @@ def _variables(context: str, name: str) -> dict[str, str]:
     known |= external_secrets()
     if address := os.environ.get(url):
         known[url] = address
-    require((url, "CARE_PERSON_ID_SECRET", "CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID"), known, f"the context “{context}”")
+    require((url, *further, "CARE_ENCRYPTION_KEYS", "CARE_ENCRYPTION_KEY_ID"), known, f"the context “{context}”")
     return _UNUSED | {variable: value for variable, value in known.items() if value}

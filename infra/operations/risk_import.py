@@ -27,7 +27,7 @@ async def import_risk_file(file: Path, out: Console, name: str) -> dict[str, Any
     """Returns the report of the import. Raises StackError when the file is refused or no stack runs."""
     from infra.operations.replay import database_of
 
-    async with database_of("mdt", name) as database:
+    async with database_of("mdt", name, derives_ids=True) as database:
         with _bars(out) as on_progress:
             report = await import_risk(database, file.read_bytes(), on_progress)  # noqa: ASYNC240  no other task runs
     if refused := sum(report.refused.values()):

@@ -1,5 +1,7 @@
 """The environment of the Community Point of Access."""
 
+from typing import ClassVar
+
 from pydantic_settings import SettingsConfigDict
 
 from shared.deployment import ContextSettings
@@ -9,3 +11,4 @@ class Settings(ContextSettings):
     """For instance `REFERRALS_POLICY='{"acknowledge_urgent": "PT30M"}'`."""
 
     model_config = SettingsConfigDict(env_prefix="REFERRALS_")
+    DERIVES_IDS: ClassVar[bool] = True

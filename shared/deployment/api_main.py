@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shared.deployment.server import serve
 from shared.deployment.setting_errors import ConfigurationError
-from shared.deployment.settings import ContextSettings, Deployment
+from shared.deployment.settings import ContextSettings, Deployment, PseudonymSettings
 from shared.deployment.variables import read
 from shared.kernel.scope_holders import Holders
 from shared.persistence.batch_interfaces import Group
@@ -42,15 +42,17 @@ def create_context_app(
     """Ends the process with a sentence when the environment is wrong."""
     try:
         context_settings, deployment = read(settings), read(Deployment)
+        pseudonyms = read(PseudonymSettings) if settings.DERIVES_IDS else None
         policy, tokens, limits = context_settings.policy_values(policy_class), deployment.tokens(), deployment.limits_values()
     except ConfigurationError as problem:
         sys.exit(f"{context} cannot start. {problem}")
     deployment.prepare_process()
+    url = context_settings.database_url.get_secret_value()
     return create_app(
         context=context,
         title=title,
         router=router,
-        open_database=lambda: deployment.database(context_settings.database_url.get_secret_value(), policy, groups=groups),
+        open_database=lambda: deployment.database(url, policy, groups=groups, pseudonyms=pseudonyms),
         tokens=tokens,
         holders=holders,
         gauges=gauges,

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, Field, Json, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,12 +69,19 @@ class RetentionSettings(BaseSettings):
         return RetentionPolicy(self.idempotency_retention, self.inbox_retention, self.deadline_retention)
 
 
-class Deployment(KafkaVariables, RetentionSettings):
-    """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
+class PseudonymSettings(BaseSettings):
+    """The secret of the pseudonyms, for a process that derives ids from NHS numbers; no other process reads it."""
+
+    model_config = SettingsConfigDict(env_prefix="CARE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     person_id_secret: Annotated[
         Key, Field(description="Secret from which person ids are derived. Never change it: every person would get a new id.")
     ]
+
+
+class Deployment(KafkaVariables, RetentionSettings):
+    """Environment variables with the prefix CARE_, and KAFKA_BOOTSTRAP_SERVERS; docs/configuration.md is generated from them."""
+
     encryption_keys: Annotated[
         dict[str, Key],
         Field(min_length=1, description="JSON object of key id and secret: the keys of the restricted topics, old ones included."),
@@ -195,9 +202,10 @@ class Deployment(KafkaVariables, RetentionSettings):
         logs.configure(self.log_level)
         gc.set_threshold(*_COLLECTOR)
 
-    def secrets(self, mac_keys: MacKeys = NO_MAC_KEYS) -> Secrets:
+    def secrets(self, mac_keys: MacKeys = NO_MAC_KEYS, pseudonyms: PseudonymSettings | None = None) -> Secrets:
         keys = {kid: bytes_of(key) for kid, key in self.encryption_keys.items()}
-        return Secrets(bytes_of(self.person_id_secret), KeyRing(keys, self.encryption_key_id), mac_keys)
+        secret_of_ids = bytes_of(pseudonyms.person_id_secret) if pseudonyms else None
+        return Secrets(secret_of_ids, KeyRing(keys, self.encryption_key_id), mac_keys)
 
     def tokens(self) -> "Tokens":
         """Raises ConfigurationError unless exactly one source of keys is set and can be used."""
@@ -241,10 +249,11 @@ class Deployment(KafkaVariables, RetentionSettings):
         groups: Sequence[Group] = (),
         *,
         mac_keys: MacKeys = NO_MAC_KEYS,
+        pseudonyms: PseudonymSettings | None = None,
         is_service: bool = False,
     ) -> Database[P]:
         """`is_service` is as of `connect`."""
-        how: dict[str, Any] = {"secrets": self.secrets(mac_keys), "size": size, "groups": groups, "is_service": is_service}
+        how: dict[str, Any] = {"secrets": self.secrets(mac_keys, pseudonyms), "size": size, "groups": groups, "is_service": is_service}
         return await connect(dsn, clock=DatabaseClock(allow_time_travel=self.allow_time_travel), policy=policy, new_batch=WriteBatch, **how)
 
 
@@ -252,6 +261,8 @@ class ContextSettings(KafkaPrincipal):
     """Environment variables of one context, under its own prefix."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    #: Whether the API of the context derives ids from NHS numbers, and so holds CARE_PERSON_ID_SECRET. No worker does.
+    DERIVES_IDS: ClassVar[bool] = False
 
     database_url: Annotated[
         DatabaseAddress,

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from infra.contexts import CONTEXTS, prefix
+from infra.contexts import CONTEXTS, prefix, settings_of
 from infra.dev_stack.local.jars import KAFKA_VERSION
 from infra.dev_stack.local.postgres_programs import installed_programs
-from shared.deployment import ContextSettings, Deployment
+from shared.deployment import ContextSettings, Deployment, PseudonymSettings
 from tests.architecture.care_commands import care_commands
 from tests.architecture.sources import ROOT
 
@@ -26,6 +26,8 @@ PRODUCT = {name: service for name, service in COMPOSE.items() if service["image"
 _COMMANDS = {"DATABASE_URL", "CARE_DATABASE_ROLE_PREFIX", "CARE_TOPIC_PARTITIONS"}
 _COMMANDS |= {"KAFKA_PASSWORD", "CARE_SECRETS_DIR", *(f"{context.upper()}_DATABASE_PASSWORD" for context in CONTEXTS)}
 _COMMANDS |= {"CARE_TOPIC_REPLICATION_FACTOR", "CARE_TOPIC_MIN_INSYNC_REPLICAS", "CARE_EVENT_LOG_RETENTION_DAYS"}
+#: The workloads that derive ids from NHS numbers: at the receipt and in searches, and for the risk scores.
+_DERIVE_IDS = {"referrals-api", "mdt-api"}
 
 
 def _variables(settings: type[BaseSettings], prefix: str, *, required: bool = False) -> set[str]:
@@ -35,7 +37,7 @@ def _variables(settings: type[BaseSettings], prefix: str, *, required: bool = Fa
 
 def _all(*, required: bool = False) -> set[str]:
     own = (_variables(ContextSettings, f"{context.upper()}_", required=required) for context in CONTEXTS)
-    return _variables(Deployment, "CARE_", required=required).union(*own)
+    return (_variables(Deployment, "CARE_", required=required) | _variables(PseudonymSettings, "CARE_", required=required)).union(*own)
 
 
 def _pods() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -63,10 +65,11 @@ def _secrets(pod: dict[str, Any]) -> set[str]:
 def _needed(name: str) -> set[str]:
     """The secrets of a workload, from the settings that are secret."""
     own = {f"{context.upper()}_" for context in CONTEXTS if name.startswith(prefix(context).removeprefix("/"))}
-    shared = {"CARE_PERSON_ID_SECRET", "CARE_ENCRYPTION_KEYS"}
+    shared = {"CARE_ENCRYPTION_KEYS"}
     match name.rpartition("-")[2]:
         case "api":
-            return shared | {"CARE_METRICS_TOKEN", *(f"{each}DATABASE_URL" for each in own)}
+            pseudonyms = {"CARE_PERSON_ID_SECRET"} if name in _DERIVE_IDS else set()
+            return shared | pseudonyms | {"CARE_METRICS_TOKEN", *(f"{each}DATABASE_URL" for each in own)}
         case "worker":
             return shared | {
                 f"{each}{secret}" for each in own for secret in ("DATABASE_URL", "KAFKA_PASSWORD", "AUDIT_SIGNING_KEY", "MAC_KEYS")
@@ -102,7 +105,8 @@ def test_compose_sets_required_and_known_variables(name: str) -> None:
     variables = {*PRODUCT[name]["environment"], *PRODUCT[name]["secrets"]}
     own = [each for each in CONTEXTS if name == "api" or prefix(each) == f"/{name}"]
     required = _variables(Deployment, "CARE_", required=True).union(
-        *(_variables(ContextSettings, f"{context.upper()}_", required=True) for context in own)
+        *(_variables(ContextSettings, f"{context.upper()}_", required=True) for context in own),
+        _variables(PseudonymSettings, "CARE_", required=True) if name == "api" else (),
     )
 
     assert variables <= _all() | _COMMANDS
@@ -182,13 +186,21 @@ def test_composed_database_has_a_socket_alone() -> None:
 def test_needed_secrets_are_the_secret_settings() -> None:
     secret = {
         name
-        for settings, start in ((Deployment, "CARE_"), (ContextSettings, "MDT_"))
+        for settings, start in ((Deployment, "CARE_"), (PseudonymSettings, "CARE_"), (ContextSettings, "MDT_"))
         for field, each in settings.model_fields.items()
         if "Secret" in str(each.annotation)
         for name in (str(each.validation_alias or start + field.upper()),)
     }
 
     assert secret == _needed("mdt-worker") | _needed("mdt-api")
+
+
+def test_services_that_derive_ids_have_the_secret() -> None:
+    """A service with the secret of the pseudonyms traces every one of them back to its NHS number."""
+    deriving = {path.relative_to(ROOT).parts[1] for path in (ROOT / "services").rglob("*.py") if "secrets.pseudonym" in path.read_text()}
+
+    assert deriving == {context for context in CONTEXTS if settings_of(context).DERIVES_IDS}
+    assert {f"{prefix(context).removeprefix('/')}-api" for context in deriving} == _DERIVE_IDS
 
 
 def test_network_permits_only_what_the_architecture_has() -> None:

@@ -1,4 +1,4 @@
-"""The steps of `care erase`: the request, the approval, on which the words are erased, and the check of a certificate.
+"""The steps of `care erase`: the request, and the approval, on which the words are erased.
 
 The audit, which is never erased, has the id of a request alone: its reason may contain words of the person.
 """
@@ -19,6 +19,7 @@ from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
 from infra.operations.erasure import certificate as certificates
 from infra.operations.erasure.certificate import Certificate
+from infra.operations.erasure.keys import signing_key
 from infra.operations.erasure.words import RESTRICTED, closed_concerns, erase_in
 from infra.operations.replay import database_of, required_reason
 from services.referrals.domain.access import AUDIT, holders
@@ -67,20 +68,16 @@ async def requested(person: UUID, name: str, *, token: Path, request_id: UUID) -
 
 async def approve(person: UUID, name: str, *, token: Path, request_id: UUID, file: Path) -> Certificate:
     """Erases on the approval of the token's caller, and writes the certificate. Raises StackError; then the approval can be repeated."""
+    key = signing_key(name)  # nothing is erased that could not be certified
     async with database_of("referrals", name) as database:
         caller = await _caller(token, database)
         async with _transaction(database, caller, f"approve erasure {request_id}") as tx:
             erasure, people = await approve_erasure(PersonId(person), request_id, tx=tx)
-        certificate = certificates.sign(_certificate(erasure, *await _erase(endpoints(name).database_url, people)), read(Deployment))
+        certificate = certificates.sign(_certificate(erasure, *await _erase(endpoints(name).database_url, people)), key)
         certificates.write(certificate, file)
         async with _transaction(database, caller, f"certify erasure {request_id}") as tx:
             await certify_erasure(erasure, asdict(certificate), tx=tx)
     return certificate
-
-
-async def check(file: Path, name: str) -> str:
-    async with database_of("referrals", name):
-        return certificates.check(file, read(Deployment))
 
 
 async def _caller(token: Path, database: Database[Any]) -> Actor:

@@ -17,7 +17,7 @@ from services.mdt.store import risk_import as imports
 from services.mdt.store.tables import Tx
 from shared.contracts.persons import PersonChange
 from shared.kernel.decision import Deadline, Decision
-from shared.kernel.ids import new_id, pseudonymiser
+from shared.kernel.ids import new_id
 from shared.persistence.deadlines import DueDeadline
 from shared.persistence.transaction import EventSubject
 
@@ -44,7 +44,7 @@ async def import_scores(content: bytes, *, tx: Tx, progress: Progress = _no_prog
     earlier = await imports.same_content(tx, begun)
     if earlier:
         return await imports.save(tx, risk_import.repeat(begun, earlier))
-    file = RiskFile(content, tx.policy, pseudonymiser(tx.secrets.person_id_secret), tx.policy.day_of(tx.now))
+    file = RiskFile(content, tx.policy, tx.secrets.pseudonymiser(), tx.policy.day_of(tx.now))
     await store.prepare(tx)
     await store.copy_scores(tx, begun.number, _read(file, len(content), progress))
     moved = await _publish_moves(tx, begun, progress)

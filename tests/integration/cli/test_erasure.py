@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,12 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.contexts import CONTEXTS
 from infra.dev_stack.drain import wait_until_drained
+from infra.operations.erasure import certificate as certificates
+from infra.operations.erasure.certificate import Certificate
 from shared.clock import wall_clock
 from shared.contracts.encryption import DecryptionFailed, place
 from shared.contracts.persons import PersonRecordRecorded
@@ -374,6 +378,22 @@ async def _assert_certificate(care: Care, request: str) -> None:
     assert "was altered" in (await care.governance.check()).refusal
 
 
+async def test_printed_public_key_checks_a_certificate(workspace: Workspace, tmp_path: Path) -> None:
+    """The machine that checks has neither a stack nor a database nor a secret."""
+    printed = (await workspace.run("erase", "--new-key")).out.splitlines()
+    signing, public = (line.rpartition(" ")[2] for line in printed)
+    file = tmp_path / "certificate.json"
+    unsigned = Certificate("id", ["person"], "a letter", "one", "then", "another", "then", "later", {}, "soon", "some stay")
+    certificates.write(certificates.sign(unsigned, Ed25519PrivateKey.from_private_bytes(b64decode(signing))), file)
+
+    checked = await workspace.run("erase", "--check", str(file), DATABASE_URL="", CARE_ERASURE_PUBLIC_KEYS=public)
+
+    assert (checked.code, "genuine: person erased at later" in checked.out) == (0, True), checked.err
+    assert "CARE_ERASURE_PUBLIC_KEYS is not set" in (await workspace.run("erase", "--check", str(file))).refusal
+    other = await workspace.run("erase", "--check", str(file), CARE_ERASURE_PUBLIC_KEYS=signing)
+    assert "does not name" in other.refusal
+
+
 async def test_erasure_without_a_second_person_is_refused(care: Care) -> None:
     staff, person = care.governance, care.person
     officer, second = staff.token("officer"), staff.token("caldicott")
@@ -392,4 +412,8 @@ async def test_erasure_without_a_second_person_is_refused(care: Care) -> None:
     assert "No request" in (await staff.approve(new_id(), second, request)).refusal
     assert "No request" in (await staff.read(new_id(), second, request)).refusal
     assert "No request" in (await staff.approve(person, second, str(new_id()))).refusal
+    key = b64encode(bytes(32)).decode()
+    approval = ("erase", str(person), "--token", second, "--approve", request, "--certificate", str(care.folder / "foreign.json"))
+    foreign = await care.product.workspace.run(*approval, "--name", care.product.name, CARE_ERASURE_SIGNING_KEY=key)
+    assert "does not have the public half" in foreign.refusal
     assert await care.remaining() == {*WORDS.values(), WAITING, NUMBER}

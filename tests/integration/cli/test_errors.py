@@ -114,11 +114,15 @@ async def test_database_address_may_name_a_driver(workspace: Workspace) -> None:
     await drop_roles(workspace.database_url, Roles("care_driver", {}))
 
 
-async def test_missing_secrets_of_a_deployment_are_named(workspace: Workspace) -> None:
+async def test_missing_secrets_of_a_deployment_are_named(workspace: Workspace, tmp_path: Path) -> None:
     refusal = (await workspace.run("parked", "mdt")).refusal
 
-    needed = "MDT_DATABASE_URL, CARE_PERSON_ID_SECRET, CARE_ENCRYPTION_KEYS, CARE_ENCRYPTION_KEY_ID"
+    needed = "MDT_DATABASE_URL, CARE_ENCRYPTION_KEYS, CARE_ENCRYPTION_KEY_ID"
     assert refusal.startswith(f"The data of the context “mdt” cannot be read without {needed}")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("")
+    needed = "MDT_DATABASE_URL, CARE_PERSON_ID_SECRET, CARE_ENCRYPTION_KEYS, CARE_ENCRYPTION_KEY_ID"
+    assert needed in (await workspace.run("import-risk", str(scores))).refusal
     assert not (workspace.home / "stacks" / "default" / "secrets.json").exists()
 
 

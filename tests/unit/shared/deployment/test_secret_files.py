@@ -7,7 +7,7 @@ import pytest
 from infra.dev_stack.dev_secrets import make
 from infra.dev_stack.process_environment import environment
 from services.mdt.settings import Settings
-from shared.deployment import ConfigurationError, Deployment, read
+from shared.deployment import ConfigurationError, Deployment, PseudonymSettings, read
 
 VARIABLES = environment("postgresql://owner@127.0.0.1:1/care", "127.0.0.1:9", make())
 _SECRET = ("CARE_PERSON_ID_SECRET", "CARE_ENCRYPTION_KEYS", "MDT_DATABASE_URL")
@@ -32,7 +32,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("folder")
 def test_process_reads_its_secrets_from_files() -> None:
-    assert read(Deployment).person_id_secret.get_secret_value() == VARIABLES["CARE_PERSON_ID_SECRET"]
+    assert read(PseudonymSettings).person_id_secret.get_secret_value() == VARIABLES["CARE_PERSON_ID_SECRET"]
     assert read(Settings).database_url.get_secret_value() == VARIABLES["MDT_DATABASE_URL"]
 
 
@@ -49,7 +49,7 @@ def test_invalid_file_is_named_and_not_quoted(folder: Path) -> None:
     (folder / "CARE_PERSON_ID_SECRET").write_text("no base64 !")
 
     with pytest.raises(ConfigurationError, match=r"^CARE_PERSON_ID_SECRET: it is not base64\.$"):
-        read(Deployment)
+        read(PseudonymSettings)
 
 
 def test_absent_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,16 @@ from pydantic_settings import SettingsConfigDict
 from infra.contexts import CONTEXTS, settings_of, subscriptions_of
 from infra.dev_stack.dev_secrets import Keys, make
 from infra.dev_stack.process_environment import environment, of_api, of_worker
+from services.mdt import main as mdt
+from services.navigation import main as navigation
+from services.rapid_care import main as rapid_care
+from services.referrals import main as referrals
 from services.referrals.main import create_app
 from services.referrals.worker import main as work
 from shared.contracts.authentication import MacKeys
 from shared.contracts.envelope import Record, UnauthenticRecord
 from shared.contracts.event import producer_of
-from shared.deployment import ConfigurationError, ContextSettings, Deployment, policy, read
+from shared.deployment import ConfigurationError, ContextSettings, Deployment, PseudonymSettings, policy, read
 from tests.builders.context_app import secrets_of, signed
 
 KEYS = make()
@@ -80,7 +84,7 @@ def test_error_names_variables_and_quotes_no_secret(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(ConfigurationError) as found:
-        read(Deployment)
+        read(PseudonymSettings if name == "CARE_PERSON_ID_SECRET" else Deployment)
 
     assert sentence in str(found.value)
     assert not [secret for secret in (variables["CARE_PERSON_ID_SECRET"], TOO_SHORT, "no base64 !") if secret in str(found.value)]
@@ -246,3 +250,48 @@ def is_verified(keys: MacKeys, producer: str) -> bool:
 def test_api_holds_no_key_of_records() -> None:
     assert [name for name in of_api(VARIABLES) if "MAC" in name] == []
     assert of_api(VARIABLES).keys() >= {"REFERRALS_DATABASE_URL", "CARE_JWKS"}
+
+
+#: What an operator may have in the environment of `care up`.
+OPERATOR = dict.fromkeys(("DATABASE_URL", "KAFKA_PASSWORD", "REFERRALS_DATABASE_PASSWORD", "CARE_METRICS_TOKEN"), "secret")
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_worker_holds_no_secret_that_it_leaves_unused(context: str) -> None:
+    held = of_worker(VARIABLES | OPERATOR, context)
+
+    assert held.keys() & {"CARE_PERSON_ID_SECRET", *OPERATOR} == set()
+    assert KEYS.person_id_secret not in str(held)
+
+
+def test_api_holds_no_secret_of_the_operator() -> None:
+    held = of_api(VARIABLES | OPERATOR | {"MDT_KAFKA_PASSWORD": "secret"})
+
+    assert held.keys() & {"MDT_KAFKA_PASSWORD", *OPERATOR} == {"CARE_METRICS_TOKEN"}
+
+
+@pytest.mark.usefixtures("variables")
+@pytest.mark.parametrize("start", [referrals.create_app, mdt.create_app])
+def test_api_that_derives_ids_needs_the_secret(monkeypatch: pytest.MonkeyPatch, start: Any) -> None:
+    monkeypatch.delenv("CARE_PERSON_ID_SECRET")
+
+    with pytest.raises(SystemExit) as ended:
+        start()
+
+    assert "cannot start. CARE_PERSON_ID_SECRET is not set." in str(ended.value.code)
+
+
+@pytest.mark.usefixtures("variables")
+@pytest.mark.parametrize("start", [rapid_care.create_app, navigation.create_app])
+def test_other_api_starts_without_the_secret(monkeypatch: pytest.MonkeyPatch, start: Any) -> None:
+    monkeypatch.delenv("CARE_PERSON_ID_SECRET")
+
+    assert start().routes
+
+
+@pytest.mark.usefixtures("variables")
+def test_process_without_the_secret_derives_no_id() -> None:
+    held = read(Deployment).secrets()
+
+    with pytest.raises(RuntimeError, match="holds no secret of pseudonyms"):
+        held.pseudonym("9990548609")
