@@ -16,9 +16,9 @@ RECORDS = sorted((ROOT / "docs" / "adr").glob(PATTERN))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: The first words of the titles of records.
 VERBS = frozenset({
-    "Authenticate", "Bind", "Commit", "Connect", "Consume", "Create", "Decide", "Encrypt", "Erase", "Escalate", "Give", "Import", "Judge",
-    "Keep", "Limit", "Name", "Number", "Park", "Partition", "Publish", "Put", "Record", "Recreate", "Rewrap", "Run", "Seal", "Serialise",
-    "Take", "Write",
+    "Authenticate", "Bind", "Commit", "Connect", "Consume", "Create", "Decide", "Demand", "Encrypt", "Erase", "Escalate", "Give", "Import",
+    "Judge", "Keep", "Limit", "Name", "Number", "Park", "Partition", "Publish", "Put", "Record", "Recreate", "Rewrap", "Run",
+    "Seal", "Serialise", "Take", "Write",
 })  # fmt: skip
 _MAX_RECORD_LINES = 40
 _STATUS = re.compile(r"Status: (Accepted|Superseded)")

@@ -10,7 +10,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import thread
+from concurrent.futures.thread import _threads_queues
 from itertools import pairwise
 from multiprocessing import forkserver, util
 from typing import Any
@@ -57,4 +57,4 @@ def _leave_parent(kept: set[int]) -> None:
     for lower, upper in pairwise([*sorted(kept), os.sysconf("SC_OPEN_MAX")]):
         os.closerange(lower + 1, upper)
     forkserver._forkserver._lock = threading.Lock()  # type: ignore[attr-defined]  # its holder is the parent
-    thread._threads_queues.clear()  # type: ignore[attr-defined]  # the threads of the parent's executor do not exist here
+    _threads_queues.clear()  # type: ignore[attr-defined]  # the threads of the parent's executor do not exist here

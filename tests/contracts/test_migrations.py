@@ -1,6 +1,7 @@
 """The migrations create the tables of the metadata."""
 
 import importlib
+import pkgutil
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -67,7 +68,10 @@ def _is_whole(name: str | None, kind: str, _: object) -> bool:
 
 
 def _metadata(context: str) -> MetaData:
+    """With the tables of every module of the store: commands of operators alone use some."""
     store = importlib.import_module(f"services.{context}.store")
+    for module in pkgutil.iter_modules(store.__path__, f"{store.__name__}."):
+        importlib.import_module(module.name)
     found = getattr(store, "METADATA", None) or importlib.import_module(f"services.{context}.store.tables").METADATA
     assert isinstance(found, MetaData)
     return found
