@@ -4,7 +4,7 @@ The audit, which is never erased, has the id of a request alone: its reason may 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -29,7 +29,9 @@ from shared.deployment import Deployment, read
 from shared.kernel.actor import Actor
 from shared.kernel.errors import DomainError
 from shared.kernel.ids import PersonId, new_id
+from shared.persistence import parked_records
 from shared.persistence.database import Database
+from shared.persistence.statements import ReadSession
 from shared.persistence.transaction import Cause, RequestContext, Transaction
 from shared.web.dependencies import with_held_scopes
 from shared.web.problems import HttpProblem
@@ -37,9 +39,7 @@ from shared.web.problems import HttpProblem
 _SEALED = """
 SELECT id FROM {producer}.event WHERE partition_day = 'infinity' AND key = ANY($1::uuid[]) AND data_key IS NOT NULL
 AND type = ANY($2::text[])"""
-_NOT_APPLIED = (
-    "SELECT count(*) FROM unnest($1::uuid[]) AS sealed (id) WHERE NOT EXISTS (SELECT FROM {consumer}.inbox WHERE event_id = sealed.id)"
-)
+_NOT_APPLIED = "SELECT id FROM unnest($1::uuid[]) AS sealed (id) WHERE NOT EXISTS (SELECT FROM {consumer}.inbox WHERE event_id = sealed.id)"
 _POLL_SECONDS = 0.2
 _WAIT_SECONDS = 120.0
 _KAFKA = f"Kafka removes the earlier records of {', '.join(RESTRICTED)} at the next compaction after max.compaction.lag.ms."
@@ -116,10 +116,30 @@ async def _erase(url: str, people: Mapping[PersonId, int]) -> tuple[list[PersonI
 async def _until_applied(owner: Owner, people: Sequence[UUID]) -> None:
     """Waits until every service has applied the sealed events about the person, or an earlier one would bring the words back."""
     until, sealed = monotonic() + _WAIT_SECONDS, {consumer: await _sealed(owner, consumer, people) for consumer in CONTEXTS}
-    while waiting := [context for context, ids in sealed.items() if await owner.fetchval(_NOT_APPLIED.format(consumer=context), ids)]:
+    while waiting := {context: ids for context, every in sealed.items() if (ids := await _unapplied(owner, context, every))}:
+        if stuck := [each for context, ids in waiting.items() for each in await _parked(owner, context, people, ids)]:
+            raise StackError(" ".join([*stuck, "Then repeat the approval."]))
         if monotonic() > until:
             raise StackError(f"{', '.join(waiting)} has not applied the person's record: repeat the approval when its worker has.")
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _unapplied(owner: Owner, context: str, sealed: Sequence[UUID]) -> set[UUID]:
+    return {row["id"] for row in await owner.fetch(_NOT_APPLIED.format(consumer=context), sealed)}
+
+
+async def _parked(owner: Owner, context: str, people: Sequence[UUID], unapplied: Container[UUID]) -> list[str]:
+    """A sentence for each person whose record is parked: no waiting applies it. One that is not authentic says nothing of the event."""
+    async with owner.transaction():
+        await owner.execute("SELECT set_config('search_path', $1, true)", context)
+        of_people = [await parked_records.of_key(ReadSession(owner), str(person).encode()) for person in people]
+    stuck = [[each.id for each in parked if each.is_authentic and each.event_id in unapplied] for parked in of_people]
+    return [
+        f"{context} has parked the person's record {ids[0]}: `care parked {context}` states why, "
+        f"`care replay {context} {ids[0]}` applies it once that is repaired."
+        for ids in stuck
+        if ids
+    ]
 
 
 async def _sealed(owner: Owner, consumer: str, people: Sequence[UUID]) -> list[UUID]:

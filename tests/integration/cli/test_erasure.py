@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,37 @@ async def _assert_certificate(care: Care, request: str) -> None:
     assert "is complete" in (await care.governance.approve(care.person, third, request, "third.json")).refusal
     file.write_text(json.dumps(certificate | {"reason": "nothing"}))
     assert "was altered" in (await care.governance.check()).refusal
+
+
+@asynccontextmanager
+async def _refused_names(care: Care) -> AsyncIterator[None]:
+    """The record without words fails in the handler of Rapid Care."""
+    await care.owner.execute("ALTER TABLE rapid_care.person ADD CONSTRAINT fault CHECK (record->>'given_name' <> 'not given') NOT VALID")
+    try:
+        yield
+    finally:
+        await care.owner.execute("ALTER TABLE rapid_care.person DROP CONSTRAINT IF EXISTS fault")
+
+
+@pytest.mark.timeout(300)
+async def test_parked_record_is_named_and_replayed(care: Care) -> None:
+    """An operator repairs the cause, applies the record as the message says, and the approval is repeated."""
+    staff, person = care.governance, care.person
+    request, second = request_id(await staff.request(person, staff.token("officer"))), staff.token("caldicott")
+    async with _refused_names(care):
+        blocked = (await staff.approve(person, second, request)).refusal
+    parked = await care.owner.fetchval("SELECT min(id) FROM rapid_care.parked WHERE key = $1", str(person).encode())
+
+    assert f"rapid_care has parked the person's record {parked}: `care parked rapid_care` states why" in blocked
+    assert blocked.endswith("Then repeat the approval.")
+    assert WORDS["account"] in await care.remaining()
+    _, _, after = blocked.partition(f"`care replay rapid_care {parked}`")
+    assert after
+    replayed = await care.run("replay", "rapid_care", str(parked))
+    assert replayed.code == 0, replayed.err
+    erased = await staff.approve(person, second, request)
+    assert erased.code == 0, erased.err
+    assert await care.remaining() == {WAITING}
 
 
 async def test_printed_public_key_checks_a_certificate(workspace: Workspace, tmp_path: Path) -> None:
