@@ -25,6 +25,7 @@ LONGEST = (
     "tests/integration/shared/test_api_examples.py",
     "tests/integration/shared/test_access_matrix.py",
     "tests/integration/shared/test_hostile_values.py",
+    "tests/integration/cli/test_erasure.py",
     "tests/integration/shared/test_audited_reads.py",
     "tests/journeys/test_onward_services.py",
     "tests/journeys/test_onward_referral.py",
