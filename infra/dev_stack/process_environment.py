@@ -65,10 +65,8 @@ def of_api(variables: Mapping[str, str]) -> dict[str, str]:
 
 def of_worker(variables: Mapping[str, str], context: str) -> dict[str, str]:
     """The environment of a worker, which derives no id from an NHS number, without the addresses and the keys of the other contexts."""
-    others, unused = (
-        tuple(f"{other.upper()}_" for other in CONTEXTS if other != context),
-        _OPERATOR | {_PSEUDONYMS, "CARE_METRICS_TOKEN"},
-    )
+    others = tuple(f"{other.upper()}_" for other in CONTEXTS if other != context)
+    unused = _OPERATOR | {_PSEUDONYMS, "CARE_METRICS_TOKEN"}
     return {name: value for name, value in variables.items() if not name.startswith(others) and name not in unused}
 
 

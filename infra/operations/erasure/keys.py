@@ -4,7 +4,6 @@ import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -13,6 +12,7 @@ from rich.console import Console
 from infra.dev_stack.dev_secrets import Keys, load
 from infra.dev_stack.local.paths import stack_folders
 from infra.errors import StackError
+from shared.persistence import audit_chain
 
 SIGNING, PUBLIC = "CARE_ERASURE_SIGNING_KEY", "CARE_ERASURE_PUBLIC_KEYS"
 #: Old keys included.
@@ -43,14 +43,14 @@ def public_keys(name: str) -> PublicKeys:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """Derived from the key, so no list of ids is kept."""
-    return sha256(key.public_bytes_raw()).hexdigest()[:16]
+    """As of the keys of the audit."""
+    return audit_chain.key_id(key.public_bytes_raw())
 
 
 def print_new_key(out: Console) -> None:
     seed = secrets.token_bytes(_SEED_BYTES)
     out.print(f"{SIGNING}, for who approves erasures alone: {b64encode(seed).decode()}", soft_wrap=True, highlight=False)
-    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    public = audit_chain.SigningKey(seed).public
     out.print(f"Public key, for {PUBLIC}: {b64encode(public).decode()}", soft_wrap=True, highlight=False)
 
 
