@@ -41,12 +41,16 @@ class Need:
 
 @dataclass(frozen=True)
 class AccessPage:
-    """`scopes` of a basis; `shares`: the preferences under which a basis opens a part; `holders` of a scope, if it has any."""
+    """`scopes` of a basis; `shares`: the preferences under which a basis opens a part; `holders` of a scope, if it has any.
+
+    `outside` names the tables of a context that have the id of a person and are not behind the second wall.
+    """
 
     scopes: Mapping[str, frozenset[str]]
     shares: Mapping[tuple[str, str], frozenset[str]]
     needs: Mapping[tuple[str, str], Need]
     holders: Mapping[str, frozenset[str]]
+    outside: Mapping[str, frozenset[str]]
 
     @classmethod
     def read(cls) -> "AccessPage":
@@ -63,7 +67,9 @@ class AccessPage:
         }
         holders = {scope: ORGANISATIONS[whose] for whose, scopes in _rows(text, "Organisations of scopes") for scope in _codes(scopes)}
         scopes = {_code(basis): frozenset(_codes(cell)) for basis, _, _, cell, _ in _rows(text, "Relationships")}
-        return cls(scopes, shares, needs, holders)
+        rows = [(_NAMES[service], frozenset(_codes(cell))) for service, _, cell in _rows(text, "The second wall")]
+        outside = {context: frozenset[str]().union(*(tables for name, tables in rows if name == context)) for context in CONTEXTS}
+        return cls(scopes, shares, needs, holders, outside)
 
     def opens(self, bases: frozenset[str], scope: str, sharing: str, part: str) -> bool:
         """Whether a caller who holds these bases reads the part with the scope."""

@@ -12,7 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.referrals.domain import identity, life
 from services.referrals.domain.referral import Referral
 from services.referrals.domain.referrer_view import HiddenPart, shown
-from services.referrals.store.identity import find_group
+from services.referrals.store.identity import IDENTITY, find_group
+from services.referrals.store.life import LIFE
+from services.referrals.store.people import PERSON
 from services.referrals.store.referrals import REFERRAL
 from services.referrals.store.tables import EVENT, Tx
 from services.referrals.store.timeline import TIMELINE_EVENT
@@ -77,10 +79,13 @@ _OF_OWN = _timeline(
 _NAMES_OF_REFERRALS = frozenset({"from_referral_id", "into_referral_id", "merged_referral_id", "sent_as"})
 
 _PEOPLE = any_of("people")
+#: The records of the person and of their life and identity: behind the second wall, which the event log is not.
+_SUBJECTS = any_of("subjects")
+_RECORDS = sa.union_all(*(sa.select(table.c.id).where(table.c.id == _SUBJECTS) for table in (PERSON, LIFE, IDENTITY)))
 _CHAINS_OF_PERSON = sa.select(REFERRAL.c.correlation_id).where(REFERRAL.c.person_id == _PEOPLE)
 _OF_PERSON = _timeline(
     sa.or_(
-        EVENT.c.subject == any_of("subjects"),
+        EVENT.c.subject == sa.any_(sa.func.array(_RECORDS.scalar_subquery(), type_=sa.ARRAY(sa.Uuid))),
         sa.and_(EVENT.c.correlation_id.in_(_CHAINS_OF_PERSON), EVENT.c.key == _PEOPLE),
     ),
     TIMELINE_EVENT.c.person_id == _PEOPLE,

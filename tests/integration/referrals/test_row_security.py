@@ -9,10 +9,14 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from services.referrals.api.pages import oldest_first
 from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
-from services.referrals.queries import people, referrals
+from services.referrals.queries import people, referrals, timeline
 from services.referrals.store.referrals import REFERRAL
+from shared.contracts.mdt import LeadActivated
+from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.referrals import ReferralReceived
 from shared.kernel.scope_holders import Holders
 from shared.persistence.transaction import Transaction
 from tests.builders.referrals import DALE, ReferralsClient, a_lead_activated
@@ -59,6 +63,23 @@ async def test_list_without_filter_shows_no_person(client: ReferralsClient, *, w
         listed = await tx.fetch(sa.select(REFERRAL))
 
     assert len(listed) == (0 if wall else 1)
+
+
+async def test_timeline_without_policy_shows_no_event(client: ReferralsClient, *, wall: bool) -> None:
+    """A lead of another person. The person's own lead reads what the service itself and the meeting have published."""
+    sent = await client.refer()
+    await client.deliver(sent, a_lead_activated("nurse-1", "NLH"))
+
+    own, other = [await _timeline(client, UUID(sent["person_id"]), actor) for actor in ("nurse-1", "nurse-2")]
+
+    assert own >= {LeadActivated.TYPE, PersonRecordRecorded.TYPE, ReferralReceived.TYPE}
+    assert other == (set() if wall else own)
+
+
+async def _timeline(client: ReferralsClient, person_id: UUID, actor: str) -> set[str]:
+    """The types of the events that a route without the policy shows to a lead."""
+    async with planted_get(client.context, "NLH", "mdt:lead", actor=actor) as tx:
+        return {entry.type for entry in await timeline.of_person(tx, person_id, after=oldest_first(None), limit=500)}
 
 
 async def test_basis_that_never_ends_shows_no_person(client: ReferralsClient, *, wall: bool) -> None:

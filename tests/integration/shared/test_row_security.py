@@ -9,19 +9,11 @@ import pytest
 from infra.contexts import CONTEXTS
 from infra.dev_stack.dev_secrets import Keys
 from shared.access import HOLDER, SCOPES, Holder
+from tests.builders.access_page import AccessPage
 from tests.builders.row_security import planted_get, protected_tables, seen_rows, without_row_security
 from tests.builders.safeguarding import raise_concern
 from tests.builders.seeded_contexts import OPEN, SeededContext
 
-#: Tables with the id of a person that are not protected: they hold ids and codes, as public events do, COPY writes the scores, and the acts
-#: of break-glass and the requests for erasure are the information governance role's, which has no relationship to anyone.
-_EVERYWHERE = {"break_glass", "merged_person", "person_change"}
-IDS_AND_CODES = {
-    "referrals": {"break_glass", "erasure", "lead", "timeline_event"},
-    "rapid_care": {"lead"} | _EVERYWHERE,
-    "mdt": {"crisis", "joined_referral", "notification", "risk_score"} | _EVERYWHERE,
-    "navigation": {"care_plan", "feed_entry", "lead", "risk"} | _EVERYWHERE,
-}
 _ABOUT_PEOPLE = """
 SELECT DISTINCT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attname = 'person_id'"""
@@ -143,4 +135,4 @@ async def test_each_table_about_people_is_protected(context: str, owner_url: str
         about = {row["relname"] for row in await opened.context.database.pool.fetch(_ABOUT_PEOPLE)}
         protected = set(await protected_tables(opened.context))
 
-    assert about - protected == IDS_AND_CODES[context]
+    assert about - protected == AccessPage.read().outside[context]

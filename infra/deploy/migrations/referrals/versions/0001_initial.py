@@ -29,11 +29,12 @@ _MERGED = "merged_record WHERE merged_record.person_id"
 _IS_OWN_PATIENT = f"""
     is_practice_confirmed AND practice_code = ANY ((SELECT practices_of_reader())::text[])
     AND NOT EXISTS (SELECT FROM {_MERGED} = person.id)"""  # noqa: S608  names of this module
-#: The tables with what a person said, who they are, and what was asked for them. The others hold ids and codes.
+#: The tables with what a person said, who they are, what was asked for them, and what all services did. The others hold ids and codes.
 _PROTECTED: tuple[Protected, ...] = (
     ProtectedTable("person", "id", f"{_IS_OWN_PATIENT} OR {row_security_v1.seen_in('referral', 'person.id')}"),
     ProtectedTable("referral", is_own=_IS_OWN_REFERRAL),
     *(ProtectedTable(table) for table in ("identity", "life", "proposal", "risk")),
+    ProtectedTable("timeline_event", is_own=row_security_v1.seen_in("referral", "timeline_event.person_id")),
     DependentTable("amendment", of="referral WHERE referral.id = amendment.referral_id"),
     *(RestrictedTable(table, "safeguarding") for table in ("safeguarding_concern", "safeguarding_account")),
 )
