@@ -31,8 +31,10 @@ _UNKNOWN = frozenset(
         "referral", "person", "person-record", "proposal", "response", "case", "care-plan", "lead", "risk", "task", "home-check", "concern",
     )
 )  # fmt: skip
-#: Rules of an operation that go beyond the policy: the feed of a colleague, the lead of another one.
-_OF_OTHERS = frozenset({"feed-access-denied", "not-your-lead", "not-mdt-member"})
+#: Refusals of a feed or a work list that is neither the caller's nor that of someone whom they coordinate.
+_NOT_OWN = frozenset({"feed-access-denied", "organisation-not-involved"})
+#: Rules of an operation that go beyond the policy: the lead of a colleague.
+_OF_OTHERS = frozenset({"not-your-lead", "not-mdt-member"})
 _WITHOUT_RIGHT_TO_BREAK = frozenset({"referrer", "proposed-lead", "case-finding", "break-glass"})
 #: Operations whose success gives the caller a further relationship come last.
 _LAST = ("BreakGlass", "ReferCase")
@@ -40,6 +42,7 @@ _LAST = ("BreakGlass", "ReferCase")
 _BODIES: Mapping[str, Mapping[str, Any]] = {
     "RecordFirstContact": {"mode": "face-to-face", "contacted_at": None},
     "expect_home_check": {"discharged_on": "2015-03-02"},
+    "DeclareAvailability": {"until": None},
 }
 #: The same for a caller who may: refused by a rule, so that the people stay as they are.
 _REFUSED_BODIES: Mapping[str, Mapping[str, Any]] = {"expect_home_check": {"discharged_on": "2030-03-02"}}
@@ -62,9 +65,10 @@ _FILTERS = ("status", "whose", "route")
 
 
 class Result(StrEnum):
-    """What an answer says: to whom the scope belongs, that nothing is known, that the part is closed, or something beyond the policy."""
+    """What an answer says: whose the scope or list is, that nothing is known, that the part is closed, or something beyond the policy."""
 
     SCOPE = "scope refused"
+    NOT_OWN = "list of another"
     UNKNOWN = "unknown"
     CLOSED = "part closed"
     SEEN = "seen"
@@ -179,12 +183,18 @@ class Matrix:
 
     def _said(self, cell: Cell) -> Result:
         caller = self.world.callers[cell.caller]
-        is_own = cell.scope.startswith(f"{prefix(self.world.name).strip('/')}:")
-        holders = self.page.holders.get(cell.scope if is_own else "", frozenset({caller.organisation}))
-        if cell.scope not in self.scopes_of[cell.operation.name] or caller.organisation not in holders:
+        if not self._may_use(cell.scope, cell.operation, caller) or not self._is_admitted(cell, caller):
             return Result.SCOPE
-        if not self._is_admitted(cell, caller):
-            return Result.SCOPE
+        if cell.need.kind == "own":
+            return Result.SEEN if self._is_own(cell, caller) else Result.NOT_OWN
+        return self._of_person(cell)
+
+    def _may_use(self, scope: str, operation: Operation, caller: Caller) -> bool:
+        is_own = scope.startswith(f"{prefix(self.world.name).strip('/')}:")
+        holders = self.page.holders.get(scope if is_own else "", frozenset({caller.organisation}))
+        return scope in self.scopes_of[operation.name] and caller.organisation in holders
+
+    def _of_person(self, cell: Cell) -> Result:
         bases = self.page.acting(cell.subject.bases(cell.caller), cell.scope)
         if cell.need.kind == "break-glass":
             return Result.UNKNOWN if not bases else Result.SEEN if bases - _WITHOUT_RIGHT_TO_BREAK else Result.CLOSED
@@ -193,6 +203,13 @@ class Matrix:
         if not bases:
             return Result.UNKNOWN
         return Result.SEEN if self._is_open(cell, bases, cell.need.part) else Result.CLOSED
+
+    def _is_own(self, cell: Cell, caller: Caller) -> bool:
+        """Whether the feed or work list is the caller's, or that of someone whom they coordinate: an employer coordinates its own."""
+        owner = self.world.callers[self.world.owner]
+        is_coordinator = cell.scope.endswith(":coordinate") and "coordinator" in cell.need.qualifier
+        coordinates = is_coordinator and ("employer" not in cell.need.qualifier or caller.organisation == owner.organisation)
+        return caller == owner or coordinates
 
     def _is_open(self, cell: Cell, bases: frozenset[str], part: str) -> bool:
         """Some operations answer a referrer more than the part, and one answers a referrer without another basis less."""
@@ -232,10 +249,9 @@ class Matrix:
         if not answer.is_success or cell.need.kind == "receipt":
             return
         for subject in self.world.subjects:
-            if subject.secret in answer.text and not self._opens(subject, cell, "story"):
-                yield f"the story of {subject.phase}, {subject.sharing}"
-            if subject.plan_secret in answer.text and not self._opens(subject, cell, "plan, tasks and timeline"):
-                yield f"the plan of {subject.phase}, {subject.sharing}"
+            for word, part in subject.words.items():
+                if word in answer.text and not self._opens(subject, cell, part):
+                    yield f"{word} ({part}) of {subject.phase}, {subject.sharing}"
             is_seen = self.page.acting(subject.bases(cell.caller), cell.scope)
             if cell.need.kind == "list" and not cell.scope.endswith(":audit") and not is_seen and subject.ids["person_id"] in answer.text:
                 yield f"{subject.phase}, {subject.sharing}"
@@ -333,6 +349,8 @@ def _result(answer: httpx.Response, cell: Cell, expected: Result) -> Result:
         return Result.UNKNOWN
     if is_refused and code in _OTHER_SCOPES and (expected is Result.SCOPE or code == "scope-missing"):
         return Result.SCOPE
+    if cell.need.kind == "own" and answer.status_code in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+        return Result.NOT_OWN if code in _NOT_OWN else Result.WRONG
     if answer.is_success or (not cell.is_read and not answer.is_server_error):
         return Result.SEEN
     is_beyond = (is_refused and code in _OF_OTHERS | _OTHER_SCOPES) or (answer.status_code == httpx.codes.NOT_FOUND)

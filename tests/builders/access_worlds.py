@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import nhs_number
 
@@ -14,7 +15,8 @@ from services.navigation.domain.policy import Policy as NavigationPolicy
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import LeadEnded
-from shared.contracts.persons import SharingPreference, Story
+from shared.contracts.persons import FamilyContact, SharingPreference, Story
+from shared.contracts.rapid_care import ContactMode, ResponseContacted
 from shared.kernel.ids import new_id
 from tests.builders import mdt as meeting
 from tests.builders import navigation as navigators
@@ -41,16 +43,15 @@ class Caller:
 class Subject:
     """One person. `held` has the bases of each caller by name, whatever the scope; a caller without an entry is a stranger.
 
-    `secret` is a word of the story, `plan_secret` one of the plan. `owns` names the caller whose ended lead it was, `lacks` the operations
-    on something that the person does not have.
+    `words` has what an answer may say of this person alone, with the part that each is of. `owns` names the caller whose ended lead it was,
+    `lacks` the operations on something that the person does not have.
     """
 
     phase: str
     sharing: SharingPreference
     ids: Mapping[str, str]
     held: Mapping[str, frozenset[str]]
-    secret: str
-    plan_secret: str = "no plan"
+    words: Mapping[str, str] = field(default_factory=dict)
     owns: str | None = None
     lacks: frozenset[str] = _NOTHING
 
@@ -60,13 +61,39 @@ class Subject:
 
 @dataclass(frozen=True)
 class World:
-    """`ids` are those of what concerns no person."""
+    """`ids` are those of what concerns no person. `owner` is the caller whose own lists they name."""
 
     name: str
     context: RunningContext
     callers: Mapping[str, Caller]
     subjects: list[Subject] = field(default_factory=list)
     ids: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+
+
+def _word(phase: str, sharing: SharingPreference) -> str:
+    """In each word of the person that no other person has."""
+    return f"{phase.replace(' ', '')}{sharing}"
+
+
+def _telephone(word: str) -> str:
+    return f"07{crc32(word.encode()) % 10**9:09}"
+
+
+def _who(word: str) -> dict[str, str]:
+    return {"given_name": f"Colin{word}", "telephone": _telephone(word)}
+
+
+def _described(word: str) -> dict[str, Any]:
+    """The fields of a record that have the person's words."""
+    contacts = (FamilyContact(name=f"Louise{word}", relationship="daughter"),)
+    return {**_who(word), "story": Story(narrative=f"secret{word}", contacts=contacts)}
+
+
+def _words(word: str, plan: str) -> dict[str, str]:
+    """The words of a record and of its story, with their parts, and the word `plan` of the plan or the timeline."""
+    record = {f"Colin{word}": "existence", _telephone(word): "contact and lead"}
+    return {**record, f"secret{word}": "story", f"Louise{word}": "story", plan: "plan, tasks and timeline"}
 
 
 def _bases(**held: str) -> dict[str, frozenset[str]]:
@@ -117,16 +144,17 @@ async def referrals_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
             client.context.clock.at = MONDAY + LONG_AGO - before
             for sharing in SharingPreference:
                 number = _NUMBERS[len(world.subjects)]
-                world.subjects.append(await _referred(client, callers, number, Subject(phase, sharing, {}, held, f"secret{number}")))
+                world.subjects.append(await _referred(client, callers, number, Subject(phase, sharing, {}, held)))
         yield world
 
 
 async def _referred(client: ReferralsClient, callers: Mapping[str, Caller], number: str, subject: Subject) -> Subject:
-    context, is_open = client.context, subject.phase == "open"
-    about = {"nhs_number": number, "reason": "enablement", "story": {"narrative": subject.secret}, "sharing": subject.sharing}
-    sent = await client.refer(caller=client.ambulance, source="ambulance", **about)
+    context, is_open, word = client.context, subject.phase == "open", _word(subject.phase, subject.sharing)
+    story = _described(word)["story"].model_dump(mode="json", exclude_defaults=True)
+    about = {"nhs_number": number, "reason": "enablement", "story": story, "sharing": subject.sharing}
+    sent = await client.refer(caller=client.ambulance, source="ambulance", demographics=a_demographics_body(**_who(word)), **about)
     person_id, lead_id = UUID(sent["person_id"]), new_id()
-    moved = a_demographics_body(address="9 Other Road")
+    moved = a_demographics_body(address="9 Other Road", **_who(word))
     other = context.token("referrals:refer", organisation="BARNDOC", actor="barndoc-1")
     await client.refer(caller=other, nhs_number=number, reason="enablement", story=None, demographics=moved)
     await client.command(sent["id"], "triage", {"urgency": "routine", "is_complex": False, "reason": "Asked for."})
@@ -138,18 +166,18 @@ async def _referred(client: ReferralsClient, callers: Mapping[str, Caller], numb
         await client.command(sent["id"], "closure", {"outcome": "other-service-involved"}, caller=client.receiver("HOUSING21"))
         await context.deliver(LeadEnded(reason="plan-closed"), key=person_id, subject=lead_id, sequence=2)
         version = (await client.get(f"/people/{person_id}")).json()["version"]
-        elsewhere = {"demographics": a_demographics_body(practice_code="W08")}
+        elsewhere = {"demographics": a_demographics_body(practice_code="W08", **_who(word))}
         assert (await client.post(f"/people/{person_id}/record", elsewhere, version=version)).is_success
     proposal_id = await context.database.pool.fetchval("SELECT id FROM proposal WHERE person_id = $1", person_id)
-    concern_id = await _concern(client, sent["person_id"])
+    concern_id = await _concern(client, sent["person_id"], f"dinner{word}")
     ids = {"referral_id": sent["id"], "person_id": sent["person_id"], "proposal_id": str(proposal_id), "concern_id": concern_id}
-    return replace(subject, ids=ids)
+    return replace(subject, ids=ids, words=_words(word, str(lead_id)) | {f"dinner{word}": "safeguarding"})
 
 
-async def _concern(client: ReferralsClient, person_id: str) -> str:
+async def _concern(client: ReferralsClient, person_id: str, word: str) -> str:
     """The id of a concern about the person, which the Community Point of Access raises."""
     headers = client.context.token("referrals:handle") | {"Idempotency-Key": str(new_id())}
-    account = {"person_id": person_id, "kind": "neglect", "account": "He has had no dinner for days."}
+    account = {"person_id": person_id, "kind": "neglect", "account": f"He has had no {word} for days."}
     raised = await client.context.http.post("/referrals/safeguarding-concerns", json=account, headers=headers)
     assert raised.status_code == 202, raised.text
     query = "SELECT id FROM safeguarding_concern WHERE person_id = $1"
@@ -179,9 +207,7 @@ async def rapid_care_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
         for phase, (before, held) in phases.items():
             for sharing in SharingPreference:
                 team.context.clock.at = now + LONG_AGO - before
-                word = f"{phase.replace(' ', '')}{sharing}"
-                subject = Subject(phase, sharing, {}, held, f"secret{word}", f"plan{word}")
-                world.subjects.append(await _responded(team, subject))
+                world.subjects.append(await _responded(team, Subject(phase, sharing, {}, held)))
         team.context.clock.at = now + LONG_AGO
         for subject in world.subjects:
             if subject.phase in _BROKEN_WITH_REASON:
@@ -190,8 +216,9 @@ async def rapid_care_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
 
 
 async def _responded(team: response.RapidCareClient, subject: Subject) -> Subject:
-    person_id, plan = new_id(), response.a_care_plan(what_matters=subject.plan_secret)
-    record = response.mr_dale(sharing=subject.sharing, story=Story(narrative=subject.secret))
+    person_id, word = new_id(), _word(subject.phase, subject.sharing)
+    plan = response.a_care_plan(what_matters=f"plan{word}")
+    record = response.mr_dale(sharing=subject.sharing, **_described(word))
     await team.context.deliver(record, key=person_id, subject=person_id)
     await team.context.deliver(plan, key=person_id, subject=plan.care_plan_id)
     started = team.context.clock.at
@@ -202,7 +229,7 @@ async def _responded(team: response.RapidCareClient, subject: Subject) -> Subjec
     elif subject.phase.endswith("ended"):
         await team.advance(response_id, Status.EN_ROUTE)
         await team.command(response_id, "decline", reason="capacity")
-    return replace(subject, ids={"person_id": str(person_id), "response_id": str(response_id)})
+    return replace(subject, ids={"person_id": str(person_id), "response_id": str(response_id)}, words=_words(word, f"plan{word}"))
 
 
 @asynccontextmanager
@@ -221,7 +248,7 @@ async def mdt_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
     open_to = _bases(**members | practice | {"lead": "meeting lead", "candidate": "proposed-lead"})
     phases = {"long ended": (LONG_AGO, _bases()), "ended": (RECENT, _bases(**members)), "open": (timedelta(), open_to)}
     async with meeting.mdt(owner_url, keys, meeting.MONDAY) as context:
-        world = World("mdt", context, callers)
+        world = World("mdt", context, callers, owner="lead")
         for phase, (before, held) in phases.items():
             await context.let_pass(meeting.MONDAY + LONG_AGO - before - context.clock.at)
             patients = [(sharing, await meeting.Patient.listed(context)) for sharing in SharingPreference]
@@ -231,13 +258,22 @@ async def mdt_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
         for subject in world.subjects:
             if subject.phase in {"open", "found"}:
                 await _break_glass(context, "mdt", subject.ids["person_id"], "mdt:read", callers["breaker"])
-        diary = await meeting.meetings(context)
-        ids = {"meeting_id": diary[0]["id"], "notification_id": "1", "import_id": str(new_id()), "break_glass_id": str(new_id())}
-        yield replace(world, ids=ids | {"practice": "W07", "professional_id": "clch-community-nurse-1"})
+        diary, lead = await meeting.meetings(context), callers["lead"].actor
+        notification = await _notified(context, next(each for each in world.subjects if each.phase == "open"), lead)
+        ids = {"meeting_id": diary[0]["id"], "notification_id": notification, "import_id": str(new_id()), "break_glass_id": str(new_id())}
+        yield replace(world, ids=ids | {"practice": "W07", "professional_id": lead})
+
+
+async def _notified(context: RunningContext, subject: Subject, lead: str) -> str:
+    """The number of a notification of the person's lead."""
+    now = context.clock.at
+    visit = ResponseContacted(referral_id=new_id(), contacted_at=now, due_at=now, is_met=True, mode=ContactMode.FACE_TO_FACE)
+    await context.deliver(visit, key=UUID(subject.ids["person_id"]), subject=new_id())
+    return str((await meeting.notifications(context, lead))[-1]["id"])
 
 
 async def _discussed(patient: meeting.Patient, phase: str, sharing: SharingPreference, held: Mapping[str, frozenset[str]]) -> Subject:
-    context, word = patient.context, f"{phase.replace(' ', '')}{sharing}"
+    context, word = patient.context, _word(phase, sharing)
     await patient.discuss(joint_plan={"what_matters": f"plan{word}", "preferred_place_of_care": "home"})
     await _record(context, patient.person_id, sharing, word)
     case, whole = await patient.case(), await patient.plan()
@@ -248,7 +284,7 @@ async def _discussed(patient: meeting.Patient, phase: str, sharing: SharingPrefe
         await patient.command("closure", {"reason": "needs-met"})
         await _record(context, patient.person_id, sharing, word, practice_code="W08")
     ids = {"person_id": str(patient.person_id), "case_id": case["id"], "care_plan_id": whole["id"], "lead_id": lead["id"]}
-    return Subject(phase, sharing, ids, held, f"secret{word}", f"plan{word}", owns="lead", lacks=_FINDING)
+    return Subject(phase, sharing, ids, held, _words(word, f"plan{word}"), owns="lead", lacks=_FINDING)
 
 
 async def _propose(context: RunningContext, lead: Mapping[str, Any]) -> None:
@@ -260,14 +296,14 @@ async def _propose(context: RunningContext, lead: Mapping[str, Any]) -> None:
 
 
 async def _found(context: RunningContext, sharing: SharingPreference, held: Mapping[str, frozenset[str]]) -> Subject:
-    number = _NUMBERS[list(SharingPreference).index(sharing)]
+    number, word = _NUMBERS[list(SharingPreference).index(sharing)], _word("found", sharing)
     person_id = await meeting.a_finding(context, number)
-    await _record(context, person_id, sharing, f"found{sharing}")
-    return Subject("found", sharing, {"person_id": str(person_id)}, held, f"secretfound{sharing}", lacks=_PLAN)
+    await _record(context, person_id, sharing, word)
+    return Subject("found", sharing, {"person_id": str(person_id)}, held, _words(word, f"plan{word}"), lacks=_PLAN)
 
 
 async def _record(context: RunningContext, person_id: UUID, sharing: SharingPreference, word: str, **changes: Any) -> None:
-    record = meeting.a_person_record(sharing=sharing, story=Story(narrative=f"secret{word}"), **changes)
+    record = meeting.a_person_record(sharing=sharing, **_described(word), **changes)
     await context.deliver(record, key=person_id, subject=person_id, sequence=2 if changes else 1)
 
 
@@ -297,7 +333,7 @@ async def navigation_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
         await client.register(navigator)
         await client.register("ageuk-navigator-1", organisation="AGEUK", locality=Locality.LOCALITY_B)
         ids = {"navigator_id": navigator, "break_glass_id": str(new_id())}
-        world = World("navigation", client.context, callers, ids=ids)
+        world = World("navigation", client.context, callers, ids=ids, owner="navigator")
         for phase, (before, held) in phases.items():
             client.context.clock.at = now + LONG_AGO - before
             world.subjects.extend([await _assigned(client, phase, sharing, held) for sharing in SharingPreference])
@@ -307,15 +343,15 @@ async def navigation_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
 async def _assigned(
     client: navigators.NavigationClient, phase: str, sharing: SharingPreference, held: Mapping[str, frozenset[str]]
 ) -> Subject:
-    person_id, word, day = new_id(), f"{phase.replace(' ', '')}{sharing}", client.context.clock.at.date()
-    record = navigators.mr_dales_record(sharing=sharing, story=Story(narrative=f"secret{word}"))
-    await client.publish(record, person=person_id, subject=person_id)
-    await client.plan(navigators.an_action(due_on=day + timedelta(days=9)), person=person_id)
+    person_id, word, day = new_id(), _word(phase, sharing), client.context.clock.at.date()
+    action = navigators.an_action(due_on=day + timedelta(days=9))
+    await client.publish(navigators.mr_dales_record(sharing=sharing, **_described(word)), person=person_id, subject=person_id)
+    await client.plan(action, person=person_id)
     task_id = str(await client.context.database.pool.fetchval("SELECT id FROM task WHERE person_id = $1", person_id))
     check = (await client.expect_home_check(person_id, day)).json()["id"]
     await _continue(client, phase, person_id, task_id, check)
     ids = {"person_id": str(person_id), "task_id": task_id, "check_id": check}
-    return Subject(phase, sharing, ids, held, f"secret{word}")
+    return Subject(phase, sharing, ids, held, _words(word, str(action.action_id)))
 
 
 async def _continue(client: navigators.NavigationClient, phase: str, person_id: UUID, task_id: str, check_id: str) -> None:

@@ -166,7 +166,7 @@ async def _unassigned(world: World) -> tuple[list[Subject], list[Ids]]:
 
 
 def _added(ids: Ids) -> Subject:
-    return Subject("added", SharingPreference.DIRECT_CARE, ids, {}, "no story")
+    return Subject("added", SharingPreference.DIRECT_CARE, ids, {})
 
 
 _MORE: Mapping[str, Callable[[World], Awaitable[tuple[list[Subject], list[Ids]]]]] = {

@@ -1,7 +1,7 @@
 """The running product answers every caller as docs/access.md says: the matrix, and the planted holes that it sees."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,8 @@ import pytest
 
 from infra.dev_stack.dev_secrets import Keys
 from services.rapid_care.domain.response import Response
+from services.rapid_care.domain.roster import Clinician
+from services.rapid_care.store import roster
 from services.rapid_care.store.responses import responses
 from shared.access import Basis, Relationship
 from shared.contracts.persons import SharingPreference
@@ -74,6 +76,11 @@ async def _list_everything(tx: Any, *_: Any, **__: Any) -> list[Response]:
     return [responses.from_row(row) for row in await tx.driver.fetch("SELECT * FROM response")]
 
 
+async def _name_a_person(reader: Any) -> list[Clinician]:
+    """On the roster of staff: the name of one whose response ended long ago."""
+    return [replace(each, id="Colinlongendeddirect-care") for each in await roster.roster(reader)]
+
+
 #: Each hole, where it is planted, and the operations that leak through it. The second wall closes the other ones.
 HOLES: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "a route without the policy": (
@@ -83,6 +90,10 @@ HOLES: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "a list without its filter": (
         lambda _: _replaced("services.rapid_care.queries.responses.list_responses", _list_everything),
         ("list_responses",),
+    ),
+    "a list of staff that names a person": (
+        lambda _: _replaced("services.rapid_care.queries.roster.clinicians", _name_a_person),
+        ("list_clinicians",),
     ),
     "a basis that never ends": (
         lambda _: _replaced("shared.access.Relationship.holds", lambda *_: True),
@@ -116,6 +127,47 @@ async def test_matrix_sees_every_planted_hole(owner_url: str, keys: Keys, page: 
     assert [hole for hole, wrong in sound.items() if wrong] == []
     assert [line for outcome in seen.values() for line in outcome.failures] == []
     assert {hole: set(outcome.leaks) for hole, outcome in seen.items()} == {hole: set(only) for hole, (_, only) in HOLES.items()}
+
+
+#: Routes that do not ask whose the feed or the work list is: where the checks are, and the operations that leak.
+UNOWNED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "mdt": (
+        ("services.mdt.domain.notification.require_own_feed", "services.mdt.handlers.notification.require_own_feed"),
+        ("own_people", "read_notifications", "acknowledge"),
+    ),
+    "navigation": (
+        ("services.navigation.domain.access.is_own", "services.navigation.domain.access.is_involved"),
+        ("read_navigator", "navigator_actions", "work_list", "read_feed", "DeclareAvailability"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNOWNED)
+async def test_matrix_sees_each_missing_owner_check(owner_url: str, keys: Keys, page: AccessPage, name: str) -> None:
+    places, only = UNOWNED[name]
+    async with WORLDS[name](owner_url, keys) as world:
+        sound = await (await Matrix.of(world, page, only)).run()
+        with ExitStack() as holes:
+            for place in places:
+                holes.enter_context(_replaced(place, lambda *_: True))
+            seen = await (await Matrix.of(world, page, only)).run()
+
+    assert sound.wrong == []
+    assert seen.failures == []
+    assert set(seen.leaks) == set(only)
+
+
+async def test_matrix_sees_the_feed_of_a_colleague(owner_url: str, keys: Keys, page: AccessPage) -> None:
+    """The route alone forgets whose feed it is."""
+
+    async def forget(*_: object) -> None:
+        return None
+
+    async with WORLDS["navigation"](owner_url, keys) as world:
+        with _replaced("services.navigation.api.feed.readable", forget):
+            seen = await (await Matrix.of(world, page, ["read_feed", "work_list"])).run()
+
+    assert set(seen.leaks) == {"read_feed"}
 
 
 async def test_matrix_names_an_operation_that_the_page_lacks(owner_url: str, keys: Keys, page: AccessPage) -> None:
