@@ -6,14 +6,13 @@ from uuid import UUID
 
 import typer
 
-from infra.command_options import in_utc
+from infra.command_options import By, in_utc
 from infra.console import out, run
 
 Name = Annotated[str, typer.Option(help="Name of the local stack.")]
 Since = Annotated[datetime | None, typer.Option(callback=in_utc, help="First time of recording, in UTC unless it has an offset.")]
 Until = Annotated[datetime | None, typer.Option(callback=in_utc, help="Time of recording before which the entries are.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number of entries from each context.")]
-By = Annotated[str, typer.Option(envvar=["LOGNAME", "USER"], help="Who reads; stays in the audit.")]
 
 app = typer.Typer(help="The audit: who did what, and that it is as it was sealed.", no_args_is_help=True)
 

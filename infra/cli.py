@@ -15,7 +15,7 @@ from rich.text import Text
 
 from infra.audit_commands import app as audit
 from infra.backup_commands import app as backup
-from infra.command_options import in_utc
+from infra.command_options import By, in_utc
 from infra.console import out, print_table
 from infra.console import run as _run
 from infra.errors import StackError
@@ -304,12 +304,13 @@ def verify(
 @app.command()
 def person(
     person_id: Annotated[UUID, typer.Argument(help="Id of the person, as a referral shows it in `person_id`.")],
+    by: By = "operator",
     name: Name = "default",
 ) -> None:
-    """Print the four services' views of a person side by side; exit code 1 when they differ."""
+    """Print the four services' views of a person side by side; exit code 1 when they differ. Reading is audited."""
     from infra.operations.person_views import print_views
 
-    if not _run(print_views(out, name, person_id)):
+    if not _run(print_views(out, name, person_id, by=by)):
         raise typer.Exit(1)
 
 

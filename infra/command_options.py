@@ -1,6 +1,11 @@
 """Options that several commands share."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+By = Annotated[str, typer.Option(envvar=["LOGNAME", "USER"], help="Who reads; stays in the audit.")]
 
 
 def in_utc(instant: datetime | None) -> datetime | None:

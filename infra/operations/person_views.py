@@ -15,7 +15,9 @@ from infra.contexts import CONTEXTS
 from infra.database_owner import connected_owner
 from infra.dev_stack.stack_state import endpoints
 from infra.errors import StackError
+from infra.operations.operator_entry import leave_entry
 from infra.operations.verify.checks.owners import Aggregate, waiting_aggregates
+from shared.persistence.transaction import NOTHING_FOUND
 
 #: The ids of all records that mean the same person.
 GROUP = """
@@ -80,16 +82,26 @@ class Views:
     open_work: Mapping[str, list[str]]
 
     @property
+    def has_any(self) -> bool:
+        """Whether a service knows the person."""
+        return any(value for values in self.facts.values() for value in values.values())
+
+    @property
     def differing(self) -> list[str]:
         """The facts about which the services differ."""
         return [fact for fact, values in self.facts.items() if len(set(values.values())) > 1]
 
 
-async def print_views(out: Console, name: str, person_id: UUID) -> bool:
-    """Prints the views as a table; whether they agree. Raises StackError when no stack runs and for an unknown person."""
+async def print_views(out: Console, name: str, person_id: UUID, *, by: str) -> bool:
+    """Prints the views as a table; whether they agree. The reading is audited, and so is that of an unknown person.
+
+    Raises StackError when no stack runs and for an unknown person.
+    """
     async with connected_owner(endpoints(name).database_url) as owner:
         views = await views_of(owner, person_id)
-    if not any(value for values in views.facts.values() for value in values.values()):
+        for context in CONTEXTS:
+            await leave_entry(owner, context, by, "person", person_id, refusal=None if views.has_any else NOTHING_FOUND)
+    if not views.has_any:
         raise StackError("No service knows a person with this id: GET /referrals/{id} has it as `person_id`.")
     out.print(_table(views))
     out.print(f"The services differ about: {', '.join(views.differing)}." if views.differing else "The services agree.")

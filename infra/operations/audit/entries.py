@@ -15,15 +15,12 @@ from rich.text import Text
 from infra.contexts import CONTEXTS
 from infra.database_owner import Owner, connected_owner
 from infra.dev_stack.stack_state import endpoints
+from infra.operations.operator_entry import leave_entry
 from infra.operations.person_views import GROUP
 from shared.kernel.ids import derived_id
 from shared.persistence.audit_trail import AuditEntry, AuditPage, AuditTrail
 from shared.persistence.statements import ReadSession
 
-_READ = """
-SELECT append_audit(
-    ARRAY[now() + (SELECT delta FROM clock_offset)], ARRAY['care'], ARRAY[$1], ARRAY['CARE'], ARRAY['operator'], ARRAY[NULL], ARRAY[$2],
-    ARRAY[$3::uuid], ARRAY[NULL::integer], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[1])"""
 #: Reads the entries of one context.
 _Read = Callable[[AuditTrail, ReadSession], Awaitable[list[AuditEntry]]]
 
@@ -50,7 +47,7 @@ async def _entries(name: str, read: _Read, about: tuple[str, UUID], by: str) -> 
         trail: AuditTrail = import_module(f"services.{context}.queries.audit").TRAIL
         async with _connected(name, context) as owner, owner.transaction():
             found += [(context, entry) for entry in await read(trail, ReadSession(owner))]
-            await owner.execute(_READ, by, *about)
+            await leave_entry(owner, context, by, *about)
     return sorted(found, key=lambda each: each[1].recorded_at, reverse=True)
 
 

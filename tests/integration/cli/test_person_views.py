@@ -17,6 +17,7 @@ from tests.timeouts import LONGEST_WAIT
 _COPIES = """
 SELECT ARRAY(SELECT person_id FROM rapid_care.person INTERSECT SELECT person_id FROM mdt.person INTERSECT
     SELECT person_id FROM navigation.person)"""
+_ENTRIES = "SELECT refusal FROM {context}.audit WHERE action = 'person' AND subject::text = $1 AND actor_id = $2"
 _SET_PRACTICE = """
 UPDATE mdt.person SET record = jsonb_set(record::jsonb, '{practice_code}', to_jsonb($2::text)) WHERE person_id::text = $1"""
 
@@ -83,8 +84,24 @@ async def test_views_are_refused_when_no_service_knows_the_person(product: Runni
     assert (no_id.code, "person_id" in no_id.err) == (2, True)
 
 
-async def _views(product: RunningProduct, person: str) -> Result:
-    return await product.workspace.run("person", person, "--name", product.name)
+async def test_reading_is_audited_in_each_service(
+    product: RunningProduct, owner: "asyncpg.Connection[asyncpg.Record]", person: str
+) -> None:
+    unknown = str(new_id())
+    for each in (person, unknown):
+        await _views(product, each, by="viewer-2")
+
+    assert await _entries(owner, person) == [None] * 4
+    assert await _entries(owner, unknown) == ["nothing-found"] * 4
+
+
+async def _entries(owner: "asyncpg.Connection[asyncpg.Record]", person: str) -> list[str | None]:
+    """The refusals of viewer-2 in the audits of the services."""
+    return [row["refusal"] for context in CONTEXTS for row in await owner.fetch(_ENTRIES.format(context=context), person, "viewer-2")]
+
+
+async def _views(product: RunningProduct, person: str, by: str = "viewer-1") -> Result:
+    return await product.workspace.run("person", person, "--by", by, "--name", product.name)
 
 
 def _row(printed: Result, fact: str) -> list[str]:
