@@ -101,7 +101,7 @@ class Streams:
 
     async def _read(self, navigator_id: str, after: int) -> list[SequencedEntry] | None:
         try:
-            async with self._database.read_only() as reader:
+            async with self._database.autocommit() as reader:
                 return await feed.entries(reader, navigator_id, after=after, limit=_BATCH)
         except INFRASTRUCTURE_ERRORS as problem:
             log.warning("stream.ended", problem=type(problem).__name__)
@@ -124,7 +124,7 @@ class Streams:
 
     async def _read_new(self, position: int | None) -> tuple[int, float]:
         """Delivers the entries after `position`. Returns the last position and the seconds to wait; without a position, the newest."""
-        async with self._database.read_only() as reader:
+        async with self._database.autocommit() as reader:
             if position is None:
                 position = await feed.last_position(reader)
                 self.wake_all()

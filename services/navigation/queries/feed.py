@@ -78,6 +78,6 @@ async def newest(reader: ReadSession, navigator_ids: Sequence[str]) -> dict[str,
 
 
 async def require_reached(reader: ReadSession, navigator_id: str, sequence: int) -> None:
-    """Raises CursorBeyondEnd."""
-    if sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
+    """Raises CursorBeyondEnd. Every feed has reached 0."""
+    if sequence and sequence > (await newest(reader, [navigator_id])).get(navigator_id, 0):
         raise CursorBeyondEnd(f"The feed ends before the sequence {sequence}.")

@@ -50,7 +50,7 @@ class StubDatabase:
         self.is_away, self.traces, self._reader = False, list[str](), reader or EmptyFeedReader()
 
     @asynccontextmanager
-    async def read_only(self) -> AsyncIterator[EmptyFeedReader]:
+    async def autocommit(self) -> AsyncIterator[EmptyFeedReader]:
         self.traces.append(TRACE.get())
         if self.is_away:
             raise ConnectionRefusedError
