@@ -138,7 +138,7 @@ class Matrix:
         described = {each["operationId"]: each for methods in document["paths"].values() for each in methods.values()}
         scopes = {name: frozenset(scope for way in each["security"] for scope in way["HTTPBearer"]) for name, each in described.items()}
         examples = {name: _example(each) for name, each in described.items()}
-        known = [each for each in operations(document) if not only or each.name in only]
+        known = [each for each in operations(document, has_streams=True) if not only or each.name in only]
         return cls(world, page, scopes, known, examples)
 
     async def run(self) -> Outcome:

@@ -1,6 +1,6 @@
 """One context with people in every relationship to a few callers: open, ended recently, ended long ago; under each sharing preference."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -11,7 +11,9 @@ from zlib import crc32
 import nhs_number
 
 from infra.dev_stack.dev_secrets import Keys
+from services.navigation.api.streams import Streams
 from services.navigation.domain.policy import Policy as NavigationPolicy
+from services.navigation.queries.feed import SequencedEntry
 from services.rapid_care.domain.response import Status
 from shared.contracts.codes import Locality
 from shared.contracts.mdt import LeadEnded
@@ -307,6 +309,13 @@ async def _record(context: RunningContext, person_id: UUID, sharing: SharingPref
     await context.deliver(record, key=person_id, subject=person_id, sequence=2 if changes else 1)
 
 
+class _PresentEntries(Streams):
+    """Streams that end after the present entries."""
+
+    def follow(self, navigator_id: str, *, duration: timedelta, **how: Any) -> AsyncGenerator[Sequence[SequencedEntry]]:  # noqa: ARG002
+        return super().follow(navigator_id, duration=timedelta(), **how)
+
+
 @asynccontextmanager
 async def navigation_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
     navigator, other = navigators.NAVIGATOR, navigators.OTHER
@@ -330,6 +339,7 @@ async def navigation_world(owner_url: str, keys: Keys) -> AsyncIterator[World]:
     }
     now = navigators.at("14:00")
     async with navigators.navigation(owner_url, keys, now, NavigationPolicy(employers=("CLCH", "AGEUK"))) as client:
+        client.context.state.streams = _PresentEntries(client.context.api_database)
         await client.register(navigator)
         await client.register("ageuk-navigator-1", organisation="AGEUK", locality=Locality.LOCALITY_B)
         ids = {"navigator_id": navigator, "break_glass_id": str(new_id())}

@@ -77,12 +77,12 @@ class Operation:
         yield from (each for each in self.parameters if each["in"] == place)
 
 
-def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
-    """All operations but streams, which do not end, and those without a caller."""
+def operations(document: Mapping[str, Any], *, has_streams: bool = False) -> Iterator[Operation]:
+    """All operations but those without a caller, and streams, which end late: `has_streams` includes them."""
     for path, methods in document["paths"].items():
         for method in METHODS:
             described = methods.get(method)
-            if described and described.get("security") and not _is_stream(described):
+            if described and described.get("security") and (has_streams or not _is_stream(described)):
                 parameters = tuple(_plain(each, document) for each in described.get("parameters", ()))
                 yield Operation(described["operationId"], method.upper(), path, parameters, _body(described, document))
 
