@@ -13,12 +13,11 @@ from shared.contracts.care_policy import CarePolicy
 from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
-from shared.persistence.known_types import ConnectionWithKnownTypes
 from shared.persistence.practices import remember
 from shared.persistence.refusals import Refusals
-from shared.persistence.row_security import ACROSS_PEOPLE, AS_SERVICE, SERVICE_SESSION, RowSettings, as_reader
+from shared.persistence.row_security import ACROSS_PEOPLE, SERVICE_SESSION, ReaderConnection, RowSettings, as_reader, as_service
 from shared.persistence.statements import Connection, ReadSession, json_text
-from shared.persistence.transaction import RequestContext, Transaction
+from shared.persistence.transaction import Read, RequestContext, Transaction
 
 P = TypeVar("P")
 C = TypeVar("C")
@@ -74,13 +73,26 @@ class Database(Generic[P]):
 
         A repetition of a request with an idempotency key raises DuplicateRequest before the block begins.
         """
-        async with self._opened(request, AS_SERVICE) as tx:
+        async with self._opened(request, as_service(request.actor)) as tx:
             yield tx
 
     @asynccontextmanager
     async def reading(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
-        """A transaction for a read and its audit. It sees the rows about people with whom the actor has a relationship."""
-        async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy))) as tx:
+        """A read and its audit, which sees the rows about people with whom the actor has a relationship.
+
+        Each of its statements is a transaction: to begin and commit one for all would cost two round trips.
+        """
+        async with self.pool.acquire() as connection:
+            reader = as_reader(request.actor, cast("CarePolicy", self.policy))
+            opened = await cast("ReaderConnection", connection).read_as(reader, self.clock)
+            tx = self._begun(Read, connection, opened, request)
+            yield tx
+            await tx.flush()
+
+    @asynccontextmanager
+    async def reading_by_act(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
+        """As `reading`, in a transaction that commits the act by which the reader sees what is closed to them otherwise."""
+        async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy), is_local=True)) as tx:
             yield tx
 
     @asynccontextmanager
@@ -94,22 +106,19 @@ class Database(Generic[P]):
         async with self.pool.acquire() as connection:
             async with connection.transaction():
                 opened = await sees.begin(connection, self.clock)
-                tx = Transaction(
-                    connection,
-                    now=opened["instant"],
-                    request=request,
-                    policy=self.policy,
-                    secrets=self.secrets,
-                    new_batch=self.new_batch,
-                )
-                if (entries := opened.get("practices")) is not None:
-                    remember(tx, request.actor.organisation, entries)
+                tx = self._begun(Transaction, connection, opened, request)
                 if request.idempotency_key is not None:
                     await claim(tx)
                 yield tx
                 await tx.flush()
             if tx.has_recorded:
                 self.committed.set()
+
+    def _begun(self, kind: type[Transaction[P]], connection: Connection, opened: asyncpg.Record, request: RequestContext) -> Transaction[P]:
+        tx = kind(connection, now=opened["instant"], request=request, policy=self.policy, secrets=self.secrets, new_batch=self.new_batch)
+        if (entries := opened.get("practices")) is not None:
+            remember(tx, request.actor.organisation, entries)
+        return tx
 
     async def submit(self, request: RequestContext, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
@@ -157,8 +166,8 @@ async def connect(
         min_size=1,
         max_size=size,
         init=prepare,
-        reset=_skip_reset,
-        connection_class=ConnectionWithKnownTypes,
+        reset=_forget_reader,
+        connection_class=ReaderConnection,
         server_settings=session,
         command_timeout=60,
     )
@@ -170,5 +179,6 @@ async def prepare(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json_text, decoder=orjson.loads, format="text")
 
 
-async def _skip_reset(connection: Connection) -> None:
-    """No code changes session state, so a returned connection needs no reset and no round trip."""
+async def _forget_reader(connection: Connection) -> None:
+    """No other session state changes, so most connections need no round trip. The pool closes a connection that fails to forget."""
+    await cast("ReaderConnection", connection).forget()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from shared.contracts.envelope import encode
@@ -18,6 +18,7 @@ from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
 from shared.persistence.batch_interfaces import Batch, NewBatch
 from shared.persistence.deployment_secrets import Secrets
+from shared.persistence.row_security import ReaderConnection
 from shared.persistence.statements import Connection, Query, ReadSession, Statement
 
 P = TypeVar("P")
@@ -293,6 +294,18 @@ class Transaction(ReadSession, Generic[P]):
             )
         elif self._audit:
             await self.driver.execute(_WRITE_AUDIT, *_columns(self._audit, _AUDIT_COLUMNS))
+
+
+class Read(Transaction[P]):
+    """A reader's statements, and the audit of the read. Each statement sees what was committed when it began, and none changes anything."""
+
+    async def flush(self) -> None:
+        """Writes the audit. Raises RuntimeError after a change, which would need a transaction."""
+        if self._events or self._responses or self._deadlines or self._cancelled:
+            raise RuntimeError("a read changes nothing")
+        if self._audit:
+            reader = cast("ReaderConnection", self.driver)
+            await reader.audit_and_forget(_WRITE_AUDIT, *_columns(self._audit, _AUDIT_COLUMNS))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:

@@ -228,6 +228,14 @@ class UnitOfWork:
             tx.audit(subject)
         await self.found(caller, [subject])
 
+    @asynccontextmanager
+    async def audited_act(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
+        """As `audited_read`, when the read may begin an act of break-glass: the act and its audit are committed together."""
+        async with self._database.reading_by_act(RequestContext(caller, self._cause)) as tx:
+            yield tx
+            tx.audit(subject)
+        await self.found(caller, [subject])
+
     async def found(self, caller: Actor, subjects: Collection[UUID]) -> None:
         """Counts what a lookup found towards the limits of the caller, before the answer shows it. Raises HttpProblem 429."""
         try:

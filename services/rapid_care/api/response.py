@@ -87,7 +87,7 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
 
     While the two-hour clock runs, it opens a withheld story by an act of break-glass that is reviewed. Otherwise that story is absent.
     """
-    async with unit.audited_read(caller, response_id) as tx:
+    async with unit.audited_act(caller, response_id) as tx:
         response, access = await require_response(tx, response_id)
         current = await briefing(tx, response, await open_for_crisis(response.person_id, access, tx=tx))
     return BriefingView.of(current, response)
@@ -99,7 +99,7 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryV
 
     While the two-hour clock runs, the read opens a withheld story by an act of break-glass that is reviewed.
     """
-    async with unit.audited_read(caller, person_id) as tx:
+    async with unit.audited_act(caller, person_id) as tx:
         unknown = PersonRecordNotFound(UNKNOWN)
         access = await require_person(tx, person_id, unknown)
         (await open_for_crisis(person_id, access, tx=tx)).require(Part.STORY, unknown)

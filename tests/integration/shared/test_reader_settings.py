@@ -1,0 +1,106 @@
+"""A connection forgets its reader at the end of a read, however the read ends (docs/adr/0044)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import pytest
+
+from infra.dev_stack.dev_secrets import Keys
+from shared.kernel.ids import new_id
+from shared.persistence.transaction import Transaction
+from tests.builders.row_security import planted_get, protected_tables, seen_rows
+from tests.builders.seeded_contexts import OPEN, SeededContext
+
+_SETTINGS = ("service", "organisation", "professional", "issuer", "bases", "is_staff", "now", "ended_after", "today")
+
+
+@pytest.fixture
+async def sample(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
+    async with OPEN["rapid_care"](owner_url, keys) as opened:
+        yield opened
+
+
+async def _audited(tx: Transaction[Any]) -> None:
+    tx.audit(new_id())
+
+
+async def _not_audited(tx: Transaction[Any]) -> None:
+    assert await tx.driver.fetchval("SELECT current_setting('care.organisation')") == "CLCH"
+
+
+async def _failed(tx: Transaction[Any]) -> None:
+    await tx.driver.execute("SELECT 1 / 0")
+
+
+async def _failed_audit(tx: Transaction[Any]) -> None:
+    tx.audit(new_id(), version=-(2**40))  # no number of the column
+
+
+async def _cancelled(tx: Transaction[Any]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_later(0.05, task.cancel)
+    await tx.driver.execute("SELECT pg_sleep(30)")
+
+
+_ENDS: Mapping[Callable[[Transaction[Any]], Awaitable[None]], tuple[type[BaseException], ...]] = {
+    _audited: (),
+    _not_audited: (),
+    _failed: (asyncpg.DivisionByZeroError,),
+    _failed_audit: (asyncpg.DataError,),
+    _cancelled: (asyncio.CancelledError,),
+}
+
+
+@pytest.mark.parametrize("work", _ENDS)
+async def test_connection_forgets_its_reader(sample: SeededContext, work: Callable[[Transaction[Any]], Awaitable[None]]) -> None:
+    async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+        shown = await seen_rows(tx, ["response"])
+    with suppress(*_ENDS[work]):
+        async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+            pid = tx.driver.get_server_pid()
+            await work(tx)
+
+    async with sample.context.api_database.read_only() as reader:
+        left = [await reader.driver.fetchval("SELECT current_setting($1, true)", f"care.{name}") for name in _SETTINGS]
+        seen = await seen_rows(reader, await protected_tables(sample.context))
+        assert reader.driver.get_server_pid() == pid
+
+    assert shown["response"]
+    assert not any(left)
+    assert set(seen.values()) == {0}
+
+
+async def test_connection_that_fails_to_forget_is_closed(sample: SeededContext, owner_url: str) -> None:
+    owner = await asyncpg.connect(owner_url)
+    read = planted_get(sample.context, "CLCH", "rapid-care:coordinate")
+    lost = (await read.__aenter__()).driver.get_server_pid()
+    await owner.execute("REVOKE EXECUTE ON FUNCTION set_config FROM PUBLIC")
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await read.__aexit__(None, None, None)
+    finally:
+        await owner.execute("GRANT EXECUTE ON FUNCTION set_config TO PUBLIC")
+        await owner.close()
+
+    async with sample.context.api_database.read_only() as reader:
+        assert reader.driver.get_server_pid() != lost
+
+
+async def test_audit_of_read_is_committed_at_its_end(sample: SeededContext) -> None:
+    subject = new_id()
+    count = "SELECT count(*) FROM audit WHERE subject = $1"
+    async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+        tx.audit(subject)
+        before = await sample.context.database.pool.fetchval(count, subject)
+
+    assert (before, await sample.context.database.pool.fetchval(count, subject)) == (0, 1)
+
+
+async def test_read_that_records_a_deadline_is_refused(sample: SeededContext) -> None:
+    with pytest.raises(RuntimeError, match="a read changes nothing"):
+        async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+            tx.cancel_deadlines(new_id(), "contact")
