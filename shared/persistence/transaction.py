@@ -72,6 +72,7 @@ _EVENT = (
     "id", "type", "topic", "subject", "sequence", "key", "occurred_at", "correlation_id", "causation_id",
     "actor_org", "actor_role", "traceparent", "data", "data_key",
 )  # fmt: skip
+_CHANGES_NOTHING = "a read changes nothing"
 _EVENT_COLUMNS, _AUDIT_COLUMNS, _RESPONSE_COLUMNS, _DEADLINE_COLUMNS = len(_EVENT), 13, 6, 4
 
 
@@ -297,12 +298,24 @@ class Transaction(ReadSession, Generic[P]):
 
 
 class Read(Transaction[P]):
-    """A reader's statements, and the audit of the read. Each statement sees what was committed when it began, and none changes anything."""
+    """A reader's statements, and the audit of the read. Each statement sees what was committed when it began.
+
+    A change raises RuntimeError before it is made: it would need a transaction.
+    """
+
+    async def lock(self, *names: str) -> None:  # noqa: ARG002  every lock is refused
+        raise RuntimeError(_CHANGES_NOTHING)
+
+    async def _ready(self, query: Query) -> Statement:
+        statement = await super()._ready(query)
+        if statement.writes is not None:
+            raise RuntimeError(_CHANGES_NOTHING)
+        return statement
 
     async def flush(self) -> None:
-        """Writes the audit. Raises RuntimeError after a change, which would need a transaction."""
+        """Writes the audit."""
         if self._events or self._responses or self._deadlines or self._cancelled:
-            raise RuntimeError("a read changes nothing")
+            raise RuntimeError(_CHANGES_NOTHING)
         if self._audit:
             reader = cast("ReaderConnection", self.driver)
             await reader.audit_and_forget(_WRITE_AUDIT, *_columns(self._audit, _AUDIT_COLUMNS))

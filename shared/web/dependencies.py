@@ -148,7 +148,8 @@ async def _digest(request: Request) -> bytes:
 class UnitOfWork:
     """Access to the database for one request. A transaction opens and closes inside the endpoint, before the response leaves.
 
-    A GET sees the rows about people with whom the caller has a relationship. A command sees every row: its handler asks the policy.
+    A GET and a search see the rows about people with whom the caller has a relationship. A command sees every row: its handler asks the
+    policy.
     """
 
     def __init__(self, request: Request, database: Database[Any], cause: Cause) -> None:
@@ -203,9 +204,14 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def transaction(self, caller: Actor, key: IdempotencyKey | None = None) -> AsyncIterator[Transaction[Any]]:
-        context = RequestContext(caller, self._cause, key)
-        opened = self._database.reading(context) if self._request.method == "GET" else self._database.transaction(context)
-        async with opened as tx:
+        is_read = self._request.method == "GET"
+        async with self.reading(caller) if is_read else self._database.transaction(RequestContext(caller, self._cause, key)) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
+        """For a search, which is a read although it is a POST: its body says whom it looks for."""
+        async with self._database.reading(RequestContext(caller, self._cause)) as tx:
             yield tx
 
     @asynccontextmanager

@@ -1,5 +1,6 @@
 """Every read asks the access policy, is a list that applies it, is the audit, or concerns no person (docs/access.md)."""
 
+import ast
 import importlib
 import inspect
 import sys
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from infra.codegen.states import scopes
 from infra.contexts import CONTEXTS, prefix
 from tests.architecture.references import Definition, reached_from
+from tests.architecture.sources import ROOT
 
 #: Lists, with the definitions that limit the rows in SQL to those that the caller may see.
 LISTS: dict[str, tuple[str, ...]] = {
@@ -87,6 +89,10 @@ NOT_ABOUT_A_PERSON = {
     "POST /navigation/navigators/{navigator_id}/availability": "the roster",
     **{f"POST {prefix(each)}/break-glass/{{break_glass_id}}/review": "an act of staff" for each in CONTEXTS},
 }
+#: Reads that the second wall does not cover: counts, staff with the number of their responses, and the audit.
+ACROSS_PEOPLE = {
+    "list_clinicians", "read_clinician", "read_monthly_statistics", "task_outcomes", "read_audit_of_person", "read_audit_of_actor",
+}  # fmt: skip
 #: The concerns have a policy's relationship of their own, which no other read asks for.
 _CONCERNS = "services.referrals.store.safeguarding.RELATIONSHIPS"
 
@@ -167,6 +173,14 @@ def test_each_classified_route_exists() -> None:
 @pytest.mark.parametrize("route", _COMMANDS, ids=str)
 def test_every_command_on_a_person_asks_the_policy(route: Route) -> None:
     assert route.asks_policy or route.address in NOT_ABOUT_A_PERSON, f"{route.address} neither asks the policy nor is classified"
+
+
+def test_reads_beyond_the_second_wall_are_known() -> None:
+    """Each sees every row of people (docs/access.md)."""
+    paths = (path for folder in ("services", "shared/web") for path in (ROOT / folder).rglob("*.py"))
+    functions = (each for path in paths for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.AsyncFunctionDef))
+
+    assert {each.name for each in functions if "unit.across_people(" in ast.unparse(each)} == ACROSS_PEOPLE
 
 
 def test_definition_that_never_asks_is_seen() -> None:

@@ -121,7 +121,7 @@ class FoundPeopleView(ResponseModel):
 @router.post("/search", response_model=FoundPeopleView, responses=problems(InvalidNhsNumber))
 async def search_people(body: requests.Search, caller: PointOfAccess, unit: Unit) -> HttpResponse:
     """Find persons by NHS number, by family name and birthday, by postcode or address, or by telephone. Every search is audited."""
-    async with unit.transaction(caller) as tx:
+    async with unit.reading(caller) as tx:
         found, is_limited = await candidates.search_people(tx, body.criterion())
     await unit.found(caller, [each.person.id for each in found])
     return json_response(FoundPeopleView(items=[FoundPersonView.of(each) for each in found], is_limited=is_limited))

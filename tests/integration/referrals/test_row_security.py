@@ -111,6 +111,18 @@ async def test_scope_without_organisation_shows_no_person(client: ReferralsClien
     assert len(listed) == (0 if wall else 1)
 
 
+@pytest.mark.parametrize("criterion", [{"nhs_number": DALE}, {"family_name": "Dale", "born_on": "1932-05-02"}], ids=["number", "name"])
+async def test_search_without_organisation_finds_no_person(client: ReferralsClient, criterion: dict[str, str], *, wall: bool) -> None:
+    await client.refer()
+    held, client.context.state.holders = client.context.state.holders, Holders()
+    stranger = client.context.token("referrals:handle", organisation=STRANGER, actor="evil-1")
+
+    found = await client.context.http.post("/referrals/people/search", json=criterion, headers=stranger)
+    client.context.state.holders = held
+
+    assert len(found.json()["items"]) == (0 if wall else 1)
+
+
 async def test_connection_without_a_reader_sees_no_row(client: ReferralsClient) -> None:
     await _refer_with_everything(client)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import orjson
-import pytest
 
 from infra.codegen.operations import operations
 from shared.kernel.ids import new_id
@@ -168,17 +167,3 @@ async def test_care_and_concern_wait_for_no_common_lock(client: ReferralsClient,
             await client.command(known["referral_id"], "acceptance", caller=client.receiver("CLCH"))
     finally:
         await owner.close()
-
-
-@pytest.mark.parametrize("path", ["/people/{}/break-glass"])
-async def test_break_glass_opens_no_concern(client: ReferralsClient, path: str) -> None:
-    person_id = (await client.refer())["person_id"]
-    await _raise(client, person_id)
-    concern = await Safeguarding(client.context).only()
-    act = {"reason": "safeguarding", "explanation": "I must know."}
-    headers = client.triager | {"Idempotency-Key": str(new_id())}
-    assert (await client.context.http.post(f"/referrals{path.format(person_id)}", json=act, headers=headers)).status_code == 201
-
-    refused = await client.get(f"/safeguarding-concerns/{concern['id']}")
-
-    assert refused.status_code == 403

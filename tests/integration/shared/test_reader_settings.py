@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from typing import Any
 
 import asyncpg
 import pytest
 
 from infra.dev_stack.dev_secrets import Keys
+from shared.access import BreakGlassReason
 from shared.kernel.ids import new_id
+from shared.persistence.break_glass import break_glass
 from shared.persistence.transaction import Transaction
+from tests.builders.faulty_database import FaultyDatabase
 from tests.builders.row_security import planted_get, protected_tables, seen_rows
 from tests.builders.seeded_contexts import OPEN, SeededContext
 
@@ -21,6 +24,10 @@ _SETTINGS = ("service", "organisation", "professional", "issuer", "bases", "is_s
 async def sample(owner_url: str, keys: Keys) -> AsyncIterator[SeededContext]:
     async with OPEN["rapid_care"](owner_url, keys) as opened:
         yield opened
+
+
+class _FullDisk(FaultyDatabase):
+    """Entries of the audit fail."""
 
 
 async def _audited(tx: Transaction[Any]) -> None:
@@ -59,7 +66,7 @@ _ENDS: Mapping[Callable[[Transaction[Any]], Awaitable[None]], tuple[type[BaseExc
 async def test_connection_forgets_its_reader(sample: SeededContext, work: Callable[[Transaction[Any]], Awaitable[None]]) -> None:
     async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
         shown = await seen_rows(tx, ["response"])
-    with suppress(*_ENDS[work]):
+    with pytest.raises(_ENDS[work]) if _ENDS[work] else nullcontext():
         async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
             pid = tx.driver.get_server_pid()
             await work(tx)
@@ -98,6 +105,35 @@ async def test_audit_of_read_is_committed_at_its_end(sample: SeededContext) -> N
         before = await sample.context.database.pool.fetchval(count, subject)
 
     assert (before, await sample.context.database.pool.fetchval(count, subject)) == (0, 1)
+
+
+async def test_answer_without_its_audit_is_not_given(sample: SeededContext, owner_url: str) -> None:
+    full = _FullDisk()
+    full.owner = await asyncpg.connect(owner_url)
+    reader = sample.context.token("rapid-care:coordinate")
+
+    async with full.raising("rapid_care.audit", "53100"):
+        refused = await sample.context.http.get("/rapid-care/responses", headers=reader)
+    given = await sample.context.http.get("/rapid-care/responses", headers=reader)
+    await full.owner.close()
+
+    assert (refused.status_code, given.status_code) == (503, 200)
+    assert sample.ids["person_id"] in given.text
+    assert sample.ids["person_id"] not in refused.text
+
+
+async def test_act_by_a_read_is_refused_before_it_begins(sample: SeededContext) -> None:
+    with pytest.raises(RuntimeError, match="a read changes nothing"):
+        async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+            await break_glass(tx, new_id(), BreakGlassReason.EMERGENCY, "He is unconscious.")
+
+    assert await sample.context.database.pool.fetchval("SELECT count(*) FROM break_glass") == 0
+
+
+async def test_lock_by_a_read_is_refused(sample: SeededContext) -> None:
+    with pytest.raises(RuntimeError, match="a read changes nothing"):
+        async with planted_get(sample.context, "CLCH", "rapid-care:coordinate") as tx:
+            await tx.lock("person")
 
 
 async def test_read_that_records_a_deadline_is_refused(sample: SeededContext) -> None:
