@@ -116,6 +116,7 @@ async def break_glass(tx: Transaction[P], person_id: UUID, reason: BreakGlassRea
     """
     why = {"person_id": person_id, "reason": reason, "explanation": explanation}
     who = {"issuer": tx.actor.issuer, "organisation": tx.actor.organisation, "actor_id": tx.actor.id}
+    await tx.lock(f"break-glass of {tx.request.caller} for {person_id}")  # two at once are one act
     row = await tx.fetch_one(_CURRENT, now=tx.now, **who, **why)
     if row is not None:
         tx.audit(row["id"])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar, cast
+from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 import asyncpg
 import orjson
@@ -13,15 +13,17 @@ from shared.contracts.care_policy import CarePolicy
 from shared.persistence.batch_interfaces import Group, NewBatch, Work
 from shared.persistence.deployment_secrets import Secrets
 from shared.persistence.idempotency import claim
+from shared.persistence.known_types import ConnectionWithKnownTypes
 from shared.persistence.practices import remember
 from shared.persistence.refusals import Refusals
-from shared.persistence.row_security import ACROSS_PEOPLE, SERVICE_SESSION, ReaderConnection, RowSettings, as_reader, as_service
+from shared.persistence.row_security import ACROSS_PEOPLE, SERVICE_SESSION, RowSettings, as_reader, as_service
 from shared.persistence.statements import Connection, ReadSession, json_text
 from shared.persistence.transaction import Read, RequestContext, Transaction
 
 P = TypeVar("P")
 C = TypeVar("C")
 R = TypeVar("R")
+Isolation: TypeAlias = Literal["repeatable_read"]
 
 _SYSTEM = RequestContext.of_system("system")
 
@@ -78,21 +80,12 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def reading(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
-        """A read and its audit, which sees the rows about people with whom the actor has a relationship.
+        """A transaction for a read and its audit. It sees the rows about people with whom the actor has a relationship.
 
-        Each of its statements is a transaction: to begin and commit one for all would cost two round trips.
+        All of its statements see one state: the policy judges the story that is shown, and not an earlier one.
         """
-        async with self.pool.acquire() as connection:
-            reader = as_reader(request.actor, cast("CarePolicy", self.policy))
-            opened = await cast("ReaderConnection", connection).read_as(reader, self.clock)
-            tx = self._begun(Read, connection, opened, request)
-            yield tx
-            await tx.flush()
-
-    @asynccontextmanager
-    async def reading_by_act(self, request: RequestContext) -> AsyncIterator[Transaction[P]]:
-        """As `reading`, in a transaction that commits the act by which the reader sees what is closed to them otherwise."""
-        async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy), is_local=True)) as tx:
+        reader = as_reader(request.actor, cast("CarePolicy", self.policy))
+        async with self._opened(request, reader, Read, isolation="repeatable_read") as tx:
             yield tx
 
     @asynccontextmanager
@@ -102,23 +95,28 @@ class Database(Generic[P]):
             yield tx
 
     @asynccontextmanager
-    async def _opened(self, request: RequestContext, sees: RowSettings) -> AsyncIterator[Transaction[P]]:
+    async def _opened(
+        self, request: RequestContext, sees: RowSettings, kind: type[Transaction[P]] = Transaction, *, isolation: Isolation | None = None
+    ) -> AsyncIterator[Transaction[P]]:
         async with self.pool.acquire() as connection:
-            async with connection.transaction():
+            async with connection.transaction(isolation=isolation):
                 opened = await sees.begin(connection, self.clock)
-                tx = self._begun(Transaction, connection, opened, request)
+                tx = kind(
+                    connection,
+                    now=opened["instant"],
+                    request=request,
+                    policy=self.policy,
+                    secrets=self.secrets,
+                    new_batch=self.new_batch,
+                )
+                if (entries := opened.get("practices")) is not None:
+                    remember(tx, request.actor.organisation, entries)
                 if request.idempotency_key is not None:
                     await claim(tx)
                 yield tx
                 await tx.flush()
             if tx.has_recorded:
                 self.committed.set()
-
-    def _begun(self, kind: type[Transaction[P]], connection: Connection, opened: asyncpg.Record, request: RequestContext) -> Transaction[P]:
-        tx = kind(connection, now=opened["instant"], request=request, policy=self.policy, secrets=self.secrets, new_batch=self.new_batch)
-        if (entries := opened.get("practices")) is not None:
-            remember(tx, request.actor.organisation, entries)
-        return tx
 
     async def submit(self, request: RequestContext, work: Work[C, R], command: C) -> R:
         """Runs `work` in one transaction and returns its response after the commit. Raises what `work` raises."""
@@ -166,8 +164,8 @@ async def connect(
         min_size=1,
         max_size=size,
         init=prepare,
-        reset=_forget_reader,
-        connection_class=ReaderConnection,
+        reset=_skip_reset,
+        connection_class=ConnectionWithKnownTypes,
         server_settings=session,
         command_timeout=60,
     )
@@ -179,6 +177,5 @@ async def prepare(connection: Connection) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json_text, decoder=orjson.loads, format="text")
 
 
-async def _forget_reader(connection: Connection) -> None:
-    """No other session state changes, so most connections need no round trip. The pool closes a connection that fails to forget."""
-    await cast("ReaderConnection", connection).forget()
+async def _skip_reset(connection: Connection) -> None:
+    """No code changes session state, so a returned connection needs no reset and no round trip."""

@@ -1,8 +1,7 @@
 """Row-level security, the second wall behind the access policy: which rows about people a transaction sees (docs/adr/0044).
 
-The settings travel with the statement that reads the clock, so that they cost no round trip. Those of a transaction end with it. Those of a
-reader are of their connection, which forgets them at the end of the read: by the statement that writes the audit, or when the pool takes it
-back. The policies of the tables are in `infra/deploy/migrations/row_security_v1.py`.
+The settings are those of one transaction: a pooled connection keeps nothing of its last caller. They travel with the statement that reads
+the clock, so that they cost no round trip. The policies of the tables are in `infra/deploy/migrations/row_security_v1.py`.
 """
 
 from collections.abc import Mapping
@@ -16,35 +15,26 @@ from shared.access import HOLDER, SCOPES, Basis, Holder
 from shared.clock import Clock
 from shared.contracts.care_policy import CarePolicy
 from shared.kernel.actor import Actor
-from shared.persistence.known_types import ConnectionWithKnownTypes
 from shared.persistence.statements import Connection
 
 #: The setting of a session that acts on events and deadlines, which concern no caller.
 SERVICE_SESSION: Mapping[str, str] = {"care.service": "on"}
 
 _EVERYONE = "SELECT {} AS instant, set_config('care.service', 'on', true)"
-_OF_READER: Mapping[str, str] = {
-    "service": "'off'",
-    "organisation": "$1",
-    "professional": "$2",
-    "issuer": "$3",
-    "bases": "$4",
-    "is_staff": "$5",
-    "now": "instant::text",
-    "ended_after": "(instant - $6::interval)::text",
-    "today": "(instant AT TIME ZONE $7)::date::text",
-}
-_SET_READER = ", ".join(f"set_config('care.{name}', {value}, %(is_local)s)" for name, value in _OF_READER.items())
-_READER = f"SELECT instant, {_SET_READER}%(practices)s FROM (SELECT {{}} AS instant) AS clock"  # noqa: S608  names of this module
-#: Afterwards the connection sees no row about a person, like a new one.
-_FORGET = ", ".join(f"set_config('care.{name}', NULL, false)" for name in _OF_READER)
+_READER = """
+SELECT instant, set_config('care.service', 'off', true), set_config('care.organisation', $1, true),
+       set_config('care.professional', $2, true), set_config('care.issuer', $3, true), set_config('care.bases', $4, true),
+       set_config('care.is_staff', $5, true), set_config('care.now', instant::text, true),
+       set_config('care.ended_after', (instant - $6::interval)::text, true),
+       set_config('care.today', (instant AT TIME ZONE $7)::date::text, true)%s
+FROM (SELECT {} AS instant) AS clock"""
 #: The entries of the caller's practice, without which the policy does not know whose they are.
 _PRACTICES = ", (SELECT coalesce(jsonb_agg(practice), '[]') FROM practice WHERE code = (SELECT $1) OR successor = (SELECT $1)) AS practices"
 
 
 @dataclass(frozen=True, slots=True)
 class RowSettings:
-    """A statement that makes rows visible until the transaction or the read ends. Its place is for the clock's instant, which it returns.
+    """A statement that makes rows visible until the transaction ends. Its place is for the clock's instant, which it returns.
 
     For a caller who may hold the basis of a practice it returns the entries of their practice too: another statement would cost each
     request a round trip.
@@ -71,41 +61,16 @@ def as_service(actor: Actor) -> RowSettings:
     return RowSettings(_AS_SERVICE + _PRACTICES, (actor.organisation,)) if _may_be_practice(actor) else RowSettings(_AS_SERVICE)
 
 
-def as_reader(actor: Actor, policy: CarePolicy, *, is_local: bool = False) -> RowSettings:
-    """For a read: the caller, and the bases of the policy for which their scopes suffice and which their organisation may hold.
-
-    The settings end with the transaction if they are local, else when the connection forgets them.
-    """
+def as_reader(actor: Actor, policy: CarePolicy) -> RowSettings:
+    """For a read: the caller, and the bases of the policy for which their scopes suffice and which their organisation may hold."""
     is_staff, is_of_safeguarding = (actor.organisation in each for each in (policy.own_organisations, policy.safeguarding_staff))
     who = (actor.organisation, actor.id, actor.issuer, _bases(actor.scopes, is_staff=is_staff, is_of_safeguarding=is_of_safeguarding))
-    sql = _READER % {"is_local": is_local, "practices": _PRACTICES if _may_be_practice(actor) else ""}
+    sql = _READER % (_PRACTICES if _may_be_practice(actor) else "")
     return RowSettings(sql, (*who, "on" if is_staff else "off", policy.access_lasts, policy.timezone))
 
 
 def _may_be_practice(actor: Actor) -> bool:
     return not actor.scopes.isdisjoint(SCOPES[Basis.REGISTERED_PRACTICE])
-
-
-class ReaderConnection(ConnectionWithKnownTypes):
-    """A connection that knows whether it has the settings of a reader."""
-
-    _has_reader = False
-
-    async def read_as(self, reader: RowSettings, clock: Clock) -> asyncpg.Record:
-        """From this call on it sees the reader's rows, until it forgets them."""
-        self._has_reader = True
-        return await reader.begin(self, clock)
-
-    async def audit_and_forget(self, audit: str, *arguments: Any) -> None:
-        """Runs the statement `audit`, which selects, and forgets the reader in the same round trip."""
-        await self.execute(f"{audit}, {_FORGET}", *arguments)
-        self._has_reader = False
-
-    async def forget(self) -> None:
-        """Before another caller may use it. A connection that fails to forget must be closed."""
-        if self._has_reader:
-            await self.execute(f"SELECT {_FORGET}")
-            self._has_reader = False
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from shared.contracts.envelope import encode
@@ -18,7 +18,6 @@ from shared.kernel.errors import RuleBroken
 from shared.kernel.ids import new_id
 from shared.persistence.batch_interfaces import Batch, NewBatch
 from shared.persistence.deployment_secrets import Secrets
-from shared.persistence.row_security import ReaderConnection
 from shared.persistence.statements import Connection, Query, ReadSession, Statement
 
 P = TypeVar("P")
@@ -298,10 +297,7 @@ class Transaction(ReadSession, Generic[P]):
 
 
 class Read(Transaction[P]):
-    """A reader's statements, and the audit of the read. Each statement sees what was committed when it began.
-
-    A change raises RuntimeError before it is made: it would need a transaction.
-    """
+    """A reader's statements, and the audit of the read. A change raises RuntimeError before it is made."""
 
     async def lock(self, *names: str) -> None:  # noqa: ARG002  every lock is refused
         raise RuntimeError(_CHANGES_NOTHING)
@@ -313,12 +309,9 @@ class Read(Transaction[P]):
         return statement
 
     async def flush(self) -> None:
-        """Writes the audit."""
         if self._events or self._responses or self._deadlines or self._cancelled:
             raise RuntimeError(_CHANGES_NOTHING)
-        if self._audit:
-            reader = cast("ReaderConnection", self.driver)
-            await reader.audit_and_forget(_WRITE_AUDIT, *_columns(self._audit, _AUDIT_COLUMNS))
+        await super().flush()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[Sequence[Any]]:

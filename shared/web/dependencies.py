@@ -163,6 +163,11 @@ class UnitOfWork:
         """Adds the refusal to the audit, as that of a whole request, for a part of a request that is answered as a whole."""
         await audit_refusal(self._request.scope, status_of(type(refusal)), refusal.code, refusal.shows)
 
+    async def act(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
+        """Runs the command by which a read opens what it shows, and commits it before the read begins."""
+        async with self._database.transaction(RequestContext(caller, self._cause)) as tx:
+            return await handler(*arguments, tx=tx)
+
     async def command(self, caller: Actor, handler: Callable[..., Awaitable[R]], *arguments: Any) -> R:
         """Runs `handler(*arguments, tx=tx)` in one transaction and returns its result after the commit."""
         async with self.transaction(caller) as tx:
@@ -230,14 +235,6 @@ class UnitOfWork:
     async def audited_read(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
         """For data that concerns a person: the read is audited."""
         async with self.transaction(caller) as tx:
-            yield tx
-            tx.audit(subject)
-        await self.found(caller, [subject])
-
-    @asynccontextmanager
-    async def audited_act(self, caller: Actor, subject: UUID) -> AsyncIterator[Transaction[Any]]:
-        """As `audited_read`, when the read may begin an act of break-glass: the act and its audit are committed together."""
-        async with self._database.reading_by_act(RequestContext(caller, self._cause)) as tx:
             yield tx
             tx.audit(subject)
         await self.found(caller, [subject])

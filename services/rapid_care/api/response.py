@@ -87,9 +87,10 @@ async def read_briefing(response_id: UUID, caller: Staff, unit: Unit) -> Briefin
 
     While the two-hour clock runs, it opens a withheld story by an act of break-glass that is reviewed. Otherwise that story is absent.
     """
-    async with unit.audited_act(caller, response_id) as tx:
+    await unit.act(caller, _open_briefing, response_id)
+    async with unit.audited_read(caller, response_id) as tx:
         response, access = await require_response(tx, response_id)
-        current = await briefing(tx, response, await open_for_crisis(response.person_id, access, tx=tx))
+        current = await briefing(tx, response, access)
     return BriefingView.of(current, response)
 
 
@@ -99,10 +100,10 @@ async def read_story(person_id: UUID, caller: Staff, unit: Unit) -> PersonStoryV
 
     While the two-hour clock runs, the read opens a withheld story by an act of break-glass that is reviewed.
     """
-    async with unit.audited_act(caller, person_id) as tx:
-        unknown = PersonRecordNotFound(UNKNOWN)
-        access = await require_person(tx, person_id, unknown)
-        (await open_for_crisis(person_id, access, tx=tx)).require(Part.STORY, unknown)
+    unknown = PersonRecordNotFound(UNKNOWN)
+    await unit.act(caller, _open_story, person_id, unknown)
+    async with unit.audited_read(caller, person_id) as tx:
+        (await require_person(tx, person_id, unknown)).require(Part.STORY, unknown)
         person, survivor_id = await record(tx, person_id), await merged_into(tx, person_id)
     return PersonStoryView.of(person_id, person, survivor_id)
 
@@ -165,6 +166,15 @@ async def hand_back_response(response_id: UUID, caller: Staff, version: IfMatch,
 async def answer_call(response_id: UUID, caller: Staff, version: IfMatch, unit: Unit) -> HttpResponse:
     """Rapid Care has taken note of a second urgent call about the person, and acts on it within the response."""
     return await run_command(unit, caller, handlers.answer_call, Target(response_id, version), commands.AnswerCall(), is_bare=True)
+
+
+async def _open_briefing(response_id: UUID, *, tx: Transaction[Any]) -> None:
+    response, access = await require_response(tx, response_id)
+    await open_for_crisis(response.person_id, access, tx=tx)
+
+
+async def _open_story(person_id: UUID, unknown: PersonRecordNotFound, *, tx: Transaction[Any]) -> None:
+    await open_for_crisis(person_id, await require_person(tx, person_id, unknown), tx=tx)
 
 
 async def _with_advice(tx: Transaction[Any], response: Response) -> DeclinedView:

@@ -8,7 +8,7 @@ from services.rapid_care.domain.response import Response
 from services.rapid_care.store import projections
 from services.rapid_care.store.responses import open_responses
 from services.rapid_care.store.tables import MERGED, Tx
-from shared.access import Part
+from shared.access import PREFERENCE_RANK, Part
 from shared.contracts.care_plans import CarePlanRecorded
 from shared.contracts.mdt import LeadActivated
 from shared.contracts.persons import PersonRecordRecorded, Story
@@ -50,10 +50,9 @@ async def briefing(tx: Tx, response: Response, access: PersonAccess) -> Briefing
     lead = await projections.lead(tx, person_id)
     codes = [person.practice_code if person else None, lead.organisation if lead else None]
     practices = await practices_of(tx, filter(None, codes))
-    may_see = access.opens(Part.STORY)
     return Briefing(
         person=person,
-        story=person.story if person and may_see else None,
+        story=person.story if person and _opens(person, access) else None,
         plan=plans[0] if plans else None,
         lead=None if lead and practices.has_closed(lead.professional_id, lead.organisation, on) else lead,
         practice=practices.first_on(codes, on),
@@ -61,6 +60,11 @@ async def briefing(tx: Tx, response: Response, access: PersonAccess) -> Briefing
         open_responses=tuple(each.id for each in unfinished),
         informed_at=await projections.informed_at(tx, response.referral_id),
     )
+
+
+def _opens(person: PersonRecordRecorded, access: PersonAccess) -> bool:
+    """In a command the record may be newer than the access, and share less."""
+    return access.opens(Part.STORY) and PREFERENCE_RANK[person.sharing] <= PREFERENCE_RANK[access.sharing]
 
 
 async def record(tx: Tx, person_id: UUID) -> PersonRecordRecorded:

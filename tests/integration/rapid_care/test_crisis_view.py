@@ -1,18 +1,26 @@
 """The crisis view opens a withheld story while the two-hour clock runs; before and afterwards a caller states a reason (G12)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from services.rapid_care.domain.response import Status
+from services.rapid_care.queries.briefing import briefing
+from services.rapid_care.store.responses import responses
+from shared.access import Basis, Relationship
 from shared.contracts.persons import SharingPreference
 from shared.contracts.referrals import ReferralRecalled
 from shared.kernel.ids import new_id
 from shared.kernel.totality import total
+from shared.persistence.relationships import PersonAccess
+from tests.builders.faulty_database import FaultyDatabase
 from tests.builders.rapid_care import RapidCareClient, a_routed_referral, at, mr_dale
+from tests.timeouts import until
 
 _OPENS_AT = at("15:00")
 _SECOND = timedelta(seconds=1)
@@ -196,3 +204,36 @@ async def test_crisis_view_ends_an_hour_after_it_began(team: RapidCareClient) ->
     afterwards, _, _ = await _seen(team, person_id, response_id)
 
     assert (during, afterwards) == (_SHOWN, _WITHHELD)
+
+
+class _SlowDatabase(FaultyDatabase):
+    """Acts are committed late."""
+
+    async def has_two_waiting(self) -> bool:
+        return await self.count("pg_stat_activity", "datname = current_database() AND wait_event = 'advisory'") == 2
+
+
+async def test_reads_at_once_are_one_act(team: RapidCareClient, reader: RapidCareClient, owner_url: str) -> None:
+    person_id, response_id = await _a_response(team, Status.ACCEPTED)
+    database = _SlowDatabase()
+    database.owner = await asyncpg.connect(owner_url)
+
+    async with database.slow_commits("rapid_care.break_glass", "true"):
+        reads = [asyncio.create_task(_seen(reader, person_id, response_id)) for _ in range(2)]
+        await until(database.has_two_waiting)
+    answers = await asyncio.gather(*reads)
+    await database.owner.close()
+
+    assert {status for (status, _), *_ in answers} == {200}
+    assert [reason for actor, reason in await _acts(team) if actor == "nurse-2"] == ["running-clock"]
+
+
+async def test_briefing_shows_no_record_that_shares_less(team: RapidCareClient) -> None:
+    """A command has read the preference before the record changed."""
+    _, response_id = await _a_response(team, Status.ACCEPTED)
+    judged = PersonAccess([Relationship(Basis.RESPONSE, "CLCH")], SharingPreference.DIRECT_CARE, lambda _: None)
+    async with team.context.api_database.transaction() as tx:
+        shown = await briefing(tx, await responses.load(tx, response_id), judged)
+
+    assert shown.person is not None
+    assert shown.story is None

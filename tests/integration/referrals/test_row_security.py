@@ -14,8 +14,9 @@ from services.referrals.domain.person import PersonNotFound
 from services.referrals.domain.referral import ReferralNotFound
 from services.referrals.queries import people, referrals, timeline
 from services.referrals.store.referrals import REFERRAL
+from shared.access import Part
 from shared.contracts.mdt import LeadActivated
-from shared.contracts.persons import PersonRecordRecorded
+from shared.contracts.persons import PersonRecordRecorded, SharingPreference
 from shared.contracts.referrals import ReferralReceived
 from shared.kernel.scope_holders import Holders
 from shared.persistence.transaction import Transaction
@@ -109,6 +110,21 @@ async def test_scope_without_organisation_shows_no_person(client: ReferralsClien
     client.context.state.holders = held
 
     assert len(listed) == (0 if wall else 1)
+
+
+async def test_story_withheld_during_a_read_stays_closed(client: ReferralsClient) -> None:
+    """The preference arrives with its story, after the policy has judged the one before and before the record is read."""
+    person_id = UUID((await client.refer())["person_id"])
+    async with planted_get(client.context, "CLCH", "referrals:handle") as tx:
+        await people.require_person(tx, person_id, Part.STORY)
+        change = {"story": {"narrative": "I am afraid."}, "sharing": "withheld", "sharing_stated_by": "person"}
+        await client.post(f"/people/{person_id}/record", change, version=1)
+        shown = await people.person(tx, person_id)
+    async with client.context.database.read_only() as service:
+        stored = await people.person(service, person_id)
+
+    assert (shown.sharing, shown.story == stored.story) == (SharingPreference.DIRECT_CARE, False)
+    assert stored.sharing is SharingPreference.WITHHELD
 
 
 @pytest.mark.parametrize("criterion", [{"nhs_number": DALE}, {"family_name": "Dale", "born_on": "1932-05-02"}], ids=["number", "name"])
