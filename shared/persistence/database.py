@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import asyncpg
 import orjson
@@ -23,7 +23,6 @@ from shared.persistence.transaction import Read, RequestContext, Transaction
 P = TypeVar("P")
 C = TypeVar("C")
 R = TypeVar("R")
-Isolation: TypeAlias = Literal["repeatable_read"]
 
 _SYSTEM = RequestContext.of_system("system")
 
@@ -84,8 +83,7 @@ class Database(Generic[P]):
 
         All of its statements see one state: the policy judges the story that is shown, and not an earlier one.
         """
-        reader = as_reader(request.actor, cast("CarePolicy", self.policy))
-        async with self._opened(request, reader, Read, isolation="repeatable_read") as tx:
+        async with self._opened(request, as_reader(request.actor, cast("CarePolicy", self.policy)), Read) as tx:
             yield tx
 
     @asynccontextmanager
@@ -96,10 +94,10 @@ class Database(Generic[P]):
 
     @asynccontextmanager
     async def _opened(
-        self, request: RequestContext, sees: RowSettings, kind: type[Transaction[P]] = Transaction, *, isolation: Isolation | None = None
+        self, request: RequestContext, sees: RowSettings, kind: type[Transaction[P]] = Transaction
     ) -> AsyncIterator[Transaction[P]]:
         async with self.pool.acquire() as connection:
-            async with connection.transaction(isolation=isolation):
+            async with connection.transaction(isolation=kind.ISOLATION):
                 opened = await sees.begin(connection, self.clock)
                 tx = kind(
                     connection,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
 from shared.contracts.envelope import encode
@@ -129,6 +129,9 @@ class EventSubject:
 
 class Transaction(ReadSession, Generic[P]):
     """`now` is one instant for the whole transaction; `policy` has the context's configured values."""
+
+    #: None is the default of PostgreSQL: each statement sees what was committed when it began.
+    ISOLATION: ClassVar[Literal["repeatable_read"] | None] = None
 
     def __init__(
         self,
@@ -298,6 +301,8 @@ class Transaction(ReadSession, Generic[P]):
 
 class Read(Transaction[P]):
     """A reader's statements, and the audit of the read. A change raises RuntimeError before it is made."""
+
+    ISOLATION = "repeatable_read"
 
     async def lock(self, *names: str) -> None:  # noqa: ARG002  every lock is refused
         raise RuntimeError(_CHANGES_NOTHING)

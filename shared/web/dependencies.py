@@ -215,7 +215,7 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def reading(self, caller: Actor) -> AsyncIterator[Transaction[Any]]:
-        """For a search, which is a read although it is a POST: its body says whom it looks for."""
+        """For a GET, and for a search, which is a read although it is a POST: its body says whom it looks for."""
         async with self._database.reading(RequestContext(caller, self._cause)) as tx:
             yield tx
 
